@@ -1,0 +1,30 @@
+/* A JSON writer onto a buffer (RFC 8259), for hot answers: no tree, no allocation. Commas are its
+ * business, names and nesting the caller's. Strings are repaired to valid UTF-8. (Jansson reads
+ * requests and builds what is not hot.) */
+#ifndef RESTANTE_BASE_JSON_H
+#define RESTANTE_BASE_JSON_H
+
+#include "server/base/buf.h"
+
+struct json {
+    struct buf *out;
+    bool wants_comma;
+};
+
+#define JSON_INIT(buffer) ((struct json){.out = (buffer)})
+
+void json_object(struct json *j);
+void json_object_end(struct json *j);
+void json_array(struct json *j);
+void json_array_end(struct json *j);
+/* The name of the next value. */
+void json_name(struct json *j, const char *name);
+void json_str(struct json *j, struct str value);
+void json_text(struct json *j, const char *value); /* NULL becomes null */
+void json_i64(struct json *j, int64_t value);
+void json_bool(struct json *j, bool value);
+void json_null(struct json *j);
+/* Text that is JSON already (from a jsonb column, say). */
+void json_raw(struct json *j, struct str text);
+
+#endif
