@@ -44,6 +44,15 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
     return false;
 }
 
+/* Appends as much of `text` as fits. */
+static void append(struct error *err, const char *text)
+{
+    size_t used = strlen(err->message);
+    size_t length = strnlen(text, sizeof err->message - 1 - used);
+    memcpy(err->message + used, text, length);
+    err->message[used + length] = '\0';
+}
+
 bool error_errno(struct error *err, enum error_kind kind, const char *format, ...)
 {
     int number = errno;
@@ -54,9 +63,8 @@ bool error_errno(struct error *err, enum error_kind kind, const char *format, ..
     begin(err, kind, format, args);
     va_end(args);
     char text[128];
-    size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used, ": %s",
-             strerror_r(number, text, sizeof text));
+    append(err, ": ");
+    append(err, strerror_r(number, text, sizeof text));
     return false;
 }
 
@@ -68,10 +76,10 @@ bool error_wrap(struct error *err, const char *format, ...)
     memcpy(cause, err->message, sizeof cause);
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(err->message, sizeof err->message, format, args);
+    vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    if (length >= 0 && (size_t)length < sizeof err->message)
-        snprintf(err->message + length, sizeof err->message - (size_t)length, ": %s", cause);
+    append(err, ": ");
+    append(err, cause);
     return false;
 }
 
