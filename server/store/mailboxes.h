@@ -1,0 +1,47 @@
+/* Folders as people see them (RFC 8621 section 2). */
+#ifndef RESTANTE_STORE_MAILBOXES_H
+#define RESTANTE_STORE_MAILBOXES_H
+
+#include "server/store/store.h"
+
+enum mailbox_role {
+    ROLE_NONE,
+    ROLE_INBOX,
+    ROLE_DRAFTS,
+    ROLE_SENT,
+    ROLE_TRASH,
+    ROLE_JUNK,
+    ROLE_ARCHIVE,
+    ROLE_ALL,
+    ROLE_FLAGGED,
+    ROLE_IMPORTANT,
+    ROLE_COUNT
+};
+/* "inbox"…, NULL for ROLE_NONE: the names of RFC 8621 section 2 and the IANA registry. */
+const char *mailbox_role_name(enum mailbox_role role);
+enum mailbox_role mailbox_role_parse(struct str name);
+
+struct mailbox {
+    int64_t account_id, id;
+    int64_t parent_id; /* 0: top */
+    struct str name;   /* last part, for people */
+    struct str path;
+    struct str delimiter; /* empty: flat */
+    enum mailbox_role role;
+    int sort_order;
+    bool is_subscribed, is_selectable, is_local;
+    int total, unread;
+    int upstream_total; /* of so many, while syncing */
+    bool is_complete;   /* every message's header fields are here */
+};
+
+/* All of an account in the order to show: roles first, then by name with children behind their
+ * parent. */
+bool mailbox_list(struct db *db, struct arena *arena, int64_t account_id,
+                  struct mailbox **mailboxes, size_t *count, struct error *err);
+bool mailbox_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
+                   struct mailbox *mailbox, struct error *err);
+bool mailbox_by_role(struct db *db, struct arena *arena, int64_t account_id, enum mailbox_role role,
+                     struct mailbox *mailbox, struct error *err);
+
+#endif

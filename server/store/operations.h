@@ -1,0 +1,75 @@
+/* What a person wants done upstream: accepted here durably, carried out by the sync role, in order,
+ * one lane an account. Also the change log. */
+#ifndef RESTANTE_STORE_OPERATIONS_H
+#define RESTANTE_STORE_OPERATIONS_H
+
+#include "server/store/store.h"
+
+enum operation_state {
+    OPERATION_PENDING,
+    OPERATION_RUNNING,
+    OPERATION_DONE,
+    OPERATION_FAILED,
+    OPERATION_CANCELLED
+};
+const char *operation_state_name(enum operation_state state);
+
+struct operation {
+    int64_t account_id, id;
+    struct str kind;      /* "fetch-body" {"emailId", "parts": ["1"], or "whole": true}, … */
+    struct str arguments; /* JSON */
+    enum operation_state state;
+    bool is_urgent;
+    int attempts;
+    struct str journal; /* JSON; empty: none */
+    struct str result;  /* JSON; empty: none */
+    struct str error_kind, error;
+    int64_t created_at, finished_at;
+};
+
+/* Accepts an operation and NOTIFYs (at commit). With an idempotency key that is known already,
+ * returns the earlier one's id. Inside a transaction together with the change that people see. */
+bool operation_enqueue(struct db *db, int64_t account_id, struct str kind, struct str arguments,
+                       bool is_urgent, struct str idempotency_key, int64_t *id, struct error *err);
+bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
+                     struct operation *operation, struct error *err);
+
+/* --- sync role ---------------------------------------------------------------------------------
+ */
+/* The next due operation of the account, urgent ones first, then by id; it becomes running.
+ * ERROR_NOT_FOUND: none. */
+bool operation_take(struct db *db, struct arena *arena, int64_t account_id,
+                    struct operation *operation, struct error *err);
+bool operation_journal(struct db *db, int64_t account_id, int64_t id, struct str journal,
+                       struct error *err);
+bool operation_finish(struct db *db, int64_t account_id, int64_t id, struct str result,
+                      struct error *err);
+/* Failed for good, or (retry_at > 0) back to pending until then. */
+bool operation_fail(struct db *db, int64_t account_id, int64_t id, const struct error *why,
+                    int64_t retry_at, struct error *err);
+/* After a crash: what was running here becomes pending again. */
+bool operations_recover(struct db *db, int64_t account_id, struct error *err);
+
+/* --- changes -----------------------------------------------------------------------------------
+ */
+enum change_type {
+    CHANGE_MAILBOX,
+    CHANGE_EMAIL,
+    CHANGE_THREAD,
+    CHANGE_OPERATION,
+    CHANGE_SUBMISSION,
+    CHANGE_IDENTITY,
+    CHANGE_ACCOUNT
+};
+struct change {
+    int64_t modseq;
+    enum change_type type;
+    const int64_t *created, *updated, *destroyed;
+    size_t created_count, updated_count, destroyed_count;
+};
+/* Rows after `since`, oldest first, at most `limit`. ERROR_CONFLICT when older ones were pruned:
+ * the caller starts anew. */
+bool changes_since(struct db *db, struct arena *arena, int64_t account_id, int64_t since, int limit,
+                   struct change **changes, size_t *count, int64_t *modseq, struct error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* The only room that talks to PostgreSQL. A `store` is a process's pool of connections; a `db` is
+ * one of them, checked out by one thread for a request or a batch. Functions of this room take a
+ * `db`, bind typed arguments to a named query of sql/queries/ and fill typed rows in the caller's
+ * arena; nobody else sees a PGresult or SQL. Lost connections and failed statements are
+ * ERROR_DATABASE; an acknowledged write is durable. */
+#ifndef RESTANTE_STORE_STORE_H
+#define RESTANTE_STORE_STORE_H
+
+#include "server/base/arena.h"
+#include "server/base/error.h"
+#include "server/base/str.h"
+
+struct store; /* thread-safe */
+struct db;    /* one thread at a time */
+
+/* WEB connects as restante_web, under row-level security; SYNC and OWNER as the owner. */
+enum store_role { STORE_WEB, STORE_SYNC, STORE_OWNER };
+
+struct store_options {
+    enum store_role role;
+    const char *conninfo;     /* libpq connection string, without the user for the role */
+    int connections_max;      /* more checkouts wait */
+    int statement_timeout_ms; /* 0: none */
+};
+
+/* Connects lazily: a database that is away is an error of store_acquire, not of opening. */
+struct store *store_open(const struct store_options *options, struct error *err);
+void store_close(struct store **store);
+
+/* A connection for the person `user_id` (0: nobody, identity tables only; ignored for SYNC). Waits
+ * at most 5 s for a free one. */
+struct db *store_acquire(struct store *store, int64_t user_id, struct error *err);
+/* Gives it back (rolling back what is open) and clears the caller's pointer. */
+void store_release(struct store *store, struct db **db);
+
+/* A transaction around several calls. Without one each statement is its own. */
+bool db_begin(struct db *db, struct error *err);
+bool db_commit(struct db *db, struct error *err);
+void db_rollback(struct db *db);
+
+/* True when a trivial statement is answered: /readyz. */
+bool store_is_ready(struct store *store, struct error *err);
+
+/* The one channel between the roles. Payloads: "op <account>", "trial <id>" (new), "change
+ * <account> <modseq>", "done <account> <operation>", "tried <id>" (result is there). */
+struct store_listener;
+typedef void store_notify_fn(void *context, struct str payload);
+/* A thread with a LISTEN connection of its own that calls back for each payload, and with an empty
+ * payload after each (re)connection and every `backstop_ms`, so that nothing is missed for good. */
+struct store_listener *store_listen(struct store *store, int backstop_ms, store_notify_fn *notify,
+                                    void *context, struct error *err);
+void store_unlisten(struct store_listener **listener);
+
+#endif
