@@ -1,0 +1,45 @@
+/* Which sync process works for which account, and what it tells people about it. Sync role only. */
+#ifndef RESTANTE_STORE_LEASES_H
+#define RESTANTE_STORE_LEASES_H
+
+#include "server/store/accounts.h"
+
+/* Takes up to `limit` accounts that are due (next_sync_at passed, or an operation waits whose
+ * not_before has passed) and that nobody holds, for `lease_s` seconds; FOR UPDATE SKIP LOCKED.
+ * `except` (may be NULL) are accounts this process holds already. */
+bool lease_due(struct db *db, struct arena *arena, struct str owner, int lease_s, int limit,
+               int64_t **account_ids, size_t *count, struct error *err);
+/* Takes one account if nobody else holds it; ERROR_CONFLICT otherwise. */
+bool lease_take(struct db *db, int64_t account_id, struct str owner, int lease_s,
+                struct error *err);
+/* The heartbeat for all this process holds; accounts lost meanwhile are not renewed. */
+bool lease_renew(struct db *db, struct str owner, int lease_s, struct error *err);
+/* Gives it back, to be looked at again at `next_sync_at`. */
+bool lease_release(struct db *db, int64_t account_id, struct str owner, int64_t next_sync_at,
+                   struct error *err);
+/* At start: what a former life of this process held. */
+bool lease_release_all(struct db *db, struct str owner, struct error *err);
+/* Microseconds UTC of the earliest next_sync_at or operation, to sleep until; 0: none. */
+bool lease_next_due(struct db *db, int64_t *at, struct error *err);
+
+/* An account with its sealed secrets. */
+struct account_work {
+    struct account account;
+    struct str secret, smtp_secret;
+};
+bool account_work_load(struct db *db, struct arena *arena, int64_t account_id,
+                       struct account_work *work, struct error *err);
+
+/* Status for people. `why` NULL for states without an error. Writes a change row only if the state
+ * or the sentence changed. */
+bool account_set_state(struct db *db, int64_t account_id, enum sync_state state,
+                       const struct error *why, struct error *err);
+bool account_set_progress(struct db *db, int64_t account_id, int64_t done, int64_t total,
+                          struct error *err);
+/* A complete pass: state current, synced_at now, failures 0. */
+bool account_set_synced(struct db *db, int64_t account_id, struct str capabilities,
+                        struct error *err);
+/* One more failure in a row; returns the new number. */
+bool account_count_failure(struct db *db, int64_t account_id, int *failures, struct error *err);
+
+#endif
