@@ -5,8 +5,7 @@
 #include "server/store/accounts.h"
 
 /* Takes up to `limit` accounts that are due (next_sync_at passed, or an operation waits whose
- * not_before has passed) and that nobody holds, for `lease_s` seconds; FOR UPDATE SKIP LOCKED.
- * `except` (may be NULL) are accounts this process holds already. */
+ * not_before has passed) and that nobody holds, for `lease_s` seconds; FOR UPDATE SKIP LOCKED. */
 bool lease_due(struct db *db, struct arena *arena, struct str owner, int lease_s, int limit,
                int64_t **account_ids, size_t *count, struct error *err);
 /* Takes one account if nobody else holds it; ERROR_CONFLICT otherwise. */
