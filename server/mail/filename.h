@@ -1,0 +1,20 @@
+/* Names of attachments: made safe to show and to save (ref security 17, 18). */
+#ifndef RESTANTE_MAIL_FILENAME_H
+#define RESTANTE_MAIL_FILENAME_H
+
+#include "server/base/arena.h"
+#include "server/base/buf.h"
+
+enum { FILENAME_BYTES_MAX = 255 };
+
+/* A name without path, control characters, bidi controls (shown as U+XXXX would break names: they
+ * are dropped) and characters no file system takes; at most FILENAME_BYTES_MAX bytes with its
+ * extension kept. Empty when nothing is left. */
+struct str filename_clean(struct arena *arena, struct str name);
+/* The true extension in lower case without dot ("exe"), or empty. */
+struct str filename_extension(struct str name);
+/* Appends a Content-Disposition value (RFC 6266): `inline` or `attachment`; filename="..." in ASCII
+ * and filename*=UTF-8''... */
+void filename_write_disposition(struct buf *out, struct str name, bool is_inline);
+
+#endif

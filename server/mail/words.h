@@ -1,0 +1,48 @@
+/* The words of a message for search: segmented, case and accents folded, as a PostgreSQL tsvector
+ * in binary. Scripts with spaces are cut at what is neither letter nor digit; Han, kana and Hangul
+ * into overlapping pairs (plus the last character alone, so that any substring is found by pairs or
+ * by prefix); Thai, Lao, Khmer and Burmese by ICU's dictionaries. Queries go through the same
+ * function, so what is typed meets what was stored. */
+#ifndef RESTANTE_MAIL_WORDS_H
+#define RESTANTE_MAIL_WORDS_H
+
+#include "server/base/arena.h"
+#include "server/base/buf.h"
+
+enum {
+    WORDS_LEXEME_BYTES_MAX = 2046,        /* PostgreSQL drops longer ones */
+    WORDS_INPUT_BYTES_MAX = 256 * 1024,   /* of text looked at, over all adds */
+    WORDS_VECTOR_BYTES_MAX = 1000 * 1000, /* PostgreSQL refuses 1,048,576 */
+    WORDS_POSITIONS_MAX = 255,            /* of one lexeme */
+    WORDS_POSITION_MAX = 16383,
+};
+
+/* Where a word stands; tsvector weights, so that `from:` asks for lexeme:B. */
+enum words_weight {
+    WORDS_BODY = 0,    /* D: text, attachment names */
+    WORDS_TO = 1,      /* C: to, cc, bcc */
+    WORDS_FROM = 2,    /* B: from, sender, reply-to */
+    WORDS_SUBJECT = 3, /* A */
+};
+
+struct words;
+
+struct words *words_new(struct arena *arena);
+/* Adds UTF-8 text; false once a cap was reached (what was added before stays). */
+bool words_add(struct words *words, struct str text, enum words_weight weight);
+/* Appends the tsvector as tsvectorrecv reads it. */
+void words_write_tsvector(struct words *words, struct buf *out);
+
+/* A word of a query. */
+struct word {
+    struct str lexeme;
+    unsigned position; /* from 1, for phrases */
+    bool is_prefix;    /* may match as a prefix: a single ideograph, or the last word typed */
+};
+/* The words of a query's text, in order, repeated ones too; at most 100. */
+struct word *words_of_query(struct arena *arena, struct str text, size_t *count);
+
+/* Loads ICU's tables; called once before the sandbox closes. */
+void words_prepare(void);
+
+#endif
