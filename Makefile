@@ -117,6 +117,7 @@ $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 room_of = $(word 2,$(subst _, ,$(1)))
+.PRECIOUS: $(BUILD)/tests/unit/%.o $(BUILD)/tests/fuzz/%.o
 .SECONDEXPANSION:
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $$(call room_archive,$$(call room_of,$$*)) \
                  $$(foreach r,$$(NEEDS_$$(call room_of,$$*)),$$(call room_archive,$$(r)))
@@ -126,7 +127,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $$(call room_archive,$$(call room_of,$$
 
 .PHONY: unit
 unit: $(UNIT_BIN)
-	@for test in $(UNIT_BIN); do echo "== $$test"; $$test || exit 1; done
+	@for test in $(UNIT_BIN); do echo "== $$test"; CMOCKA_MESSAGE_OUTPUT=STDOUT $$test || exit 1; done
 
 # --- fuzzing: tests/fuzz/fuzz_<room>_<what>.c, seeds in tests/fuzz/seeds/<room>_<what>/ ------------
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
