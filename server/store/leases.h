@@ -38,6 +38,8 @@ bool account_set_progress(struct db *db, int64_t account_id, int64_t done, int64
 /* A complete pass: state current, synced_at now, failures 0. */
 bool account_set_synced(struct db *db, int64_t account_id, struct str capabilities,
                         struct error *err);
+/* When this process will look again, for people to see and for others should it die. */
+bool account_set_next_sync(struct db *db, int64_t account_id, int64_t at, struct error *err);
 /* One more failure in a row; returns the new number. */
 bool account_count_failure(struct db *db, int64_t account_id, int *failures, struct error *err);
 
