@@ -1,0 +1,278 @@
+#include "server/sync/scheduler.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/workpool.h"
+#include "server/store/leases.h"
+#include "server/sync/trials.h"
+#include "server/sync/worker.h"
+
+enum {
+    LEASE_S = 30,
+    RENEW_MS = 10 * 1000,
+    CLAIM_MS = 1000, /* how often due accounts are looked for without being told */
+    CLAIM_MAX = 64,  /* accounts taken on at a turn, so that a restart does not storm */
+    TURN_MAX_MS = 1000,
+    BUCKETS = 1024,    /* of the table by id; 10,000 accounts make chains of ten */
+    QUEUE_MAX = 16384, /* slices waiting for a worker */
+    TRIAL_THREADS = 2, /* people wait for these: never behind a backfill */
+    TRIAL_QUEUE = 64,
+};
+
+enum run_state { RUN_IDLE, RUN_QUEUED, RUN_ACTIVE };
+
+struct entry {
+    struct entry *next; /* in its bucket */
+    struct scheduler *scheduler;
+    struct worker_account account;
+    enum run_state state;
+    int64_t due_ms; /* monotonic; when idle */
+};
+
+struct scheduler {
+    const struct sync_context *sync;
+    struct workpool *workers;
+    struct workpool *trials;
+    int wakeup;
+    pthread_mutex_t lock; /* guards all below */
+    struct entry *buckets[BUCKETS];
+    size_t count;
+    bool has_trials; /* a trial was announced */
+    bool wants_claim;
+    int64_t renew_at_ms, claim_at_ms;
+    atomic_bool is_stopping;
+};
+
+struct scheduler *scheduler_new(const struct sync_context *sync, struct error *err)
+{
+    struct scheduler *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->sync = sync;
+    pthread_mutex_init(&s->lock, NULL);
+    s->wants_claim = s->has_trials = true;
+    s->wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    s->workers = workpool_new("sync", sync->workers, QUEUE_MAX);
+    s->trials = workpool_new("trial", TRIAL_THREADS, TRIAL_QUEUE);
+    if (s->wakeup < 0 || !s->workers || !s->trials) {
+        error_set(err, ERROR_INTERNAL, "the system gives no more threads");
+        scheduler_free(&s);
+        return NULL;
+    }
+    struct db *db = store_acquire(sync->store, 0, err);
+    bool is_clean = db && lease_release_all(db, sync->owner, err);
+    store_release(sync->store, &db);
+    if (!is_clean)
+        LOG_WARN("sync.leases", LOG_ERR(err)); /* they run out by themselves */
+    return s;
+}
+
+void scheduler_free(struct scheduler **owner)
+{
+    struct scheduler *s = *owner;
+    if (!s)
+        return;
+    atomic_store(&s->is_stopping, true);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct entry *e = s->buckets[i]; e; e = e->next)
+            atomic_store(&e->account.is_stopping, true);
+    workpool_free(&s->workers);
+    workpool_free(&s->trials);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (s->buckets[i]) {
+            struct entry *e = s->buckets[i];
+            s->buckets[i] = e->next;
+            worker_account_close(&e->account);
+            free(e);
+        }
+    }
+    struct error err = ERROR_INIT;
+    struct db *db = store_acquire(s->sync->store, 0, &err);
+    if (db)
+        lease_release_all(db, s->sync->owner, &err);
+    store_release(s->sync->store, &db);
+    if (s->wakeup >= 0)
+        close(s->wakeup);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+    *owner = NULL;
+}
+
+int scheduler_wakeup_fd(const struct scheduler *s)
+{
+    return s->wakeup;
+}
+
+static void wake(struct scheduler *s)
+{
+    uint64_t one = 1;
+    ssize_t written = write(s->wakeup, &one, sizeof one);
+    (void)written; /* a full counter wakes as well */
+}
+
+static struct entry **slot(struct scheduler *s, int64_t id)
+{
+    struct entry **at = &s->buckets[(uint64_t)id % BUCKETS];
+    while (*at && (*at)->account.id != id)
+        at = &(*at)->next;
+    return at;
+}
+
+/* The entry of an account whose lease we just took, due at once. */
+static void add_entry(struct scheduler *s, int64_t id)
+{
+    struct entry **at = slot(s, id);
+    if (*at) {
+        (*at)->due_ms = 0;
+        return;
+    }
+    struct entry *e = calloc(1, sizeof *e);
+    if (!e)
+        abort();
+    e->scheduler = s;
+    e->account.id = id;
+    *at = e;
+    s->count++;
+}
+
+static void remove_entry(struct scheduler *s, int64_t id)
+{
+    struct entry **at = slot(s, id);
+    struct entry *e = *at;
+    if (!e)
+        return;
+    *at = e->next;
+    s->count--;
+    worker_account_close(&e->account);
+    free(e);
+}
+
+static void run_slice(void *context)
+{
+    struct entry *e = context;
+    struct scheduler *s = e->scheduler;
+    pthread_mutex_lock(&s->lock);
+    e->state = RUN_ACTIVE;
+    pthread_mutex_unlock(&s->lock);
+
+    atomic_store(&e->account.has_operations, false);
+    struct worker_result result = worker_slice(s->sync, &e->account);
+
+    pthread_mutex_lock(&s->lock);
+    e->state = RUN_IDLE;
+    e->due_ms = clock_monotonic_ms() + result.wait_ms;
+    if (result.is_gone)
+        remove_entry(s, e->account.id);
+    pthread_mutex_unlock(&s->lock);
+    wake(s);
+}
+
+static void run_trials(void *context)
+{
+    struct scheduler *s = context;
+    trials_run(s->sync);
+}
+
+void scheduler_notified(struct scheduler *s, struct str payload)
+{
+    struct str rest = payload;
+    struct str word = str_cut(&rest, ' ');
+    int64_t id;
+    pthread_mutex_lock(&s->lock);
+    if (str_equal(word, STR("op")) && rest.at && str_to_i64(rest, &id)) {
+        struct entry *e = *slot(s, id);
+        if (e)
+            atomic_store(&e->account.has_operations, true);
+        else
+            s->wants_claim = true;
+    } else if (str_equal(word, STR("trial"))) {
+        s->has_trials = true;
+    } else if (payload.length == 0) {
+        s->wants_claim = s->has_trials = true;
+    } else { /* what this role said itself */
+        pthread_mutex_unlock(&s->lock);
+        return;
+    }
+    pthread_mutex_unlock(&s->lock);
+    wake(s);
+}
+
+/* Takes leases on accounts that are due, and renews those held. Called with the lock held; lets go
+ * of it while it talks to the database. */
+static void look_after_leases(struct scheduler *s, int64_t now_ms)
+{
+    bool is_renewing = now_ms >= s->renew_at_ms;
+    bool is_claiming = s->wants_claim || now_ms >= s->claim_at_ms;
+    if (!is_renewing && !is_claiming)
+        return;
+    s->wants_claim = false;
+    s->claim_at_ms = now_ms + CLAIM_MS;
+    if (is_renewing)
+        s->renew_at_ms = now_ms + RENEW_MS;
+    pthread_mutex_unlock(&s->lock);
+
+    struct error err = ERROR_INIT;
+    struct arena *arena = arena_new();
+    struct db *db = store_acquire(s->sync->store, 0, &err);
+    int64_t *ids = NULL;
+    size_t count = 0;
+    bool is_done = db && (!is_renewing || lease_renew(db, s->sync->owner, LEASE_S, &err)) &&
+                   lease_due(db, arena, s->sync->owner, LEASE_S, CLAIM_MAX, &ids, &count, &err);
+    store_release(s->sync->store, &db);
+
+    pthread_mutex_lock(&s->lock);
+    if (is_done) {
+        for (size_t i = 0; i < count; i++)
+            add_entry(s, ids[i]);
+        s->wants_claim = s->wants_claim || count == CLAIM_MAX;
+    } else {
+        LOG_WARN("sync.leases", LOG_ERR(&err));
+        s->renew_at_ms = now_ms + CLAIM_MS;
+    }
+    arena_free(&arena);
+}
+
+/* Queues what is due and finds when the next one is. With the lock held. */
+static int64_t queue_due(struct scheduler *s, int64_t now_ms)
+{
+    int64_t next_ms = now_ms + TURN_MAX_MS;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct entry *e = s->buckets[i]; e; e = e->next) {
+            if (e->state != RUN_IDLE)
+                continue;
+            if (e->due_ms <= now_ms || atomic_load(&e->account.has_operations)) {
+                e->state = RUN_QUEUED;
+                if (!workpool_add(s->workers, run_slice, e))
+                    e->state = RUN_IDLE; /* the queue is full: at a later turn */
+            } else if (e->due_ms < next_ms) {
+                next_ms = e->due_ms;
+            }
+        }
+    }
+    return next_ms;
+}
+
+int scheduler_turn(struct scheduler *s)
+{
+    uint64_t wakes;
+    ssize_t drained = read(s->wakeup, &wakes, sizeof wakes);
+    (void)drained;
+    int64_t now_ms = clock_monotonic_ms();
+    pthread_mutex_lock(&s->lock);
+    look_after_leases(s, now_ms);
+    if (s->has_trials) {
+        s->has_trials = false;
+        /* Each thread empties the queue; two announcements make two threads work. */
+        workpool_add(s->trials, run_trials, s);
+    }
+    int64_t next_ms = queue_due(s, clock_monotonic_ms());
+    pthread_mutex_unlock(&s->lock);
+    int64_t wait = next_ms - clock_monotonic_ms();
+    return wait < 0 ? 0 : (int)wait;
+}

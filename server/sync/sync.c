@@ -1,0 +1,78 @@
+#include "server/sync/sync.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/store/users.h"
+#include "server/sync/scheduler.h"
+
+enum {
+    BACKSTOP_MS = 5000,        /* a lost NOTIFY delays by no more than this */
+    SWEEP_MS = 10 * 60 * 1000, /* expired sessions, trials, rate rows */
+};
+
+static void on_notify(void *context, struct str payload)
+{
+    scheduler_notified(context, payload);
+}
+
+static int stop_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void sweep(const struct sync_context *sync)
+{
+    struct error err = ERROR_INIT;
+    struct db *db = store_acquire(sync->store, 0, &err);
+    if (!db || !store_sweep(db, &err))
+        LOG_WARN("sync.sweep", LOG_ERR(&err));
+    store_release(sync->store, &db);
+}
+
+/* Waits for a wake-up, at most `wait_ms`; true when asked to stop. */
+static bool wait_for_turn(int stop_fd, int wakeup_fd, int wait_ms)
+{
+    struct pollfd fds[] = {{.fd = stop_fd, .events = POLLIN}, {.fd = wakeup_fd, .events = POLLIN}};
+    poll(fds, 2, wait_ms);
+    return (fds[0].revents & POLLIN) != 0;
+}
+
+int sync_run(const struct sync_context *sync)
+{
+    struct error err = ERROR_INIT;
+    int stop_fd = stop_signals();
+    struct scheduler *scheduler = scheduler_new(sync, &err);
+    struct store_listener *listener = NULL;
+    if (stop_fd >= 0 && scheduler)
+        listener = store_listen(sync->store, BACKSTOP_MS, on_notify, scheduler, &err);
+    int status = 1;
+    if (listener) {
+        LOG_INFO("sync.started", log_str("owner", sync->owner), log_int("workers", sync->workers));
+        int64_t sweep_at_ms = clock_monotonic_ms() + SWEEP_MS;
+        while (!wait_for_turn(stop_fd, scheduler_wakeup_fd(scheduler), scheduler_turn(scheduler))) {
+            if (clock_monotonic_ms() < sweep_at_ms)
+                continue;
+            sweep_at_ms = clock_monotonic_ms() + SWEEP_MS;
+            sweep(sync);
+        }
+        LOG_INFO("sync.stopping");
+        status = 0;
+    } else {
+        LOG_ERROR("sync.start", LOG_ERR(&err));
+    }
+    store_unlisten(&listener);
+    scheduler_free(&scheduler);
+    if (stop_fd >= 0)
+        close(stop_fd);
+    return status;
+}

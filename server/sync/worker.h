@@ -1,0 +1,29 @@
+/* One account for one bounded slice: its operations first, then the next batches of its sync. */
+#ifndef RESTANTE_SYNC_WORKER_H
+#define RESTANTE_SYNC_WORKER_H
+
+#include <stdatomic.h>
+
+#include "server/sync/sync.h"
+
+struct imap_session;
+
+/* An account that this process holds. Everything but the flags belongs to the worker thread that
+ * runs its slice. */
+struct worker_account {
+    int64_t id;
+    atomic_bool has_operations; /* set by NOTIFY; looked at between batches */
+    atomic_bool is_stopping;    /* the process is about to end */
+    struct imap_session *imap;  /* the connection kept between slices, or NULL */
+};
+
+struct worker_result {
+    int64_t wait_ms; /* until the next slice; 0: more to do, at the end of the queue */
+    bool is_gone;    /* the account was deleted, or another process has it */
+};
+
+struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account);
+/* Says goodbye to the server and frees the connection. */
+void worker_account_close(struct worker_account *account);
+
+#endif
