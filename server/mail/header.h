@@ -11,7 +11,7 @@ enum {
     HEADER_BLOCK_BYTES_MAX = 1024 * 1024, /* what lies behind it is not looked at */
     HEADER_LINES_MAX = 10000,             /* lines, folded ones included */
     HEADER_TEXT_BYTES_MAX = 32 * 1024,    /* decoded text of one field */
-    HEADER_PARAMS_MAX = 200,              /* parameters and RFC 2231 pieces of one field */
+    HEADER_PARAMS_MAX = 100,              /* parameters and RFC 2231 pieces of one field */
 };
 
 struct header_field {
@@ -45,8 +45,7 @@ bool header_find(struct str block, struct str name, struct str *value);
  * split across words, unknown charsets, raw 8-bit), control characters to spaces, white space
  * trimmed. */
 struct str header_text(struct arena *arena, struct str value);
-/* The same appended to `out`. With `is_phrase` false also for text; kept for addresses, whose
- * quoted strings may hold encoded words in practice. */
+/* The same appended to `out`, white space at the ends kept. */
 void header_decode_words(struct buf *out, struct str value);
 
 struct header_param {
@@ -67,8 +66,13 @@ void header_parse_value(struct arena *arena, struct str value, struct header_val
 /* The parameter's value, or an empty slice. `name` in lower case. */
 struct str header_param(const struct header_value *parsed, struct str name);
 
-/* An identifier like Content-ID's or Message-ID's: what stands in the first <...>, or the trimmed
- * text when there are no brackets. Not decoded; a slice of `value`, or of the arena when folded. */
+/* An identifier like Content-ID's or Message-ID's: what stands in the first <...>, without white
+ * space, or the first word when there are no brackets. Not decoded, but valid UTF-8; in the arena.
+ */
 struct str header_id(struct arena *arena, struct str value);
+
+/* `text` as it may be handed out: repaired UTF-8 (guessed, when it is none), control characters as
+ * spaces, trimmed, at most `bytes_max` bytes; in the arena. */
+struct str header_clean(struct arena *arena, struct str text, size_t bytes_max);
 
 #endif
