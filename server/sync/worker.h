@@ -14,6 +14,7 @@ struct worker_account {
     int64_t id;
     atomic_bool has_operations; /* set by NOTIFY; looked at between batches */
     atomic_bool is_stopping;    /* the process is about to end */
+    int64_t reconnect_at_ms;    /* monotonic: not tried again before, whoever asks */
     struct imap_session *imap;  /* the connection kept between slices, or NULL */
 };
 

@@ -1,0 +1,120 @@
+#include "server/sync/worker.h"
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/sync/imap_session.h"
+#include "server/sync/slice.h"
+
+enum {
+    SLICE_MS = 2000,              /* others wait no longer than this behind one account */
+    FIRST_BACKOFF_MS = 15 * 1000, /* doubled with each failure in a row */
+    BACKOFF_MAX_MS = 15 * 60 * 1000,
+    REFUSED_WAIT_MS = 60 * 60 * 1000, /* a wrong password is not tried every minute */
+    DATABASE_WAIT_MS = 2000,
+    RECONNECT_MIN_MS = 3000, /* clicks while the server is down do not become a storm */
+};
+
+bool slice_is_over(const struct slice *slice)
+{
+    return atomic_load(&slice->account->is_stopping) || clock_monotonic_ms() >= slice->end_ms;
+}
+
+/* +-20 %, so that accounts that failed together do not come back together. */
+static int64_t jittered(int64_t wait_ms)
+{
+    uint32_t random;
+    random_bytes(&random, sizeof random);
+    return wait_ms * (80 + random % 41) / 100;
+}
+
+static int64_t backoff_ms(int failures, const struct error *why)
+{
+    int64_t wait = FIRST_BACKOFF_MS;
+    for (int i = 1; i < failures && wait < BACKOFF_MAX_MS; i++)
+        wait *= 2;
+    if (wait > BACKOFF_MAX_MS)
+        wait = BACKOFF_MAX_MS;
+    if (why->retry_after_ms > wait)
+        wait = why->retry_after_ms < BACKOFF_MAX_MS * 4 ? why->retry_after_ms : BACKOFF_MAX_MS * 4;
+    return jittered(wait);
+}
+
+/* Tells people what is wrong and decides when to look again. */
+static int64_t note_failure(struct slice *slice, const struct error *why)
+{
+    struct error err = ERROR_INIT;
+    int64_t id = slice->account->id;
+    int failures = 1;
+    LOG_WARN("sync.failed", log_int("account", id), LOG_ERR(why));
+    if (why->kind == ERROR_DATABASE)
+        return DATABASE_WAIT_MS;
+    bool is_refused = why->kind == ERROR_AUTH || why->kind == ERROR_FORBIDDEN;
+    int64_t wait = DATABASE_WAIT_MS;
+    if (account_count_failure(slice->db, id, &failures, &err)) {
+        wait = is_refused ? jittered(REFUSED_WAIT_MS) : backoff_ms(failures, why);
+        if (account_set_next_sync(slice->db, id, clock_now_us() + wait * 1000, &err))
+            account_set_state(slice->db, id, is_refused ? SYNC_REFUSED : SYNC_UNREACHABLE, why,
+                              &err);
+    }
+    if (err.kind != ERROR_NONE)
+        LOG_WARN("sync.status", log_int("account", id), LOG_ERR(&err));
+    slice->account->reconnect_at_ms = clock_monotonic_ms() + RECONNECT_MIN_MS;
+    return wait;
+}
+
+static bool open_secret(struct slice *slice, struct error *err)
+{
+    char binding[40];
+    int length = snprintf(binding, sizeof binding, "account:%lld", (long long)slice->account->id);
+    if (seal_open(slice->sync->keys, str_make(binding, (size_t)length), slice->work.secret,
+                  &slice->secret, err))
+        return true;
+    err->kind = ERROR_AUTH; /* what the person can do is the same: give the password again */
+    return error_hint(err, "Enter the password of this account again.");
+}
+
+static bool run(struct slice *slice, struct error *err)
+{
+    if (!open_secret(slice, err))
+        return false;
+    return slice->work.account.kind == ACCOUNT_IMAP ? imap_slice(slice, err)
+                                                    : pop3_slice(slice, err);
+}
+
+struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account)
+{
+    struct error err = ERROR_INIT;
+    struct slice slice = {
+        .sync = sync, .account = account, .end_ms = clock_monotonic_ms() + SLICE_MS};
+    int64_t since_failure_ms = account->reconnect_at_ms - clock_monotonic_ms();
+    if (since_failure_ms > 0)
+        return (struct worker_result){.wait_ms = since_failure_ms};
+    struct worker_result result = {.wait_ms = DATABASE_WAIT_MS};
+    char id_text[24];
+    snprintf(id_text, sizeof id_text, "%lld", (long long)account->id);
+    log_set_context("account", str_of(id_text));
+    slice.arena = arena_new();
+    struct arena *load_arena = arena_new(); /* the account outlives the steps' arena */
+    slice.db = store_acquire(sync->store, 0, &err);
+    if (!slice.db) {
+        LOG_WARN("sync.database", LOG_ERR(&err));
+    } else if (!account_work_load(slice.db, load_arena, account->id, &slice.work, &err)) {
+        result.is_gone = err.kind == ERROR_NOT_FOUND;
+    } else if (run(&slice, &err)) {
+        result.wait_ms = slice.wait_ms;
+    } else {
+        worker_account_close(account);
+        result.wait_ms = note_failure(&slice, &err);
+    }
+    secret_free(&slice.secret);
+    store_release(sync->store, &slice.db);
+    arena_free(&slice.arena);
+    arena_free(&load_arena);
+    log_set_context(NULL, STR_EMPTY);
+    return result;
+}
+
+void worker_account_close(struct worker_account *account)
+{
+    imap_session_free(&account->imap);
+}
