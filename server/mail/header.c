@@ -265,18 +265,22 @@ void header_decode_words(struct buf *out, struct str value)
         return;
     }
     struct pending pending = {.bytes = BUF_INIT(value.length + 64)};
-    size_t literal = 0; /* where the text not yet written begins */
-    bool may_have_words = true;
-    for (size_t i = 0; may_have_words && i < value.length;) {
+    size_t literal = 0;  /* where the text not yet written begins */
+    size_t next_end = 0; /* where the next "?=" is, as far as looked */
+    for (size_t i = 0; i < value.length;) {
         ptrdiff_t found = str_find(str_skip(value, i), STR("=?"));
         if (found < 0)
             break;
         i += (size_t)found;
         struct encoded_word word;
         if (!read_encoded_word(str_skip(value, i), &word)) {
-            /* Without any "?=" ahead there is no word either: do not look for it again. */
-            may_have_words = str_find(str_skip(value, i + 2), STR("?=")) >= 0;
             i += 2;
+            if (next_end < i) {
+                ptrdiff_t end = str_find(str_skip(value, i), STR("?="));
+                if (end < 0) /* no word without an end: each "=?" ahead need not look for it */
+                    break;
+                next_end = i + (size_t)end;
+            }
             continue;
         }
         struct str between = str_sub(value, literal, i - literal);
