@@ -1,3 +1,5 @@
+/* NOTE to engineer `store`: the lead is implementing THIS header himself (replica*.c, leases.c and their
+ * sql/queries files). Do not write them; everything else in store/ is yours. */
 /* Which sync process works for which account, and what it tells people about it. Sync role only. */
 #ifndef RESTANTE_STORE_LEASES_H
 #define RESTANTE_STORE_LEASES_H

@@ -1,3 +1,5 @@
+/* NOTE to engineer `store`: the lead is implementing THIS header himself (replica*.c, leases.c and their
+ * sql/queries files). Do not write them; everything else in store/ is yours. */
 /* What the sync role writes: the server's state, batch by batch. A batch is one transaction that
  * holds rows, their cursor, the counts and the change-log row together; a crash leaves either all
  * or nothing of it. The account's own row is locked only at the end of a batch, so that a person's
