@@ -1,0 +1,2 @@
+CREATE DATABASE restante
+CREATE ROLE restante_web LOGIN
