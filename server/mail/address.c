@@ -378,10 +378,7 @@ void address_parse(struct arena *arena, struct str value, struct mail_addresses 
     value = str_trim(value);
     if (value.length == 0)
         return;
-    list->at = ARENA_ARRAY(arena,
-                           ADDRESS_MAX < count_separators(value) * 2 ? (size_t)ADDRESS_MAX
-                                                                     : count_separators(value) * 2,
-                           struct mail_address);
+    list->at = ARENA_ARRAY(arena, room_for(value), struct mail_address);
     struct reading r = {
         .value = value,
         .phrase = BUF_INIT(PIECE_BYTES_MAX),
