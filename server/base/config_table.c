@@ -1,0 +1,100 @@
+#include "server/base/config_table_private.h"
+
+#include <stddef.h>
+
+#define TEXT(member, standard, choices, about)                                                \
+    {                                                                                         \
+#member, OPTION_TEXT, offsetof(struct config, member), standard, 0, 0, choices, about \
+    }
+#define NUMBER(member, standard, low, high, about)                                                \
+    {                                                                                             \
+#member, OPTION_NUMBER, offsetof(struct config, member), standard, low, high, NULL, about \
+    }
+#define SWITCH(member, standard, about)                                                      \
+    {                                                                                        \
+#member, OPTION_SWITCH, offsetof(struct config, member), standard, 0, 0, NULL, about \
+    }
+#define LIST(member, standard, about)                                                      \
+    {                                                                                      \
+#member, OPTION_LIST, offsetof(struct config, member), standard, 0, 0, NULL, about \
+    }
+
+const struct option config_options[] = {
+    TEXT(state_directory, "/var/lib/restante", NULL,
+         "Where keys, uploads under way and the private database are kept."),
+    TEXT(user, "", NULL,
+         "Who runs the service when root starts it. Empty: restante, else postgres."),
+    TEXT(database, "", NULL,
+         "PostgreSQL to use, as a libpq connection string, for example\n"
+         "\"host=db1,db2 dbname=restante user=restante target_session_attrs=read-write\".\n"
+         "Empty: a private PostgreSQL in the state directory, reachable by a UNIX socket only."),
+    TEXT(postgres_bin, "", NULL,
+         "The folder with postgres and initdb for the private database. Empty: found."),
+    NUMBER(web_connections, "16", 1, 1000, "Connections to PostgreSQL of the web role."),
+    NUMBER(sync_connections, "16", 2, 1000, "Connections to PostgreSQL of the sync role."),
+    LIST(listen, "{\"127.0.0.1:8080\"}",
+         "Where HTTP is served: \"address:port\", \"[ipv6]:port\" or \"unix:/path\". TLS is the\n"
+         "business of the web server in front."),
+    LIST(listen_fastcgi, "{}", "Where FastCGI is served, written the same way."),
+    TEXT(socket_mode, "0660", NULL, "Permissions of UNIX sockets, octal."),
+    TEXT(public_url, "http://127.0.0.1:8080", NULL,
+         "The address that people type. With https: cookies are sent over TLS only."),
+    LIST(trusted_proxies, "{\"127.0.0.1\", \"::1\", \"unix\"}",
+         "Web servers in front whose X-Forwarded-For and X-Forwarded-Proto are believed:\n"
+         "addresses, networks (\"10.0.0.0/8\"), or \"unix\" for UNIX sockets."),
+    NUMBER(web_threads, "8", 1, 256, "Requests answered at once."),
+    NUMBER(http_connections, "4096", 16, 200000, "HTTP connections open at once."),
+    NUMBER(http_connections_per_address, "0", 0, 200000,
+           "The same of one client address; 0: no limit (behind a web server all come from it)."),
+    NUMBER(http_timeout, "60", 1, 3600, "Seconds of silence after which a connection is closed."),
+    NUMBER(http_deadline, "120", 1, 86400, "Seconds in which a request must have arrived."),
+    NUMBER(upload_bytes, "52428800", 1024, 4294967296, "The largest upload, in bytes."),
+    NUMBER(session_idle, "604800", 60, 31536000, "Seconds unused until one must sign in again."),
+    NUMBER(session_lifetime, "2592000", 60, 31536000,
+           "Seconds until one must sign in again in any case."),
+    NUMBER(sign_in_tries, "10", 1, 100000, "Wrong passwords for one name in 15 minutes."),
+    NUMBER(sign_in_tries_per_address, "50", 1, 100000,
+           "Wrong passwords from one client address in 15 minutes."),
+    NUMBER(sync_workers, "8", 1, 256, "Accounts synchronized at the same moment."),
+    NUMBER(parser_children, "2", 1, 64, "Sandboxed parser processes of each role."),
+    SWITCH(allow_plaintext, "false",
+           "Whether accounts may use servers without TLS: names, passwords and mail are then\n"
+           "readable on the way."),
+    TEXT(ca_file, "", NULL, "More certificate authorities (PEM) for mail servers of one's own."),
+    LIST(egress_networks, "{}",
+         "Mail servers on loopback, private and other special addresses are refused, except in\n"
+         "these networks: \"10.1.0.0/16\", \"127.0.0.0/8\"."),
+    LIST(egress_hosts, "{}", "The same by name, wherever the name points to."),
+    LIST(egress_ports, "{\"25\", \"110\", \"143\", \"465\", \"587\", \"993\", \"995\", \"2525\"}",
+         "Ports of mail servers that may be reached; \"any\" for all."),
+    TEXT(log_level, "info", "debug info warn error", "Events below this level are not logged."),
+};
+const size_t config_option_count = sizeof config_options / sizeof *config_options;
+
+#undef TEXT
+#undef NUMBER
+#define TEXT(member, standard, choices, about)                                                 \
+    {                                                                                          \
+#member, OPTION_TEXT, offsetof(struct config_domain, member), standard, 0, 0, choices, \
+            about                                                                              \
+    }
+#define NUMBER(member, standard, low, high, about)                                                 \
+    {                                                                                              \
+#member, OPTION_NUMBER, offsetof(struct config_domain, member), standard, low, high, NULL, \
+            about                                                                                  \
+    }
+
+const struct option config_domain_options[] = {
+    TEXT(kind, "imap", "imap pop3", "imap or pop3."),
+    TEXT(host, NULL, NULL, "The mail server."),
+    NUMBER(port, "0", 0, 65535, "0: the usual one."),
+    TEXT(tls, "implicit", "implicit starttls none", "implicit, starttls or none."),
+    TEXT(username, "%u", NULL,
+         "What the server knows a person by: %u is the address, %n what stands before the @,\n"
+         "%d the domain."),
+    TEXT(smtp_host, "", NULL, "Where mail is submitted. Empty: no sending."),
+    NUMBER(smtp_port, "0", 0, 65535, "0: the usual one."),
+    TEXT(smtp_tls, "implicit", "implicit starttls none", "implicit, starttls or none."),
+};
+const size_t config_domain_option_count =
+    sizeof config_domain_options / sizeof *config_domain_options;
