@@ -268,7 +268,7 @@ static void write_options(struct buf *out, const struct option *options, size_t 
             buf_printf(out, "%s# %" STR_FMT "\n", before, STR_ARG(line));
         }
         bool is_quoted = o->type == OPTION_TEXT;
-        buf_printf(out, "%s# %s = %s%s%s\n", before, o->name, is_quoted ? "\"" : "",
+        buf_printf(out, "%s%s = %s%s%s\n", *before ? before : "# ", o->name, is_quoted ? "\"" : "",
                    o->standard ? o->standard : "", is_quoted ? "\"" : "");
     }
 }
