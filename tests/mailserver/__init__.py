@@ -1,0 +1,1 @@
+"""The real and the scripted mail servers that the demo and the tests use."""
