@@ -194,6 +194,13 @@ bool db_in_transaction(const struct db *db)
     return db->transaction != DB_TX_NONE;
 }
 
+int64_t db_viewer(const struct db *db)
+{
+    if (db->store->role != STORE_WEB)
+        return 0;
+    return db->user_id ? db->user_id : -1;
+}
+
 bool db_begin(struct db *db, struct error *err)
 {
     assert(db->magic == DB_MAGIC && db->transaction == DB_TX_NONE);

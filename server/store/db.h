@@ -132,6 +132,9 @@ bool db_post_values(struct db *db, const char *name, struct error *err,
 #define db_post(db, name, err, ...) db_post_values(db, name, err, DB_VALUES(__VA_ARGS__))
 
 bool db_in_transaction(const struct db *db);
+/* Whose rows a statement that names its viewer may touch: the person given to store_acquire, -1 for
+ * nobody, 0 (all) for SYNC and OWNER. */
+int64_t db_viewer(const struct db *db);
 /* Starts one unless one is open; `*started` tells which, for db_leave. */
 bool db_enter(struct db *db, bool *started, struct error *err);
 /* Ends what db_enter started: commits if `is_good`, else rolls back; returns whether all is well.

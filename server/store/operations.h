@@ -67,8 +67,9 @@ struct change {
     const int64_t *created, *updated, *destroyed;
     size_t created_count, updated_count, destroyed_count;
 };
-/* Rows after `since`, oldest first, at most `limit`. ERROR_CONFLICT when older ones were pruned:
- * the caller starts anew. */
+/* Rows after `since`, oldest first, about `limit` (all rows of the last modseq, so that the caller
+ * may go on from it). `*modseq` is the account's; without rows nothing has changed. ERROR_CONFLICT
+ * when some after `since` were pruned: the caller starts anew. */
 bool changes_since(struct db *db, struct arena *arena, int64_t account_id, int64_t since, int limit,
                    struct change **changes, size_t *count, int64_t *modseq, struct error *err);
 

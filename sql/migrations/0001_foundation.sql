@@ -55,7 +55,7 @@ CREATE SEQUENCE account_id_seq;
 
 CREATE TABLE account (
     id               bigint PRIMARY KEY DEFAULT nextval('account_id_seq'),
-    user_id          bigint NOT NULL REFERENCES "user" ON DELETE CASCADE,
+    user_id          bigint REFERENCES "user" ON DELETE SET NULL, -- NULL: the person was deleted
     name             text NOT NULL,              -- what the person calls it
     email            text NOT NULL,
     kind             text NOT NULL CHECK (kind IN ('imap', 'pop3')),
@@ -92,11 +92,23 @@ CREATE TABLE account (
     sync_total       bigint NOT NULL DEFAULT 0,  -- messages upstream
     capabilities     text NOT NULL DEFAULT '',   -- what the server said last, for support
     lease_owner      text,                       -- a sync process's name
-    lease_until      timestamptz,
+    lease_until      timestamptz,                -- as taken; prolonged by sync_process.alive_until
     created_at       timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (user_id, kind, host, port, username)
-);
-CREATE INDEX account_due ON account (next_sync_at);
+    -- Removing an account hides it at once; its rows go slice by slice in the background, because a
+    -- million of them take their time (see account_purge in server/store/leases.h).
+    removed_at       timestamptz,
+    is_gone          boolean GENERATED ALWAYS AS (removed_at IS NOT NULL OR user_id IS NULL) STORED
+) WITH (fillfactor = 70);
+CREATE INDEX account_due ON account (next_sync_at) WHERE NOT is_gone;
+CREATE INDEX account_gone ON account (id) WHERE is_gone;
+CREATE UNIQUE INDEX account_once ON account (user_id, kind, host, port, username) WHERE NOT is_gone;
+
+-- The heartbeat of a sync process holds all its leases, so that ten thousand of them cost one row's
+-- update: an account is held while its own lease_until or its owner's alive_until lies ahead.
+CREATE TABLE sync_process (
+    name        text PRIMARY KEY,
+    alive_until timestamptz NOT NULL
+) WITH (fillfactor = 50);
 
 -- A trial of settings before anything is saved: discovery for an address, a new account, a sign-in.
 -- The web role writes it and NOTIFYs; the sync role carries it out and writes the result.
@@ -269,6 +281,7 @@ CREATE TABLE operation (
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX operation_by_key ON operation (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX operation_waiting ON operation (account_id, id) WHERE state IN ('pending', 'running');
+CREATE INDEX operation_urgent ON operation (account_id, id) WHERE is_urgent AND state = 'pending';
 
 -- "What changed since N": one row a batch and type, pruned by age; asking for less than what is kept
 -- is answered "start anew".
@@ -279,9 +292,10 @@ CREATE TABLE change (
     created    bigint[] NOT NULL DEFAULT '{}',
     updated    bigint[] NOT NULL DEFAULT '{}',
     destroyed  bigint[] NOT NULL DEFAULT '{}',   -- the tombstones
-    at         timestamptz NOT NULL DEFAULT now(),
+    at         timestamptz NOT NULL DEFAULT clock_timestamp(), -- ascending with modseq
     PRIMARY KEY (account_id, modseq, type)
 );
+CREATE INDEX change_by_age ON change USING brin (at);
 
 -- === writing (the tables that issue "acting and writing" fills) ==================================
 
@@ -333,7 +347,7 @@ CREATE TABLE contact (
 
 CREATE FUNCTION viewer_accounts() RETURNS bigint[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(array_agg(id), '{}') FROM account
-     WHERE user_id = nullif(current_setting('restante.user_id', true), '')::bigint
+     WHERE user_id = nullif(current_setting('restante.user_id', true), '')::bigint AND NOT is_gone
 $$;
 
 DO $$
