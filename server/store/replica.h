@@ -1,5 +1,3 @@
-/* NOTE to engineer `store`: the lead is implementing THIS header himself (replica*.c, leases.c and their
- * sql/queries files). Do not write them; everything else in store/ is yours. */
 /* What the sync role writes: the server's state, batch by batch. A batch is one transaction that
  * holds rows, their cursor, the counts and the change-log row together; a crash leaves either all
  * or nothing of it. The account's own row is locked only at the end of a batch, so that a person's
@@ -83,7 +81,9 @@ bool replica_mailbox_cursor(struct replica_batch *batch, const struct replica_ma
                             struct error *err);
 
 /* Adds messages by binary COPY, finds or makes their threads, fills `id` and `is_known`. A UID that
- * is here already only has its flags updated. */
+ * is here already only has its flags updated. Best the first call of a batch: ids are then allocated
+ * before the transaction, which thus need not hold the account's row. ERROR_LIMIT (and nothing is
+ * written) for texts beyond what mail/ lets through. */
 bool replica_emails_add(struct replica_batch *batch, int64_t mailbox_id,
                         struct replica_email *emails, size_t count, struct error *err);
 /* The server's flags; what is pending stays laid over them. UIDs not here are ignored. */
@@ -93,8 +93,9 @@ bool replica_flags_set(struct replica_batch *batch, int64_t mailbox_id,
  * pending operation still shows elsewhere. `*removed` (may be NULL) counts the placements. */
 bool replica_expunge(struct replica_batch *batch, int64_t mailbox_id, const uint32_t *uids,
                      size_t count, size_t *removed, struct error *err);
-/* UIDVALIDITY changed: forgets all UIDs of the mailbox; rows stay (without uid, hidden) for
- * re-mapping until replica_uids_settle removes what was not met again. */
+/* UIDVALIDITY changed: forgets all UIDs of the mailbox. Rows stay, without uid and still to be seen,
+ * until replica_emails_add meets them again (by upstream id, else by Message-ID, size and date) or
+ * replica_uids_settle removes what was not met. */
 bool replica_uids_forget(struct replica_batch *batch, int64_t mailbox_id, struct error *err);
 bool replica_uids_settle(struct replica_batch *batch, int64_t mailbox_id, struct error *err);
 /* What a parse of the whole message or of its structure tells later. Empty texts stay as they are.
@@ -106,6 +107,9 @@ bool replica_email_parsed(struct replica_batch *batch, int64_t email_id, struct 
 bool replica_email_blob(struct replica_batch *batch, int64_t email_id, int64_t blob_id,
                         struct error *err);
 bool replica_email_quarantine(struct replica_batch *batch, int64_t email_id, struct error *err);
+/* Their text is here, or there is none, or it cannot be had. */
+bool replica_text_settled(struct replica_batch *batch, const int64_t *email_ids, size_t count,
+                          struct error *err);
 /* An id of the account's own series, for blobs; outside the batch's transaction, gaps are harmless.
  */
 bool replica_allocate_ids(struct db *db, int64_t account_id, int count, int64_t *first,
@@ -127,7 +131,7 @@ bool replica_place_of(struct db *db, struct arena *arena, int64_t account_id, in
                       struct replica_place *place, struct error *err);
 
 /* Emails of a mailbox received after `since` whose text is not here yet, newest first, with what is
- * needed to fetch it. */
+ * needed to fetch it. One is listed until a blob of it is here or replica_text_settled names it. */
 struct replica_wanted {
     int64_t email_id;
     uint32_t uid;

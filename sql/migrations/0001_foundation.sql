@@ -182,6 +182,7 @@ CREATE TABLE email (
     header_json    json,                         -- other fields we show or use: listId, listUnsubscribe…
     blob_id        bigint,                       -- the whole message, once it is here
     state          smallint NOT NULL DEFAULT 0,  -- 0 ordinary, 1 quarantined (killed its parser twice)
+    is_text_settled boolean NOT NULL DEFAULT false, -- its text is here, or there is none to be had
     PRIMARY KEY (account_id, id)
 );
 CREATE INDEX email_by_thread ON email (account_id, thread_id);
@@ -205,12 +206,14 @@ CREATE TABLE placement (
     keywords      text[],                        -- keywords that are not bits; NULL: none
     modseq        bigint NOT NULL DEFAULT 0,     -- upstream MODSEQ
     is_hidden     boolean NOT NULL DEFAULT false,
+    is_forgotten  boolean NOT NULL DEFAULT false, -- UIDVALIDITY changed and it was not met again yet
     PRIMARY KEY (account_id, email_id, mailbox_id),
     FOREIGN KEY (account_id, mailbox_id) REFERENCES mailbox ON DELETE CASCADE,
     FOREIGN KEY (account_id, email_id) REFERENCES email ON DELETE CASCADE
 ) WITH (fillfactor = 85);
 CREATE INDEX placement_list ON placement (account_id, mailbox_id, received_at, email_id) WHERE NOT is_hidden;
 CREATE UNIQUE INDEX placement_by_uid ON placement (account_id, mailbox_id, uid) WHERE uid IS NOT NULL;
+CREATE INDEX placement_unplaced ON placement (account_id, mailbox_id) WHERE uid IS NULL;
 
 -- Which conversation a Message-ID belongs to. The key is a hash of the id and the base subject
 -- (RFC 5256), so that a new subject starts a new conversation (RFC 8621 section 3).
@@ -230,7 +233,7 @@ CREATE TABLE blob (
     part        text NOT NULL DEFAULT '',        -- IMAP part number
     size_bytes  bigint NOT NULL,
     chunk_bytes int NOT NULL,                    -- length of each chunk but the last, uncompressed
-    is_zstd     boolean NOT NULL DEFAULT false,  -- each chunk is one zstd frame
+    is_zstd     boolean NOT NULL DEFAULT false,  -- a chunk that begins like a zstd frame is one
     hash        bytea,                           -- BLAKE2b-256 of the bytes
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, id),
@@ -244,7 +247,8 @@ CREATE TABLE blob_chunk (
     n          int NOT NULL,
     bytes      bytea NOT NULL,
     PRIMARY KEY (account_id, blob_id, n),
-    FOREIGN KEY (account_id, blob_id) REFERENCES blob ON DELETE CASCADE
+    -- deferred: the chunks come first, the blob's row when size and hash are known
+    FOREIGN KEY (account_id, blob_id) REFERENCES blob ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 );
 ALTER TABLE blob_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL; -- compressed by us where it pays
 
@@ -281,6 +285,7 @@ CREATE TABLE operation (
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX operation_by_key ON operation (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX operation_waiting ON operation (account_id, id) WHERE state IN ('pending', 'running');
+CREATE INDEX operation_by_age ON operation USING brin (created_at);
 CREATE INDEX operation_urgent ON operation (account_id, id) WHERE is_urgent AND state = 'pending';
 
 -- "What changed since N": one row a batch and type, pruned by age; asking for less than what is kept
