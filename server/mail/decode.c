@@ -34,13 +34,13 @@ static void flush_base64(struct mime_decoder *d, unsigned char **to)
     d->bit_count = 0;
 }
 
-static bool feed_base64(struct mime_decoder *d, struct str chunk, struct buf *out)
+enum { BASE64_PIECE = 4096 };
+
+/* Decodes at most BASE64_PIECE characters into `to`; returns where it stopped writing. */
+static unsigned char *decode_base64_piece(struct mime_decoder *d, struct str piece,
+                                          unsigned char *to)
 {
-    unsigned char *start = (unsigned char *)buf_reserve(out, chunk.length / 4 * 3 + 6);
-    if (!start)
-        return false;
-    unsigned char *to = start;
-    const unsigned char *from = (const unsigned char *)chunk.at, *end = from + chunk.length;
+    const unsigned char *from = (const unsigned char *)piece.at, *end = from + piece.length;
     while (from < end) {
         if (d->bit_count == 0 && end - from >= 4) { /* a whole clean group */
             unsigned a = base64_value[from[0]], b = base64_value[from[1]];
@@ -68,9 +68,20 @@ static bool feed_base64(struct mime_decoder *d, struct str chunk, struct buf *ou
             }
         }
     }
-    out->length += (size_t)(to - start);
-    out->at[out->length] = '\0';
-    return true;
+    return to;
+}
+
+/* Piece by piece, so that a buffer whose limit is near still takes all that fits. */
+static bool feed_base64(struct mime_decoder *d, struct str chunk, struct buf *out)
+{
+    unsigned char decoded[BASE64_PIECE + 8]; /* a "=" in each second place writes one each */
+    while (chunk.length && !out->is_full) {
+        struct str piece = str_sub(chunk, 0, BASE64_PIECE);
+        unsigned char *end = decode_base64_piece(d, piece, decoded);
+        buf_append(out, decoded, (size_t)(end - decoded));
+        chunk = str_skip(chunk, piece.length);
+    }
+    return !out->is_full;
 }
 
 static int hex_value(char c)

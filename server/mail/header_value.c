@@ -209,20 +209,35 @@ static struct str join_value(struct arena *arena, struct raw_param *params, size
     return value;
 }
 
+/* The word in front of the parameters, lower case; returns where it ends. In "text/plain
+ * charset=utf-8" the semicolon is missing: a second word behind white space ends it too. */
+static size_t read_main_word(struct str value, struct buf *word)
+{
+    size_t at = 0;
+    while (at < value.length && value.at[at] != ';') {
+        char c = value.at[at];
+        if (c == '(') {
+            at = skip_comment(value, at);
+        } else if (ascii_is_space(c)) {
+            at = skip_space(value, at);
+            bool is_type =
+                str_find_char(buf_view(word), '/') > 0 && !str_ends(buf_view(word), STR("/"));
+            if (is_type && at < value.length && ascii_is_alpha(value.at[at]))
+                break;
+        } else {
+            if (c != '"')
+                buf_char(word, ascii_lower(c));
+            at++;
+        }
+    }
+    return at;
+}
+
 void header_parse_value(struct arena *arena, struct str value, struct header_value *parsed)
 {
     *parsed = (struct header_value){.value = STR_EMPTY};
-    size_t at = 0;
     struct buf word = BUF_INIT(256);
-    while (at < value.length && value.at[at] != ';') {
-        if (value.at[at] == '(') {
-            at = skip_comment(value, at);
-            continue;
-        }
-        if (!ascii_is_space(value.at[at]) && value.at[at] != '"')
-            buf_char(&word, ascii_lower(value.at[at]));
-        at++;
-    }
+    size_t at = read_main_word(value, &word);
     parsed->value = header_clean(arena, buf_view(&word), word.limit);
     buf_free(&word);
     if (at >= value.length)

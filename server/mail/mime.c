@@ -4,6 +4,7 @@
 #include "server/mail/decode.h"
 #include "server/mail/filename.h"
 #include "server/mail/header.h"
+#include "server/mail/uuencode.h"
 
 /* One pass over the lines. Only lines that begin with "--" can be delimiters; each such line is
  * compared with the boundaries of the multiparts it stands in, of which there are at most
@@ -44,7 +45,7 @@ static ptrdiff_t match_boundary(const struct scan *scan, struct str line, bool *
     struct str text = str_skip(line, 2);
     for (size_t i = scan->open_count; i > 0; i--) {
         struct str boundary = scan->open[i - 1]->boundary;
-        if (!str_starts(text, boundary))
+        if (boundary.length > text.length || !str_starts(text, boundary))
             continue;
         struct str after = str_skip(text, boundary.length);
         bool closes = str_starts(after, STR("--"));
@@ -280,6 +281,27 @@ static void finish_leaf(struct scan *scan, struct mime_part *part)
     part->size = mime_decoded_size(body, part->encoding);
 }
 
+/* The files within plain text become parts below it. In quoted-printable or base64 they have no
+ * place in the raw message that could be cut out. */
+static void find_uuencoded(struct scan *scan, struct mime_part *text)
+{
+    struct str body = str_sub(scan->raw, text->body_offset, text->body_length);
+    struct uuencode_file file;
+    struct mime_part *last = NULL;
+    for (size_t at = 0;
+         scan->message->part_count < MIME_PARTS_MAX && uuencode_find(body, at, &file);
+         at = file.offset + file.length) {
+        struct mime_part *part = add_part(scan, text, &last);
+        part->type = STR("application/octet-stream");
+        part->disposition = STR("attachment");
+        part->encoding = MIME_UUENCODE;
+        part->name = filename_clean(scan->arena, header_text(scan->arena, file.name));
+        part->header_offset = part->body_offset = text->body_offset + file.offset;
+        part->body_length = file.length;
+        part->size = mime_decoded_size(mime_body(scan->raw, part), MIME_UUENCODE);
+    }
+}
+
 /* A multipart without a boundary parameter: the first line of its body that is not empty tells it.
  */
 static void guess_boundary(const struct scan *scan, struct mime_part *part)
@@ -318,9 +340,7 @@ static void scan_multipart(struct scan *scan, struct mime_part *part)
     if (!part->first_child) { /* its text must not be lost */
         part->type = STR("text/plain");
         finish_leaf(scan, part);
-        return;
     }
-    part->lines = count_lines(str_sub(scan->raw, part->body_offset, part->body_length));
 }
 
 static void scan_message(struct scan *scan, struct mime_part *part)
@@ -359,6 +379,9 @@ static void scan_part(struct scan *scan, struct mime_part *part)
             part->type = STR("text/plain");
         find_delimiter(scan);
         finish_leaf(scan, part);
+        bool is_plain = str_equal(part->type, STR("text/plain")) && part->encoding == MIME_8BIT;
+        if (is_plain && !str_equal(part->disposition, STR("attachment")))
+            find_uuencoded(scan, part);
     }
 }
 

@@ -23,7 +23,8 @@ enum mime_encoding {
 
 struct mime_part {
     struct str id;          /* IMAP part number ("1.2"); empty for a multipart that is the whole
-                               message's body or that of a message/rfc822 */
+                               message's body or that of a message/rfc822; "1.u1" for a file that
+                               stands uuencoded within the plain text of "1", its child */
     struct str type;        /* "text/plain": lower case, always with one slash */
     struct str charset;     /* as labelled, lower case; empty: not said */
     struct str name;        /* file name, decoded, see filename.h; empty: none */
@@ -40,7 +41,7 @@ struct mime_part {
     size_t body_offset;
     size_t body_length; /* bytes as sent, still encoded, without the line end before the boundary */
     size_t size;        /* bytes after decoding (RFC 8621 EmailBodyPart.size); 0 for multiparts */
-    size_t lines;       /* of the body as sent: what IMAP's BODYSTRUCTURE counts */
+    size_t lines;       /* of a leaf's body as sent: what IMAP's BODYSTRUCTURE counts */
     unsigned depth;     /* 0: the root */
     struct mime_part *parent, *first_child, *next;
 };
@@ -84,7 +85,8 @@ struct str mime_body(struct str raw, const struct mime_part *part);
 /* Decoded bytes of a body; false when `out` was full. */
 bool mime_decode(struct buf *out, struct str body, enum mime_encoding encoding);
 /* A body as UTF-8: decoded, charset converted and repaired, CRLF to LF, NUL to U+FFFD. For HTML
- * without a label the <meta charset> is used. False when `out` was full. */
+ * without a label the <meta charset> is used; the uuencoded files within plain text are left out.
+ * False when `out` was full. */
 bool mime_decode_text(struct buf *out, struct str body, const struct mime_part *part);
 
 enum mime_encoding mime_encoding_of(struct str name);

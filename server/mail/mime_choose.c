@@ -12,28 +12,38 @@ struct mime_part *mime_next(const struct mime_part *part)
 }
 
 /* IMAP's numbers (RFC 3501 section 6.4.5): the children of a multipart count from 1; a message's
- * single part is ".1"; a multipart that is all of a message's body has no number of its own. */
-static void number_part(struct arena *arena, struct mime_part *part)
+ * single part is ".1"; a multipart that is all of a message's body has no number of its own. A file
+ * within plain text is ".u1", for no IMAP server knows of it. */
+static void number_part(struct arena *arena, struct mime_part *part, size_t n)
 {
     struct mime_part *parent = part->parent;
     bool is_body_of_message = !parent || !mime_is_multipart(parent);
     part->id = STR_EMPTY;
     if (is_body_of_message && mime_is_multipart(part))
         return;
-    size_t n = 1;
-    if (parent && parent->first_child != part) /* the sibling before it is numbered already */
-        for (struct mime_part *p = parent->first_child; p != part; p = p->next)
-            n++;
+    const char *mark = parent && mime_is_text(parent) ? "u" : "";
     /* A multipart without a number stands in a message that has one. */
     struct mime_part *prefix = parent;
     while (prefix && prefix->id.length == 0)
         prefix = prefix->parent;
-    part->id = prefix ? arena_printf(arena, "%" STR_FMT ".%zu", STR_ARG(prefix->id), n)
+    part->id = prefix ? arena_printf(arena, "%" STR_FMT ".%s%zu", STR_ARG(prefix->id), mark, n)
                       : arena_printf(arena, "%zu", n);
 }
 
-/* --- the three lists
- * ------------------------------------------------------------------------------ */
+static void number_parts(struct arena *arena, struct mime_message *message)
+{
+    message->part_count = 1;
+    number_part(arena, message->root, 1);
+    for (struct mime_part *part = message->root; part; part = mime_next(part)) {
+        size_t n = 0;
+        for (struct mime_part *child = part->first_child; child; child = child->next)
+            number_part(arena, child, ++n);
+        message->part_count += n;
+    }
+}
+
+/* --- the three lists -----------------------------------------------------------------------------
+ */
 
 struct choice {
     struct mime_list text, html, attachments;
@@ -101,6 +111,9 @@ static void choose_from(struct choice *choice, struct mime_part *first, struct s
             if ((!text || !html) && is_inline_media(part))
                 push(choice, &choice->attachments, part);
         }
+        if (mime_is_text(part)) /* the uuencoded files in it */
+            for (struct mime_part *file = part->first_child; file; file = file->next)
+                push(choice, &choice->attachments, file);
     }
     if (is_alternative && text && html) {
         if (text->count == text_before && html->count != html_before)
@@ -116,7 +129,7 @@ static const char *const unseen_types[] = {
     "application/x-pkcs7-signature", "application/pgp-encrypted",
     "message/delivery-status",       "message/disposition-notification",
     "message/feedback-report",       "message/global-delivery-status",
-    "text/rfc822-headers",           "application/ms-tnef-empty",
+    "text/rfc822-headers",
 };
 
 static bool counts_as_attachment(const struct mime_part *part, bool has_html)
@@ -161,12 +174,9 @@ static void estimate_size(struct mime_part *part)
 
 void mime_choose(struct arena *arena, struct mime_message *message)
 {
-    message->part_count = 0;
-    for (struct mime_part *part = message->root; part; part = mime_next(part)) {
-        number_part(arena, part);
+    number_parts(arena, message);
+    for (struct mime_part *part = message->root; part; part = mime_next(part))
         estimate_size(part);
-        message->part_count++;
-    }
     struct choice choice = {.capacity = MIME_SHOWN_MAX};
     size_t room = message->part_count < MIME_SHOWN_MAX ? message->part_count : MIME_SHOWN_MAX;
     choice.capacity = room;
