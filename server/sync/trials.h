@@ -7,7 +7,8 @@
  *   account, sign-in: {"email", "kind": "imap"|"pop3",
  *       "incoming": {"host", "port", "tls": "implicit"|"starttls"|"none", "username"},
  *       "smtp": {"host", "port", "tls", "username"} or null}   username "" of smtp: as incoming
- *   trial.secret: the incoming password, sealed to "account:<trial.account_id>"
+ *   trial.secret: the incoming password, sealed to "account:<trial.account_id>"; NULL: the secret
+ * that account has already (trying an account as it stands)
  *
  * Results (trial.result), JSON:
  *   discover: {"candidates": [{"source": "table"|"autoconfig"|"srv"|"guess", "kind",

@@ -1,0 +1,90 @@
+#include "server/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "server/store/cluster.h"
+
+enum { PASSWORD_BYTES_MAX = 1024, STATEMENT_MS = 5 * 60 * 1000 };
+
+bool cli_conninfo(struct arena *arena, const struct config *config, bool is_web,
+                  const char **conninfo, struct error *err)
+{
+    if (config->database[0] != '\0') {
+        *conninfo = config->database;
+        return true;
+    }
+    struct buf text = BUF_INIT(8192);
+    bool is_made =
+        cluster_conninfo(config_state_path(arena, config, "postgresql"), is_web, &text, err);
+    *conninfo = arena_text(arena, buf_view(&text));
+    buf_free(&text);
+    return is_made;
+}
+
+struct db *cli_db(struct cli *cli, struct error *err)
+{
+    struct store_options options = {
+        .role = STORE_OWNER, .connections_max = 2, .statement_timeout_ms = STATEMENT_MS};
+    if (!cli->store) {
+        if (!cli_conninfo(cli->arena, &cli->config, false, &options.conninfo, err))
+            return NULL;
+        cli->store = store_open(&options, err);
+    }
+    struct db *db = cli->store ? store_acquire(cli->store, 0, err) : NULL;
+    if (!db && cli->config.database[0] == '\0')
+        error_hint(err, "The private database runs while `restante serve` does: start it first.");
+    return db;
+}
+
+void cli_release(struct cli *cli, struct db **db)
+{
+    store_release(cli->store, db);
+}
+
+/* One line of standard input, without echo when it is a terminal. */
+static bool read_line_quietly(const char *prompt, char *line, size_t size)
+{
+    struct termios before, quiet;
+    bool is_terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
+    if (is_terminal) {
+        fputs(prompt, stderr);
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    }
+    bool is_read = fgets(line, (int)size, stdin) != NULL;
+    if (is_terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    if (is_read)
+        line[strcspn(line, "\r\n")] = '\0';
+    return is_read;
+}
+
+bool cli_password(const char *prompt, bool is_new, struct secret *password, struct error *err)
+{
+    char line[PASSWORD_BYTES_MAX], again[PASSWORD_BYTES_MAX];
+    bool is_good = read_line_quietly(prompt, line, sizeof line) && line[0] != '\0';
+    if (!is_good)
+        error_set(err, ERROR_INVALID, "a password is needed, on the first line of standard input");
+    if (is_good && is_new && isatty(STDIN_FILENO)) {
+        is_good = read_line_quietly("Once more: ", again, sizeof again) && strcmp(line, again) == 0;
+        if (!is_good)
+            error_set(err, ERROR_INVALID, "the two are not the same");
+        secret_wipe(again, sizeof again);
+    }
+    if (is_good)
+        *password = secret_new(str_of(line));
+    secret_wipe(line, sizeof line);
+    return is_good;
+}
+
+bool cli_number(const char *text, const char *what, int64_t *number, struct error *err)
+{
+    return str_to_i64(str_of(text), number) ||
+           error_set(err, ERROR_INVALID, "%s must be a number, not \"%s\"", what, text);
+}
