@@ -61,35 +61,35 @@ bool setup_check(struct arena *arena, struct setup_settings *settings, bool allo
 
 static void write_server(struct json *json, const struct server_settings *server)
 {
-    json_object(json);
-    json_name(json, "host");
-    json_str(json, server->host);
-    json_name(json, "port");
-    json_i64(json, server->port);
-    json_name(json, "tls");
-    json_text(json, tls_mode_name(server->tls));
-    json_name(json, "username");
-    json_str(json, server->username);
-    json_object_end(json);
+    json_write_object(json);
+    json_write_name(json, "host");
+    json_write_str(json, server->host);
+    json_write_name(json, "port");
+    json_write_i64(json, server->port);
+    json_write_name(json, "tls");
+    json_write_text(json, tls_mode_name(server->tls));
+    json_write_name(json, "username");
+    json_write_str(json, server->username);
+    json_write_object_end(json);
 }
 
 static struct str settings_json(struct arena *arena, const struct setup_settings *settings)
 {
     struct buf text = BUF_INIT(SETTINGS_BYTES_MAX);
     struct json json = JSON_INIT(&text);
-    json_object(&json);
-    json_name(&json, "email");
-    json_str(&json, settings->email);
-    json_name(&json, "kind");
-    json_text(&json, account_kind_name(settings->kind));
-    json_name(&json, "incoming");
+    json_write_object(&json);
+    json_write_name(&json, "email");
+    json_write_str(&json, settings->email);
+    json_write_name(&json, "kind");
+    json_write_text(&json, account_kind_name(settings->kind));
+    json_write_name(&json, "incoming");
     write_server(&json, &settings->incoming);
-    json_name(&json, "smtp");
+    json_write_name(&json, "smtp");
     if (settings->smtp.host.length > 0)
         write_server(&json, &settings->smtp);
     else
-        json_null(&json);
-    json_object_end(&json);
+        json_write_null(&json);
+    json_write_object_end(&json);
     struct str copy = text.is_full ? STR_EMPTY : arena_str(arena, buf_view(&text));
     buf_free(&text);
     return copy;
@@ -148,10 +148,10 @@ bool setup_begin_discovery(struct db *db, struct arena *arena, int64_t user_id, 
 {
     struct buf text = BUF_INIT(SETTINGS_BYTES_MAX);
     struct json json = JSON_INIT(&text);
-    json_object(&json);
-    json_name(&json, "email");
-    json_str(&json, email);
-    json_object_end(&json);
+    json_write_object(&json);
+    json_write_name(&json, "email");
+    json_write_str(&json, email);
+    json_write_object_end(&json);
     *trial = (struct trial){
         .kind = TRIAL_DISCOVER, .user_id = user_id, .settings = arena_str(arena, buf_view(&text))};
     bool is_full = text.is_full;

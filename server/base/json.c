@@ -22,27 +22,27 @@ static void close_with(struct json *j, char bracket)
     j->wants_comma = true;
 }
 
-void json_object(struct json *j)
+void json_write_object(struct json *j)
 {
     open_with(j, '{');
 }
 
-void json_object_end(struct json *j)
+void json_write_object_end(struct json *j)
 {
     close_with(j, '}');
 }
 
-void json_array(struct json *j)
+void json_write_array(struct json *j)
 {
     open_with(j, '[');
 }
 
-void json_array_end(struct json *j)
+void json_write_array_end(struct json *j)
 {
     close_with(j, ']');
 }
 
-void json_name(struct json *j, const char *name)
+void json_write_name(struct json *j, const char *name)
 {
     separate(j);
     buf_char(j->out, '"');
@@ -83,7 +83,7 @@ static void write_escaped(struct buf *out, uint32_t c)
     }
 }
 
-void json_str(struct json *j, struct str value)
+void json_write_str(struct json *j, struct str value)
 {
     separate(j);
     buf_char(j->out, '"');
@@ -99,33 +99,33 @@ void json_str(struct json *j, struct str value)
     buf_char(j->out, '"');
 }
 
-void json_text(struct json *j, const char *value)
+void json_write_text(struct json *j, const char *value)
 {
     if (value)
-        json_str(j, str_of(value));
+        json_write_str(j, str_of(value));
     else
-        json_null(j);
+        json_write_null(j);
 }
 
-void json_i64(struct json *j, int64_t value)
+void json_write_i64(struct json *j, int64_t value)
 {
     separate(j);
     buf_i64(j->out, value);
 }
 
-void json_bool(struct json *j, bool value)
+void json_write_bool(struct json *j, bool value)
 {
     separate(j);
     buf_text(j->out, value ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_write_null(struct json *j)
 {
     separate(j);
     buf_append(j->out, "null", 4);
 }
 
-void json_raw(struct json *j, struct str text)
+void json_write_raw(struct json *j, struct str text)
 {
     separate(j);
     buf_str(j->out, text);

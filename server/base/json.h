@@ -13,18 +13,18 @@ struct json {
 
 #define JSON_INIT(buffer) ((struct json){.out = (buffer)})
 
-void json_object(struct json *j);
-void json_object_end(struct json *j);
-void json_array(struct json *j);
-void json_array_end(struct json *j);
+void json_write_object(struct json *j);
+void json_write_object_end(struct json *j);
+void json_write_array(struct json *j);
+void json_write_array_end(struct json *j);
 /* The name of the next value. */
-void json_name(struct json *j, const char *name);
-void json_str(struct json *j, struct str value);
-void json_text(struct json *j, const char *value); /* NULL becomes null */
-void json_i64(struct json *j, int64_t value);
-void json_bool(struct json *j, bool value);
-void json_null(struct json *j);
+void json_write_name(struct json *j, const char *name);
+void json_write_str(struct json *j, struct str value);
+void json_write_text(struct json *j, const char *value); /* NULL becomes null */
+void json_write_i64(struct json *j, int64_t value);
+void json_write_bool(struct json *j, bool value);
+void json_write_null(struct json *j);
 /* Text that is JSON already (from a jsonb column, say). */
-void json_raw(struct json *j, struct str text);
+void json_write_raw(struct json *j, struct str text);
 
 #endif

@@ -399,17 +399,17 @@ void address_parse(struct arena *arena, struct str value, struct mail_addresses 
 
 void address_write_json(struct json *json, const struct mail_addresses *list)
 {
-    json_array(json);
+    json_write_array(json);
     for (size_t i = 0; i < list->count; i++) {
-        json_object(json);
-        json_name(json, "name");
+        json_write_object(json);
+        json_write_name(json, "name");
         if (list->at[i].name.length)
-            json_str(json, list->at[i].name);
+            json_write_str(json, list->at[i].name);
         else
-            json_null(json);
-        json_name(json, "email");
-        json_str(json, list->at[i].email);
-        json_object_end(json);
+            json_write_null(json);
+        json_write_name(json, "email");
+        json_write_str(json, list->at[i].email);
+        json_write_object_end(json);
     }
-    json_array_end(json);
+    json_write_array_end(json);
 }

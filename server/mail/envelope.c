@@ -263,15 +263,15 @@ static void write_if_any(struct json *json, const char *name, struct str value)
 {
     if (value.length == 0)
         return;
-    json_name(json, name);
-    json_str(json, value);
+    json_write_name(json, name);
+    json_write_str(json, value);
 }
 
 bool envelope_write_json(struct buf *out, const struct envelope *e)
 {
     size_t start = out->length;
     struct json json = JSON_INIT(out);
-    json_object(&json);
+    json_write_object(&json);
     size_t nothing = out->length;
     write_if_any(&json, "listId", e->list_id);
     write_if_any(&json, "listUnsubscribe", e->list_unsubscribe);
@@ -279,15 +279,15 @@ bool envelope_write_json(struct buf *out, const struct envelope *e)
     write_if_any(&json, "listPost", e->list_post);
     write_if_any(&json, "listArchive", e->list_archive);
     if (e->authentication_results_count) {
-        json_name(&json, "authenticationResults");
-        json_array(&json);
+        json_write_name(&json, "authenticationResults");
+        json_write_array(&json);
         for (size_t i = 0; i < e->authentication_results_count; i++)
-            json_str(&json, e->authentication_results[i]);
-        json_array_end(&json);
+            json_write_str(&json, e->authentication_results[i]);
+        json_write_array_end(&json);
     }
     if (e->priority != 3) {
-        json_name(&json, "priority");
-        json_i64(&json, e->priority);
+        json_write_name(&json, "priority");
+        json_write_i64(&json, e->priority);
     }
     write_if_any(&json, "autoSubmitted", e->auto_submitted);
     write_if_any(&json, "precedence", e->precedence);
@@ -298,6 +298,6 @@ bool envelope_write_json(struct buf *out, const struct envelope *e)
     if (!has_any)
         out->length = start;
     else
-        json_object_end(&json);
+        json_write_object_end(&json);
     return has_any;
 }

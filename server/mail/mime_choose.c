@@ -218,11 +218,11 @@ struct mime_part *mime_find_cid(const struct mime_message *message, struct str c
 
 static void write_text(struct json *json, const char *name, struct str value)
 {
-    json_name(json, name);
+    json_write_name(json, name);
     if (value.length)
-        json_str(json, value);
+        json_write_str(json, value);
     else
-        json_null(json);
+        json_write_null(json);
 }
 
 static const char *const encoding_names[] = {
@@ -234,18 +234,18 @@ static const char *const encoding_names[] = {
 
 static void write_number(struct json *json, const char *name, size_t number)
 {
-    json_name(json, name);
-    json_i64(json, (int64_t)number);
+    json_write_name(json, name);
+    json_write_i64(json, (int64_t)number);
 }
 
 void mime_write_json(struct json *json, const struct mime_part *part)
 {
-    json_object(json);
+    json_write_object(json);
     write_text(json, "partId", mime_is_multipart(part) ? STR_EMPTY : part->id);
     write_number(json, "size", part->size);
     write_text(json, "name", part->name);
-    json_name(json, "type");
-    json_str(json, part->type);
+    json_write_name(json, "type");
+    json_write_str(json, part->type);
     write_text(json, "charset", part->charset);
     write_text(json, "disposition", part->disposition);
     write_text(json, "cid", part->cid);
@@ -255,20 +255,20 @@ void mime_write_json(struct json *json, const struct mime_part *part)
     write_number(json, "offset", part->body_offset);
     write_number(json, "length", part->body_length);
     write_number(json, "lines", part->lines);
-    json_name(json, "encoding");
-    json_text(json, encoding_names[part->encoding]);
+    json_write_name(json, "encoding");
+    json_write_text(json, encoding_names[part->encoding]);
     if (part->is_flowed) {
-        json_name(json, "flowed");
-        json_bool(json, true);
-        json_name(json, "delsp");
-        json_bool(json, part->is_delsp);
+        json_write_name(json, "flowed");
+        json_write_bool(json, true);
+        json_write_name(json, "delsp");
+        json_write_bool(json, part->is_delsp);
     }
     if (part->first_child) {
-        json_name(json, "subParts");
-        json_array(json);
+        json_write_name(json, "subParts");
+        json_write_array(json);
         for (const struct mime_part *child = part->first_child; child; child = child->next)
             mime_write_json(json, child);
-        json_array_end(json);
+        json_write_array_end(json);
     }
-    json_object_end(json);
+    json_write_object_end(json);
 }

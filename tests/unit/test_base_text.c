@@ -125,16 +125,16 @@ static void test_json_strings_cannot_be_broken_out_of(void **state)
     (void)state;
     struct buf b = BUF_INIT(200);
     struct json j = JSON_INIT(&b);
-    json_object(&j);
-    json_name(&j, "a");
-    json_str(&j, STR("\"\\\n\x01</script>\xff"));
-    json_name(&j, "b");
-    json_array(&j);
-    json_i64(&j, -1);
-    json_null(&j);
-    json_bool(&j, true);
-    json_array_end(&j);
-    json_object_end(&j);
+    json_write_object(&j);
+    json_write_name(&j, "a");
+    json_write_str(&j, STR("\"\\\n\x01</script>\xff"));
+    json_write_name(&j, "b");
+    json_write_array(&j);
+    json_write_i64(&j, -1);
+    json_write_null(&j);
+    json_write_bool(&j, true);
+    json_write_array_end(&j);
+    json_write_object_end(&j);
     assert_str(buf_view(&b),
                "{\"a\":\"\\\"\\\\\\n\\u0001</script>\xef\xbf\xbd\",\"b\":[-1,null,true]}");
     buf_free(&b);
