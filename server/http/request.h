@@ -37,7 +37,7 @@ struct route_param {
     struct str value; /* percent-decoded, valid UTF-8 without NUL */
 };
 
-enum { REQUEST_PARAMS_MAX = 6, REQUEST_ID_BYTES = 17 };
+enum { REQUEST_PARAMS_MAX = 6, REQUEST_ID_BYTES = 17, REQUEST_PARTS_MAX = 256 };
 
 struct request {
     struct arena *arena;
@@ -57,6 +57,21 @@ struct request {
     void *context; /* what main gave the router: handlers/app.h's struct app */
     void *session; /* set by the router's guard: handlers/session.h's struct signed_in, or NULL */
 };
+
+/* "GET" -> HTTP_GET; case matters (RFC 9110 section 9.1); anything unknown is HTTP_OTHER. */
+enum http_method http_method_parse(struct str name);
+const char *http_method_name(enum http_method method);
+
+/* For doors and tests: an empty request with a fresh id, whose slices will live in `arena`. */
+void request_init(struct request *req, struct arena *arena);
+/* Takes the request target apart: origin form ("/path?query") or absolute form (RFC 9112 section
+ * 3.2). Copies it; decodes the arguments, broken ones as they stand. ERROR_INVALID if it is
+ * neither, or has control characters. */
+bool request_set_target(struct request *req, struct str target, struct error *err);
+/* Adds a header; both texts are copied. */
+void request_add_header(struct request *req, struct str name, struct str value);
+/* Closes the spool file, if there is one. */
+void request_release(struct request *req);
 
 /* The first header of that name (ASCII case folded), or an empty slice with a NULL pointer. */
 struct str request_header(const struct request *req, const char *name);
@@ -82,6 +97,8 @@ struct request_part {
     uint64_t at;    /* offset in the body */
     uint64_t bytes; /* length */
 };
+/* The parts in order, texts repaired to UTF-8. ERROR_INVALID for another type or a broken body,
+ * ERROR_LIMIT beyond REQUEST_PARTS_MAX parts. */
 bool request_multipart(const struct request *req, struct request_part **parts, size_t *count,
                        struct error *err);
 /* Reads up to `size` bytes of the body at `offset`, wherever it is kept; 0 at its end, -1 on error.

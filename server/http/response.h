@@ -22,11 +22,20 @@ struct response {
     struct str static_body;     /* used when `at` is set */
     response_stream_fn *stream; /* used when set; `stream_context` lives in the arena */
     void *stream_context;
-    int64_t stream_bytes; /* Content-Length of the stream; -1: unknown */
+    int64_t stream_bytes; /* Content-Length of the stream; -1 (until set): unknown */
+    bool is_events;       /* set by the router for ROUTE_EVENTS: the stream gets its own thread */
 };
 
 enum { RESPONSE_BODY_LIMIT = 16 * 1024 * 1024 };
 
+/* For doors and tests: an empty answer, and freeing the body it has come to hold. */
+void response_init(struct response *res, struct arena *arena);
+void response_release(struct response *res);
+/* The body's bytes, when it is not a stream. */
+struct str response_body(const struct response *res);
+
+/* The first header of that name (ASCII case folded), or an empty slice with a NULL pointer. */
+struct str response_header(const struct response *res, const char *name);
 /* Replaces or sets a header. CR, LF and NUL in a value are an assertion failure: foreign text goes
  * through response_set_disposition or percent-encoding first. Both texts are copied. */
 void response_set_header(struct response *res, const char *name, struct str value);
@@ -42,6 +51,11 @@ void response_redirect(struct response *res, struct str path);
  * type "/problems/<kind>", title, status, detail (the message), hint, instance (the request's id).
  */
 void response_problem(struct response *res, const struct request *req, const struct error *err);
+/* The same for a status that no error kind has (405, 501): `title` is the reason phrase. */
+void response_problem_status(struct response *res, const struct request *req, int status,
+                             const char *type, struct str detail);
+/* "Not Found" for 404; "Unknown" for a status we do not send. */
+const char *http_reason(int status);
 /* The HTTP status of an error kind: the one place where they are mapped. */
 int http_status_of(enum error_kind kind);
 

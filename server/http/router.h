@@ -1,7 +1,7 @@
 /* The route table: one row is all that is known of a route. Patterns are matched segment by
- * segment;
- * `{name}` takes one segment, a final `{name*}` the rest of the path. The router answers 404, 405
- * (with Allow), 501 and OPTIONS itself, applies the row's flags before the handler runs, and turns
+ * segment: `{name}` takes one segment, a final `{name*}` the rest of the path (one byte or more); a
+ * literal segment is preferred to `{name}`, that to `{name*}`. The router answers 404, 405 (with
+ * Allow), 501 and OPTIONS itself, applies the row's flags before the handler runs, and turns
  * an error that a handler returns into the page or problem document of its kind. */
 #ifndef RESTANTE_HTTP_ROUTER_H
 #define RESTANTE_HTTP_ROUTER_H
@@ -16,7 +16,9 @@ enum route_flags {
     ROUTE_API = 1 << 1,    /* errors as problem documents, bearer tokens accepted */
     ROUTE_NO_CSRF =
         1 << 2, /* a state-changing route without cookie authority (sign-in has its own) */
-    ROUTE_LARGE_BODY = 1 << 3 /* takes bodies up to the upload limit; others up to 1 MiB */
+    ROUTE_LARGE_BODY = 1 << 3, /* takes bodies up to the upload limit; others up to 1 MiB */
+    ROUTE_EVENTS =
+        1 << 4 /* its stream waits for long: it runs on a thread of its own, see README */
 };
 
 struct route {
@@ -47,6 +49,9 @@ struct router;
 struct router *router_new(const struct route *routes, size_t count,
                           const struct router_hooks *hooks, void *context);
 void router_free(struct router **router);
+/* The largest body of a ROUTE_LARGE_BODY route; ROUTER_UPLOAD_BYTES until set. Before threads. */
+void router_set_upload_limit(struct router *router, uint64_t bytes);
+enum { ROUTER_BODY_BYTES = 1024 * 1024, ROUTER_UPLOAD_BYTES = 64 * 1024 * 1024 };
 /* Finds the row, guards, runs its handler, sets the security headers every response has. Fills
  * `res` in any case. Called by doors on a worker thread. */
 void router_serve(const struct router *router, struct request *req, struct response *res);
