@@ -46,7 +46,9 @@ void view_set_value(struct value *object, const char *name, const struct value *
 
 /* Items of a list. */
 struct value *view_add_object(struct value *list);
+struct value *view_add_list(struct value *list);
 void view_add_str(struct value *list, struct str text);
+void view_add_value(struct value *list, const struct value *value);
 
 /* Single values, for template functions and shared members. */
 struct value *value_str(struct arena *arena, struct str text);
