@@ -18,7 +18,8 @@ enum {
  * once, before threads. */
 static struct error *reported;
 
-static void report(cfg_t *cfg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char *format,
+                                                         va_list args)
 {
     char text[400];
     vsnprintf(text, sizeof text, format, args);
