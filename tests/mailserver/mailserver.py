@@ -133,10 +133,8 @@ def _run(arguments):
         state = server.folder / "mailserver.json"
         state.write_text(json.dumps(server.description() | {"pid": os.getpid()}, indent=2))
         print(text, flush=True)
-        try:
-            signal.sigwait(signals)
-        finally:
-            state.unlink(missing_ok=True)
+        signal.sigwait(signals)
+    state.unlink(missing_ok=True)
 
 
 def _start(arguments):
