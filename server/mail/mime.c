@@ -273,9 +273,21 @@ static size_t count_lines(struct str body)
     return lines;
 }
 
-static void finish_leaf(struct scan *scan, struct mime_part *part)
+/* The body goes to the delimiter found; to the end of the last child at least, whose header may end
+ * with the line end that is the delimiter's. */
+static void set_body_length(const struct scan *scan, struct mime_part *part,
+                            const struct mime_part *last_child)
 {
-    part->body_length = body_end(scan, part->body_offset) - part->body_offset;
+    size_t end = body_end(scan, part->body_offset);
+    if (last_child && last_child->body_offset + last_child->body_length > end)
+        end = last_child->body_offset + last_child->body_length;
+    part->body_length = end - part->body_offset;
+}
+
+static void finish_leaf(struct scan *scan, struct mime_part *part,
+                        const struct mime_part *last_child)
+{
+    set_body_length(scan, part, last_child);
     struct str body = str_sub(scan->raw, part->body_offset, part->body_length);
     part->lines = count_lines(body);
     part->size = mime_decoded_size(body, part->encoding);
@@ -336,10 +348,10 @@ static void scan_multipart(struct scan *scan, struct mime_part *part)
         scan->open_count = level;
     if (is_closed)
         find_delimiter(scan); /* the epilogue */
-    part->body_length = body_end(scan, part->body_offset) - part->body_offset;
+    set_body_length(scan, part, last);
     if (!part->first_child) { /* its text must not be lost */
         part->type = STR("text/plain");
-        finish_leaf(scan, part);
+        finish_leaf(scan, part, NULL);
     }
 }
 
@@ -347,7 +359,7 @@ static void scan_message(struct scan *scan, struct mime_part *part)
 {
     struct mime_part *last = NULL;
     scan_part(scan, add_part(scan, part, &last));
-    finish_leaf(scan, part);
+    finish_leaf(scan, part, last);
 }
 
 /* The default of RFC 2045 section 5.2; what has a file name is no text to be read. */
@@ -378,7 +390,7 @@ static void scan_part(struct scan *scan, struct mime_part *part)
         if (is_multipart)
             part->type = STR("text/plain");
         find_delimiter(scan);
-        finish_leaf(scan, part);
+        finish_leaf(scan, part, NULL);
         bool is_plain = str_equal(part->type, STR("text/plain")) && part->encoding == MIME_8BIT;
         if (is_plain && !str_equal(part->disposition, STR("attachment")))
             find_uuencoded(scan, part);
