@@ -74,6 +74,8 @@ bool account_update_policy(struct db *db, const struct account *account, struct 
 /* Servers, names and secrets after a successful trial; NULL-pointer secrets stay as they are. */
 bool account_update_servers(struct db *db, const struct account *account, struct str secret,
                             struct str smtp_secret, struct error *err);
+/* Out of everybody's sight at once, secrets wiped; its rows go in the background (account_purge in
+ * leases.h), since a large account's take their time. */
 bool account_delete(struct db *db, int64_t id, struct error *err);
 /* Asks the sync role to look now ("check now"): sets next_sync_at and NOTIFYs. */
 bool account_sync_now(struct db *db, int64_t id, struct error *err);
@@ -92,12 +94,14 @@ struct trial {
     struct str result; /* JSON, see server/sync/trials.h; empty until done */
 };
 bool trial_create(struct db *db, struct trial *trial, struct error *err);
-/* For a person's trial the user must match; 0 for sign-in trials (the id is the authority). */
+/* For a person's trial the user must match; 0 for sign-in trials (the id is the authority). Without
+ * the secret. */
 bool trial_by_id(struct db *db, struct arena *arena, struct str id, int64_t user_id,
                  struct trial *trial, struct error *err);
 bool trial_delete(struct db *db, struct str id, struct error *err);
 /* Sync role: takes the oldest pending one (false with ERROR_NOT_FOUND: none), FOR UPDATE SKIP
- * LOCKED; and writes its result, wiping the secret and NOTIFYing. */
+ * LOCKED; and writes its result, wiping the secret and NOTIFYing (ERROR_NOT_FOUND: not running, or
+ * deleted meanwhile). */
 bool trial_take(struct db *db, struct arena *arena, struct trial *trial, struct error *err);
 bool trial_finish(struct db *db, struct str id, struct str result, struct error *err);
 

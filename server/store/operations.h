@@ -27,8 +27,9 @@ struct operation {
     int64_t created_at, finished_at;
 };
 
-/* Accepts an operation and NOTIFYs (at commit). With an idempotency key that is known already,
- * returns the earlier one's id. Inside a transaction together with the change that people see. */
+/* Accepts an operation and NOTIFYs (at commit). With an idempotency key that is known already (they
+ * are kept a week), returns the earlier one's id. Inside a transaction together with the change
+ * that people see. ERROR_NOT_FOUND: no such account, or not the viewer's. */
 bool operation_enqueue(struct db *db, int64_t account_id, struct str kind, struct str arguments,
                        bool is_urgent, struct str idempotency_key, int64_t *id, struct error *err);
 bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
@@ -36,12 +37,14 @@ bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int
 
 /* --- sync role ---------------------------------------------------------------------------------
  */
-/* The next due operation of the account, urgent ones first, then by id; it becomes running.
- * ERROR_NOT_FOUND: none. */
+/* The next due operation of the account; it becomes running. Urgent ones first; of the others the
+ * oldest, and none while that runs or waits to be tried again. ERROR_NOT_FOUND: none. */
 bool operation_take(struct db *db, struct arena *arena, int64_t account_id,
                     struct operation *operation, struct error *err);
 bool operation_journal(struct db *db, int64_t account_id, int64_t id, struct str journal,
                        struct error *err);
+/* The end NOTIFYs "done <account> <operation>"; of operations that are not urgent it also writes a
+ * change row. ERROR_NOT_FOUND: it is not running. */
 bool operation_finish(struct db *db, int64_t account_id, int64_t id, struct str result,
                       struct error *err);
 /* Failed for good, or (retry_at > 0) back to pending until then. */

@@ -24,8 +24,9 @@ bool user_by_id(struct db *db, struct arena *arena, int64_t id, struct user *use
                 struct error *err);
 bool user_list(struct db *db, struct arena *arena, struct user **users, size_t *count,
                struct error *err);
+bool user_set_admin(struct db *db, int64_t id, bool is_admin, struct error *err);
 bool user_set_password(struct db *db, int64_t id, struct str password_hash, struct error *err);
-/* With all accounts and mail of the user. */
+/* With all accounts and mail of the user: nobody sees them from now on; store_sweep purges them. */
 bool user_delete(struct db *db, int64_t id, struct error *err);
 
 struct session {
@@ -38,7 +39,8 @@ struct session {
     struct str remote, agent;
 };
 
-/* `token_hash` is token_hash() of the new cookie. */
+/* `token_hash` is token_hash() of the new cookie; the CSRF secret is made here. `remote` and
+ * `agent` are capped and repaired, whatever a browser sent. */
 bool session_create(struct db *db, const unsigned char token_hash[TOKEN_HASH_BYTES],
                     int64_t user_id, int64_t lifetime_s, struct str remote, struct str agent,
                     struct error *err);
@@ -52,7 +54,9 @@ bool session_list(struct db *db, struct arena *arena, int64_t user_id, struct se
 bool session_delete(struct db *db, const unsigned char token_hash[TOKEN_HASH_BYTES],
                     struct error *err);
 bool session_delete_all(struct db *db, int64_t user_id, struct error *err);
-/* Rows past their end, also old trials and rate rows; called now and then by the sync role. */
+/* Rows past their end: sessions, tokens, trials, rates, operations finished a week ago (their
+ * idempotency keys with them), changes older than 30 days; and for half a second accounts that were
+ * removed (account_purge). Called now and then by the sync role. */
 bool store_sweep(struct db *db, struct error *err);
 
 enum token_scope { TOKEN_READ = 1, TOKEN_WRITE = 2, TOKEN_SEND = 4 };
@@ -81,5 +85,7 @@ bool token_revoke(struct db *db, int64_t user_id, int64_t id, struct error *err)
 bool rate_hit(struct db *db, struct str bucket, int window_s, int *hits, int *left_s,
               struct error *err);
 bool rate_clear(struct db *db, struct str bucket, struct error *err);
+/* Takes one hit back. */
+bool rate_forgive(struct db *db, struct str bucket, struct error *err);
 
 #endif
