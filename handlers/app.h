@@ -6,11 +6,11 @@
 #include "server/base/config.h"
 #include "server/base/seal.h"
 #include "server/http/router.h"
-#include "server/http/static.h"
 #include "server/parser/parser.h"
 #include "server/store/store.h"
 #include "server/template/template.h"
 
+struct static_files;
 struct waiters;
 
 struct app {

@@ -265,3 +265,17 @@ bool setup_save(struct db *db, struct arena *arena, int64_t user_id, struct str 
     trial_delete(db, str_of(trial->id), &ignored);
     return true;
 }
+
+bool setup_save_sign_in(struct db *db, struct arena *arena, int64_t user_id,
+                        const struct trial *trial, struct str sealed, int64_t *account_id,
+                        struct error *err)
+{
+    struct account account;
+    struct error missing = ERROR_INIT;
+    if (!account_by_id(db, arena, trial->account_id, &account, &missing))
+        return missing.kind == ERROR_NOT_FOUND
+                   ? setup_save(db, arena, user_id, STR_EMPTY, trial, sealed, account_id, err)
+                   : error_set(err, missing.kind, "%s", missing.message);
+    *account_id = account.id;
+    return account_update_servers(db, &account, sealed, (struct str){0}, err);
+}

@@ -72,4 +72,10 @@ bool setup_save(struct db *db, struct arena *arena, int64_t user_id, struct str 
                 const struct trial *trial, struct str sealed, int64_t *account_id,
                 struct error *err);
 
+/* The same for a person who signed in through the mail server: an account that is there already
+ * (trial->account_id) gets the sealed password, a new one is made. */
+bool setup_save_sign_in(struct db *db, struct arena *arena, int64_t user_id,
+                        const struct trial *trial, struct str sealed, int64_t *account_id,
+                        struct error *err);
+
 #endif

@@ -9,7 +9,9 @@
 #include "server/store/accounts.h"
 #include "server/store/operations.h"
 
-struct waiters *waiters_new(struct store *store, struct error *err);
+/* `places`: how many requests may wait at once; further ones get ERROR_TIMEOUT at once. Fewer than
+ * the request threads, so that reading goes on while others wait for slow mail servers. */
+struct waiters *waiters_new(struct store *store, int places, struct error *err);
 void waiters_free(struct waiters **waiters);
 
 /* Waits for the result of a trial and fills it; ERROR_TIMEOUT when the sync role did not answer
