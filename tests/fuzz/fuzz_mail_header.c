@@ -1,0 +1,61 @@
+/* Headers: fields, text, encoded words, values with parameters, ids, file names, envelopes. */
+#include "server/mail/envelope.h"
+#include "server/mail/filename.h"
+#include "server/mail/header.h"
+#include "server/mail/thread.h"
+#include "tests/fuzz/mail_fuzz.h"
+
+static void check_field(struct arena *arena, struct str value)
+{
+    require_text(header_text(arena, value));
+    require_text(header_id(arena, value));
+    struct header_value parsed;
+    header_parse_value(arena, value, &parsed);
+    require_text(parsed.value);
+    for (size_t i = 0; i < parsed.count; i++) {
+        require_text(parsed.params[i].name);
+        require_text(parsed.params[i].value);
+        struct str name = filename_clean(arena, parsed.params[i].value);
+        require_text(name);
+        REQUIRE(name.length <= FILENAME_BYTES_MAX);
+        REQUIRE(str_equal(filename_clean(arena, name), name));
+        require_text(filename_extension(arena, name));
+        struct buf disposition = BUF_INIT(4096);
+        filename_write_disposition(&disposition, name, false);
+        REQUIRE(!disposition.is_full && str_find_char(buf_view(&disposition), '\n') < 0);
+        buf_free(&disposition);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    struct arena *arena = arena_new();
+    struct str block = fuzz_input(bytes, length);
+    struct header_walk walk = header_begin(block);
+    struct header_field field;
+    size_t end = 0;
+    while (header_next(&walk, &field)) {
+        REQUIRE(field.offset >= end);
+        end = field.offset + field.length;
+        REQUIRE(end <= block.length);
+        check_field(arena, field.value);
+    }
+    REQUIRE(walk.offset <= block.length);
+    check_field(arena, block);
+    struct envelope e;
+    envelope_parse(arena, block, &e);
+    require_text(e.subject);
+    require_text(e.base_subject);
+    require_text(e.references);
+    require_text(e.list_id);
+    struct buf json = BUF_INIT(64 * 1024 * 1024);
+    envelope_write_json(&json, &e);
+    require_text(buf_view(&json));
+    buf_free(&json);
+    size_t count;
+    thread_keys(arena, e.message_id, e.in_reply_to, e.references, e.subject, &count);
+    REQUIRE(count <= 3 * THREAD_IDS_MAX);
+    require_text(thread_base_subject(arena, header_text(arena, block), NULL));
+    arena_free(&arena);
+    return 0;
+}
