@@ -81,9 +81,9 @@ bool replica_mailbox_cursor(struct replica_batch *batch, const struct replica_ma
                             struct error *err);
 
 /* Adds messages by binary COPY, finds or makes their threads, fills `id` and `is_known`. A UID that
- * is here already only has its flags updated. Best the first call of a batch: ids are then allocated
- * before the transaction, which thus need not hold the account's row. ERROR_LIMIT (and nothing is
- * written) for texts beyond what mail/ lets through. */
+ * is here already only has its flags updated. Best the first call of a batch: ids are then
+ * allocated before the transaction, which thus need not hold the account's row. ERROR_LIMIT (and
+ * nothing is written) for texts beyond what mail/ lets through. */
 bool replica_emails_add(struct replica_batch *batch, int64_t mailbox_id,
                         struct replica_email *emails, size_t count, struct error *err);
 /* The server's flags; what is pending stays laid over them. UIDs not here are ignored. */
@@ -93,9 +93,9 @@ bool replica_flags_set(struct replica_batch *batch, int64_t mailbox_id,
  * pending operation still shows elsewhere. `*removed` (may be NULL) counts the placements. */
 bool replica_expunge(struct replica_batch *batch, int64_t mailbox_id, const uint32_t *uids,
                      size_t count, size_t *removed, struct error *err);
-/* UIDVALIDITY changed: forgets all UIDs of the mailbox. Rows stay, without uid and still to be seen,
- * until replica_emails_add meets them again (by upstream id, else by Message-ID, size and date) or
- * replica_uids_settle removes what was not met. */
+/* UIDVALIDITY changed: forgets all UIDs of the mailbox. Rows stay, without uid and still to be
+ * seen, until replica_emails_add meets them again (by upstream id, else by Message-ID, size and
+ * date) or replica_uids_settle removes what was not met. */
 bool replica_uids_forget(struct replica_batch *batch, int64_t mailbox_id, struct error *err);
 bool replica_uids_settle(struct replica_batch *batch, int64_t mailbox_id, struct error *err);
 /* What a parse of the whole message or of its structure tells later. Empty texts stay as they are.

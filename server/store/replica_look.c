@@ -1,0 +1,109 @@
+/* One email at a time, and what sync asks before it acts. */
+#include <assert.h>
+
+#include "server/store/replica_private.h"
+
+/* --- one email ------------------------------------------------------------------------------- */
+
+static bool note_updated(struct replica_batch *batch, int64_t email_id, int64_t affected,
+                         struct error *err)
+{
+    if (!affected)
+        return error_set(err, ERROR_NOT_FOUND, "the message is not here any more");
+    id_list_add(batch->arena, &batch->changes[REPLICA_EMAIL].updated, email_id);
+    return true;
+}
+
+bool replica_email_parsed(struct replica_batch *batch, int64_t email_id, struct str structure,
+                          struct str header_json, struct str preview, bool has_attachment,
+                          struct error *err)
+{
+    int64_t affected;
+    return db_execute(batch->db, "replica_email_parsed", &affected, err, db_i64(batch->account_id),
+                      db_i64(email_id), db_or_null(db_json(structure)),
+                      db_or_null(db_json(header_json)), db_or_null(db_text(preview)),
+                      db_bool(has_attachment)) &&
+           note_updated(batch, email_id, affected, err);
+}
+
+bool replica_email_blob(struct replica_batch *batch, int64_t email_id, int64_t blob_id,
+                        struct error *err)
+{
+    return db_post(batch->db, "replica_email_blob", err, db_i64(batch->account_id),
+                   db_i64(email_id), db_i64(blob_id));
+}
+
+bool replica_email_quarantine(struct replica_batch *batch, int64_t email_id, struct error *err)
+{
+    int64_t affected;
+    return db_execute(batch->db, "replica_email_quarantine", &affected, err,
+                      db_i64(batch->account_id), db_i64(email_id)) &&
+           note_updated(batch, email_id, affected, err);
+}
+
+bool replica_text_settled(struct replica_batch *batch, const int64_t *email_ids, size_t count,
+                          struct error *err)
+{
+    return !count || db_post(batch->db, "replica_text_settled", err, db_i64(batch->account_id),
+                             db_i64_array(email_ids, count));
+}
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+bool replica_uids(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                  uint32_t low, uint32_t high, struct replica_flags **known, size_t *count,
+                  struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "replica_uids", &rows, err, db_i64(account_id), db_i64(mailbox_id),
+                   db_i64(low), db_i64(high)))
+        return false;
+    *known = ARENA_ARRAY(arena, (size_t)rows.row_count, struct replica_flags);
+    *count = 0;
+    while (db_next(&rows)) {
+        struct replica_flags *flags = &(*known)[(*count)++];
+        flags->uid = (uint32_t)db_get_i64(&rows);
+        flags->flags = db_get_i32(&rows);
+        flags->keywords = db_get_words(&rows, arena);
+        flags->modseq = (uint64_t)db_get_i64(&rows);
+    }
+    db_rows_free(&rows);
+    return true;
+}
+
+bool replica_place_of(struct db *db, struct arena *arena, int64_t account_id, int64_t email_id,
+                      struct replica_place *place, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "replica_place_of", &rows, "the message is nowhere on the mail server",
+                       err, db_i64(account_id), db_i64(email_id)))
+        return false;
+    place->mailbox_id = db_get_i64(&rows);
+    place->wire_path = db_get_str(&rows, arena);
+    place->uidvalidity = (uint32_t)db_get_i64(&rows);
+    place->uid = (uint32_t)db_get_i64(&rows);
+    place->structure = db_get_str(&rows, arena);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool replica_wanting_text(struct db *db, struct arena *arena, int64_t account_id,
+                          int64_t mailbox_id, int64_t since, int limit,
+                          struct replica_wanted **wanted, size_t *count, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "replica_wanting_text", &rows, err, db_i64(account_id), db_i64(mailbox_id),
+                   db_time(since), db_i64(limit)))
+        return false;
+    *wanted = ARENA_ARRAY(arena, (size_t)rows.row_count, struct replica_wanted);
+    *count = 0;
+    while (db_next(&rows)) {
+        struct replica_wanted *one = &(*wanted)[(*count)++];
+        one->email_id = db_get_i64(&rows);
+        one->uid = (uint32_t)db_get_i64(&rows);
+        one->size_bytes = db_get_i64(&rows);
+        one->structure = db_get_str(&rows, arena);
+    }
+    db_rows_free(&rows);
+    return true;
+}

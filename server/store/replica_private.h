@@ -1,0 +1,78 @@
+/* What the files of replica share: the batch and what it remembers until its commit. */
+#ifndef RESTANTE_STORE_REPLICA_PRIVATE_H
+#define RESTANTE_STORE_REPLICA_PRIVATE_H
+
+#include "server/store/db.h"
+#include "server/store/emails.h"
+#include "server/store/replica.h"
+
+enum { REPLICA_MAGIC = 0x52500b01 };
+
+/* Ids in the arena; sorted and made unique when they are written. */
+struct id_list {
+    int64_t *at;
+    size_t count, capacity;
+};
+
+enum replica_type { REPLICA_MAILBOX, REPLICA_EMAIL, REPLICA_THREAD, REPLICA_TYPES };
+
+/* What the commit writes of one mailbox. */
+struct replica_touch {
+    int64_t mailbox_id;
+    int32_t total, unread; /* how much more than before */
+    bool has_cursor;
+    struct replica_mailbox cursor; /* numbers only */
+};
+
+struct replica_batch {
+    unsigned magic;
+    struct db *db;
+    int64_t account_id;
+    struct arena *arena;
+    struct replica_touch *touched;
+    size_t touched_count, touched_capacity;
+    struct {
+        struct id_list created, updated, destroyed;
+    } changes[REPLICA_TYPES];
+};
+
+void id_list_add(struct arena *arena, struct id_list *list, int64_t id);
+void id_list_sort(struct id_list *list);
+
+/* A map from any number to an index. At most `capacity` keys. */
+struct id_map {
+    size_t mask;
+    int64_t *keys;
+    int32_t *values; /* -1: free */
+};
+void id_map_init(struct arena *arena, struct id_map *map, size_t capacity);
+/* The value of `key`, which becomes `value` if it is new: `*at` tells by being equal. */
+int32_t *id_map_at(struct id_map *map, int64_t key, int32_t value);
+/* -1: not in it. */
+int32_t id_map_get(const struct id_map *map, int64_t key);
+
+/* The mailbox's entry, made if missing; valid until the next call. */
+struct replica_touch *replica_touch(struct replica_batch *batch, int64_t mailbox_id);
+/* Ids for this batch; before its transaction if nothing was done in it yet. */
+bool replica_take_ids(struct replica_batch *batch, size_t count, int64_t *first, struct error *err);
+
+static inline bool flags_are_unread(int flags)
+{
+    return (flags & (FLAG_SEEN | FLAG_DRAFT)) == 0;
+}
+
+/* Threads of `count` new emails with the given keys: one statement finds the known ones, others are
+ * made with the ids from `*next_id` on; conversations that an email joins are merged. Fills
+ * `thread_ids`; at most `count` ids are used. */
+struct thread_seed {
+    const int64_t *keys;
+    size_t key_count;
+};
+bool replica_find_threads(struct replica_batch *batch, const struct thread_seed *seeds,
+                          size_t count, int64_t *next_id, int64_t *thread_ids, struct error *err);
+
+/* Removes those of the emails that have no placement any more, and their threads; the others were
+ * changed. */
+bool replica_drop_orphans(struct replica_batch *batch, struct id_list *emails, struct error *err);
+
+#endif

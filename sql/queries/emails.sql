@@ -1,0 +1,71 @@
+-- Messages as people see them. A page is one range of the index placement_list, each row joined to
+-- its email by primary key.
+
+-- Newest first, strictly older than the cursor.
+-- name: emails_page
+SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject, e.from_json,
+       e.sender_json, e.reply_to_json, e.to_json, e.cc_json, e.bcc_json, e.sent_at, p.received_at,
+       e.size_bytes, e.has_attachment, e.preview, p.flags, p.keywords, e.state
+  FROM placement p
+  JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden
+   AND (p.received_at, p.email_id) < ($3, $4)
+ ORDER BY p.received_at DESC, p.email_id DESC
+ LIMIT $5;
+
+-- Oldest first, strictly newer than the cursor.
+-- name: emails_page_newer
+SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject, e.from_json,
+       e.sender_json, e.reply_to_json, e.to_json, e.cc_json, e.bcc_json, e.sent_at, p.received_at,
+       e.size_bytes, e.has_attachment, e.preview, p.flags, p.keywords, e.state
+  FROM placement p
+  JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden
+   AND (p.received_at, p.email_id) > ($3, $4)
+ ORDER BY p.received_at, p.email_id
+ LIMIT $5;
+
+-- Seen (bit 1) only if it is seen everywhere; any other flag if it is set anywhere. An email that
+-- is hidden everywhere is gone for people.
+-- name: email_by_id
+SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject, e.from_json,
+       e.sender_json, e.reply_to_json, e.to_json, e.cc_json, e.bcc_json, e.sent_at, e.received_at,
+       e.size_bytes, e.has_attachment, e.preview, v.flags, v.keywords, e.state,
+       e.structure, e.header_json, e.blob_id
+  FROM email e
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS visible, (bit_or(p.flags) & ~1) | (bit_and(p.flags) & 1) AS flags,
+              (SELECT array_agg(DISTINCT word)
+                 FROM placement k, unnest(k.keywords) word
+                WHERE k.account_id = e.account_id AND k.email_id = e.id AND NOT k.is_hidden) AS keywords
+         FROM placement p
+        WHERE p.account_id = e.account_id AND p.email_id = e.id AND NOT p.is_hidden) v
+ WHERE e.account_id = $1 AND e.id = $2 AND v.visible > 0;
+
+-- name: placements_of
+SELECT email_id, mailbox_id, flags, keywords, uid IS NOT NULL
+  FROM placement
+ WHERE account_id = $1 AND email_id = ANY ($2) AND NOT is_hidden
+ ORDER BY email_id, mailbox_id;
+
+-- name: email_neighbours
+SELECT (SELECT n.email_id FROM placement n
+         WHERE n.account_id = $1 AND n.mailbox_id = $2 AND NOT n.is_hidden
+           AND (n.received_at, n.email_id) > (p.received_at, p.email_id)
+         ORDER BY n.received_at, n.email_id
+         LIMIT 1),
+       (SELECT o.email_id FROM placement o
+         WHERE o.account_id = $1 AND o.mailbox_id = $2 AND NOT o.is_hidden
+           AND (o.received_at, o.email_id) < (p.received_at, p.email_id)
+         ORDER BY o.received_at DESC, o.email_id DESC
+         LIMIT 1)
+  FROM placement p
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = $3;
+
+-- name: thread_emails
+SELECT e.id
+  FROM email e
+ WHERE e.account_id = $1 AND e.thread_id = $2
+   AND EXISTS (SELECT FROM placement p
+                WHERE p.account_id = e.account_id AND p.email_id = e.id AND NOT p.is_hidden)
+ ORDER BY e.received_at, e.id;
