@@ -103,9 +103,8 @@ bool stream_read_line(struct stream *stream, struct buf *line, struct error *err
 bool stream_read_exact(struct stream *stream, void *at, size_t length, struct error *err);
 /* What is there, at most `length` bytes; waits for the first. Returns how many (> 0) or -1. */
 ptrdiff_t stream_read_some(struct stream *stream, void *at, size_t length, struct error *err);
-/* 1 when something can be read without waiting for the network or the peer has closed, 0 when the
- * time passed, -1 on error or when cancelled. Bytes at the socket that make no byte of content (a
- * TLS session ticket) may give 1 as well; a read then waits. */
+/* Waits at most that long for content: 1 there is some to read, 0 the time passed, -1 closed,
+ * failed or cancelled. */
 int stream_wait(struct stream *stream, int timeout_ms, struct error *err);
 /* Bytes received, decrypted and inflated that wait to be read. */
 size_t stream_buffered(const struct stream *stream);
