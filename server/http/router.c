@@ -321,6 +321,12 @@ void router_serve(const struct router *router, struct request *req, struct respo
     log_set_context(NULL, STR_EMPTY);
 }
 
+void router_refuse(struct request *req, struct response *res, const struct error *err)
+{
+    start_over(req, res);
+    response_problem(res, req, err);
+}
+
 uint64_t router_body_limit(const struct router *router, enum http_method method, struct str path)
 {
     assert(router->magic == ROUTER_MAGIC);

@@ -55,6 +55,9 @@ enum { ROUTER_BODY_BYTES = 1024 * 1024, ROUTER_UPLOAD_BYTES = 64 * 1024 * 1024 }
 /* Finds the row, guards, runs its handler, sets the security headers every response has. Fills
  * `res` in any case. Called by doors on a worker thread. */
 void router_serve(const struct router *router, struct request *req, struct response *res);
+/* An answer without the application, for what a door refuses: a problem document with the headers
+ * every response has. Counted by nobody. */
+void router_refuse(struct request *req, struct response *res, const struct error *err);
 /* The largest body the route of this path and method takes, so that a door can refuse (413) before
  * reading it. */
 uint64_t router_body_limit(const struct router *router, enum http_method method, struct str path);
