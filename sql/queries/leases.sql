@@ -99,8 +99,8 @@ DELETE FROM submission WHERE account_id = $1;
 
 -- With their placements, bodies and words.
 -- name: purge_emails
-WITH some AS MATERIALIZED (SELECT id FROM email WHERE account_id = $1 ORDER BY id LIMIT $2)
-DELETE FROM email e USING some WHERE e.account_id = $1 AND e.id = some.id;
+WITH slice AS MATERIALIZED (SELECT id FROM email WHERE account_id = $1 ORDER BY id LIMIT $2)
+DELETE FROM email e USING slice WHERE e.account_id = $1 AND e.id = slice.id;
 
 -- name: purge_account
 DELETE FROM account WHERE id = $1;
