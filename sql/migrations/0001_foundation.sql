@@ -350,10 +350,8 @@ CREATE TABLE contact (
 -- accounts of the user set for the connection (restante.user_id) and nothing else. The identity
 -- tables (user, session, token, rate, trial) are read before anyone is known and have no policy.
 
-CREATE FUNCTION viewer_accounts() RETURNS bigint[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT coalesce(array_agg(id), '{}') FROM account
-     WHERE user_id = nullif(current_setting('restante.user_id', true), '')::bigint AND NOT is_gone
-$$;
+-- The list of accounts stands in each policy as it is: once a statement it costs a look into an index,
+-- where a function would be planned anew (0.15 ms a table).
 
 DO $$
 DECLARE t text;
@@ -361,7 +359,11 @@ BEGIN
     FOREACH t IN ARRAY ARRAY['mailbox', 'email', 'placement', 'thread_key', 'blob', 'blob_chunk',
                              'search', 'operation', 'change', 'identity', 'submission'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
-        EXECUTE format('CREATE POLICY viewer ON %I USING (account_id = ANY ((SELECT viewer_accounts())::bigint[]))', t);
+        EXECUTE format($policy$
+            CREATE POLICY viewer ON %I USING (account_id = ANY (ARRAY(
+                SELECT id FROM account
+                 WHERE user_id = nullif(current_setting('restante.user_id', true), '')::bigint
+                   AND NOT is_gone)))$policy$, t);
     END LOOP;
 END $$;
 ALTER TABLE account ENABLE ROW LEVEL SECURITY;
