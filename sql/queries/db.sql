@@ -14,10 +14,15 @@ ROLLBACK;
 -- name: db_set_viewer
 SELECT set_config('restante.user_id', ($1::bigint)::text, true);
 
+-- All statements look up by keys: one plan fits every value, and planning costs more than running.
+-- Tables grow by leaps while sync fills them, long before statistics know, so plans are made as for
+-- large ones.
 -- name: db_setup
 SELECT set_config('statement_timeout', $1, false),
        set_config('role', $2, false),
-       set_config('jit', 'off', false);
+       set_config('jit', 'off', false),
+       set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('enable_seqscan', 'off', false);
 
 -- name: db_listen
 LISTEN restante;
