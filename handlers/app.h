@@ -11,6 +11,7 @@
 #include "server/template/template.h"
 
 struct static_files;
+struct request_counts;
 struct waiters;
 
 struct app {
@@ -21,6 +22,7 @@ struct app {
     const struct config *config;
     struct seal_public_key seal_key; /* credentials are sealed to it, and cannot be opened here */
     struct waiters *waiters;         /* see handlers/wait.h */
+    struct request_counts *request_counts; /* see handlers/system.h */
 };
 
 static inline const struct app *app_of(const struct request *req)

@@ -1,0 +1,140 @@
+#include "handlers/html/page.h"
+
+#include "handlers/html/html.h"
+#include "handlers/html/words.h"
+#include "server/base/clock.h"
+
+const struct value *html_asset(void *context, struct arena *arena, struct str text,
+                               const struct value *page)
+{
+    (void)page;
+    return value_url(arena, static_files_url(context, arena, text));
+}
+
+struct value *page_new(const struct request *req, const char *title)
+{
+    struct value *page = view_object(req->arena);
+    const struct signed_in *who = signed_in(req);
+    view_set_text(page, "title", title);
+    view_set_bool(page, "isSignedIn", who != NULL);
+    view_set_str(page, "login", who ? who->login : STR_EMPTY);
+    view_set_str(page, "csrf", who ? who->csrf : STR_EMPTY);
+    view_set_text(page, "problem", NULL);
+    view_set_text(page, "notice", NULL);
+    view_set_text(page, "accounts", NULL);
+    return page;
+}
+
+bool page_send(const struct request *req, struct response *res, const char *template,
+               const struct value *page, struct error *err)
+{
+    response_set_header(res, "Content-Type", STR("text/html; charset=utf-8"));
+    return template_render(app_of(req)->templates, template, page, req->arena, &res->body, err);
+}
+
+void page_set_problem(struct value *page, const struct error *err)
+{
+    struct value *problem = view_set_object(page, "problem");
+    view_set_text(problem, "message", err->message);
+    view_set_text(problem, "hint", err->hint);
+}
+
+bool page_is_form_error(const struct error *err)
+{
+    switch (err->kind) {
+    case ERROR_INVALID:
+    case ERROR_AUTH:
+    case ERROR_CONFLICT:
+    case ERROR_LIMIT:
+    case ERROR_TIMEOUT:
+    case ERROR_UNAVAILABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void set_status(struct value *view, const char *state, bool needs_person, struct str words)
+{
+    struct value *status = view_set_object(view, "status");
+    view_set_text(status, "state", state);
+    view_set_bool(status, "needsPerson", needs_person);
+    view_set_str(status, "words", words);
+}
+
+void page_set_sync(struct value *view, const struct account *account, struct arena *arena)
+{
+    int64_t now = clock_now_us();
+    struct str since = words_moment(arena, account->sync_since, now);
+    struct str next = words_moment(arena, account->next_sync_at, now);
+    struct str done = words_count(arena, account->sync_done);
+    struct str total = words_count(arena, account->sync_total);
+    switch (account->sync_state) {
+    case SYNC_NEW:
+        set_status(view, "syncing", false, STR("Getting ready"));
+        break;
+    case SYNC_SYNCING:
+        if (account->sync_total > account->sync_done)
+            set_status(view, "syncing", false,
+                       arena_printf(arena, "Syncing %" STR_FMT " of %" STR_FMT, STR_ARG(done),
+                                    STR_ARG(total)));
+        else
+            set_status(view, "syncing", false, STR("Syncing"));
+        break;
+    case SYNC_CURRENT:
+        set_status(view, "current", false, STR("Up to date"));
+        break;
+    case SYNC_UNREACHABLE:
+        set_status(view, "unreachable", false,
+                   account->next_sync_at > now
+                       ? arena_printf(arena,
+                                      "Server unreachable since %" STR_FMT
+                                      "; tried again at %" STR_FMT,
+                                      STR_ARG(since), STR_ARG(next))
+                       : arena_printf(arena,
+                                      "Server unreachable since %" STR_FMT "; being tried again",
+                                      STR_ARG(since)));
+        break;
+    case SYNC_REFUSED:
+        set_status(view, "refused", true, STR("The server refused the sign-in"));
+        break;
+    case SYNC_PAUSED:
+        set_status(view, "paused", false, STR("Paused"));
+        break;
+    }
+    struct value *status = (struct value *)view_get(view, STR("status"));
+    view_set_str(status, "error", account->sync_error);
+    view_set_str(status, "hint", account->sync_hint);
+}
+
+bool page_set_accounts(const struct request *req, struct db *db, struct value *page,
+                       int64_t current_id, struct error *err)
+{
+    struct account *accounts;
+    size_t count;
+    if (!account_list(db, req->arena, signed_in(req)->user_id, &accounts, &count, err))
+        return false;
+    struct value *list = view_set_list(page, "accounts");
+    for (size_t i = 0; i < count; i++) {
+        const struct account *account = &accounts[i];
+        struct value *view = view_add_object(list);
+        view_set_i64(view, "id", account->id);
+        view_set_str(view, "name", account->name);
+        view_set_str(view, "email", account->email);
+        view_set_bool(view, "isCurrent", account->id == current_id);
+        view_set_text(view, "kind", account->kind == ACCOUNT_IMAP ? "IMAP" : "POP3");
+        page_set_sync(view, account, req->arena);
+    }
+    return true;
+}
+
+struct str form_raw(const struct http_fields *form, const char *name)
+{
+    struct str value = http_field_value(form, name);
+    return value.at ? value : STR_EMPTY;
+}
+
+struct str form_text(const struct http_fields *form, const char *name)
+{
+    return str_trim(form_raw(form, name));
+}
