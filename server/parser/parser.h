@@ -64,8 +64,10 @@ enum parser_verdict {
 /* A message as IMAP shows it before its bytes are here. */
 struct parser_headers_item {
     struct str header; /* a header block, whole or only some fields of it */
-    /* From BODYSTRUCTURE, links and raw values as mime_choose wants them; NULL: not known. `name`,
-     * `description`: raw as sent (encoded words, RFC 2231 undone by the IMAP parser or not). */
+    /* From BODYSTRUCTURE: links and values as mime_choose wants them, but nothing decoded yet;
+     * NULL: not known. `name`: the parameters of disposition and type that may hold the file name,
+     * as they would stand in a header field: "; filename*0*=utf-8''a; filename*1=b; name=\"c\""
+     * (the child undoes RFC 2231 and 2047, filename before name); `description`: raw. */
     const struct mime_part *structure;
     struct str text; /* the beginning of `text_part`'s body as sent; empty: none */
     const struct mime_part *text_part; /* which part of `structure` it is; NULL: none */
