@@ -55,11 +55,11 @@ auth_username_chars =
 
 passdb {{
   driver = passwd-file
-  args = scheme=PLAIN username_format=%Lu {folder}/users
+  args = scheme=PLAIN username_format=%Lu {folder}/users/%Lu
 }}
 userdb {{
   driver = passwd-file
-  args = username_format=%Lu {folder}/users
+  args = username_format=%Lu {folder}/users/%Lu
   default_fields = uid={uid} gid={gid}
 }}
 
@@ -220,16 +220,21 @@ class Dovecot:
             maildir.make(home / "Maildir")
             unprivileged.own(home)
         self.users[address] = User(address, password)
-        self._write_users()
+        self._write_user(self.users[address])
         return self.users[address]
 
     def delete_user(self, address):
-        del self.users[address.lower()]
-        self._write_users()
-        shutil.rmtree(self.home(address.lower()), ignore_errors=True)
+        address = address.lower()
+        del self.users[address]
+        (self.folder / "users" / address).unlink()
+        shutil.rmtree(self.home(address), ignore_errors=True)
 
     def home(self, address):
         return self.folder / "mail" / address.lower()
+
+    def own_home(self, address):
+        """After files were written into a home as root."""
+        unprivileged.own(self.home(address))
 
     def maildir_of(self, address, mailbox="INBOX"):
         return maildir.folder_of(self.home(address) / "Maildir", mailbox)
@@ -279,22 +284,18 @@ class Dovecot:
         return False
 
     def _read_users(self):
-        path = self.folder / "users"
-        if path.exists():
-            for line in path.read_text().splitlines():
-                address, password = line.split(":")[:2]
-                self.users[address] = User(address, password)
-        self._write_users()
+        folder = self.folder / "users"
+        folder.mkdir(exist_ok=True)
+        for file in folder.iterdir():
+            address, password = file.read_text().split(":")[:2]
+            self.users[address] = User(address, password)
 
-    def _write_users(self):
-        # Replaced in one step: Dovecot reads the file anew when its time or size has changed.
-        path = self.folder / "users"
-        fresh = path.with_suffix(".new")
-        fresh.write_text("".join(
-            f"{user.address}:{user.password}::::{self.home(user.address)}::\n"
-            for user in self.users.values()))
-        unprivileged.own(fresh)
-        fresh.rename(path)
+    def _write_user(self, user):
+        # A file for each: Dovecot looks at most every so often whether a file has changed, but a
+        # user never asked for before is found at once.
+        path = self.folder / "users" / user.address
+        path.write_text(f"{user.address}:{user.password}::::{self.home(user.address)}::\n")
+        unprivileged.own(path)
 
 
 def lmtp_deliver(socket_path, sender, recipients, message):

@@ -37,7 +37,8 @@ def own(path):
                      follow_symlinks=False)
 
 
-def _end_with_parent():
+def _prepare_child():
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what we wait for, it must hear
     # After the change of user: that clears the setting.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
@@ -49,7 +50,7 @@ def start(command, *, as_user=True, **options):
         who = user()
         options |= {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
     return subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL,
-                            preexec_fn=_end_with_parent, **options)
+                            preexec_fn=_prepare_child, **options)
 
 
 def stop(process, *, patience=10):
