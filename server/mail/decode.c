@@ -92,13 +92,23 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Holds white space back that may end its line. What does not fit any more is meant. */
+static void hold_space(struct mime_decoder *d, char c, struct buf *out)
+{
+    if (d->held_count == sizeof d->held) {
+        buf_append(out, d->held, d->held_count);
+        d->held_count = 0;
+    }
+    d->held[d->held_count++] = c;
+}
+
 /* Decides about what was held back ("=" or white space) now that `c` follows it. Returns true when
  * `c` was used up. */
 static bool settle_qp(struct mime_decoder *d, char c, struct buf *out)
 {
     if (d->held[0] != '=') { /* white space: kept unless the line ends here */
-        if ((c == ' ' || c == '\t') && d->held_count < sizeof d->held) {
-            d->held[d->held_count++] = c;
+        if (c == ' ' || c == '\t') {
+            hold_space(d, c, out);
             return true;
         }
         if (c != '\n' && c != '\r')
@@ -152,11 +162,8 @@ static bool feed_qp(struct mime_decoder *d, struct str chunk, struct buf *out)
             while (end < chunk.length && (chunk.at[end] == ' ' || chunk.at[end] == '\t'))
                 end++;
             if (end == chunk.length || end - i > sizeof d->held) {
-                /* only what fits is held back; more white space than that is meant */
-                size_t keep = end - i > sizeof d->held ? sizeof d->held : end - i;
-                buf_append(out, chunk.at + i, end - i - keep);
-                memcpy(d->held, chunk.at + end - keep, keep);
-                d->held_count = (unsigned)keep;
+                for (; i < end; i++)
+                    hold_space(d, chunk.at[i], out);
             } else if (chunk.at[end] != '\n' && chunk.at[end] != '\r') {
                 buf_append(out, chunk.at + i, end - i);
             }

@@ -56,6 +56,16 @@ static bool is_edge(char c)
     return c == '.' || ascii_is_space(c);
 }
 
+/* No hidden files, and Windows drops dots and spaces at the end: "x.exe. " is "x.exe". */
+static struct str without_edges(struct str text)
+{
+    while (text.length && is_edge(text.at[0]))
+        text = str_skip(text, 1);
+    while (text.length && is_edge(text.at[text.length - 1]))
+        text.length--;
+    return text;
+}
+
 struct str filename_clean(struct arena *arena, struct str name)
 {
     struct buf clean = BUF_INIT(3 * READ_BYTES_MAX + 16);
@@ -74,16 +84,11 @@ struct str filename_clean(struct arena *arena, struct str name)
         bool is_forbidden = c < 0x80 && strchr("<>:\"|?*/\\", (int)c) != NULL;
         utf8_write(&clean, is_forbidden ? '_' : c);
     }
-    struct str text = buf_view(&clean);
-    /* No hidden files, and Windows drops dots and spaces at the end: "x.exe. " is "x.exe". */
-    while (text.length && is_edge(text.at[0]))
-        text = str_skip(text, 1);
-    while (text.length && is_edge(text.at[text.length - 1]))
-        text.length--;
-    size_t mark = is_reserved(text) ? 1 : 0, dot = extension_dot(text);
-    struct str extension = str_skip(text, dot);
+    struct str text = without_edges(buf_view(&clean));
+    size_t mark = is_reserved(text) ? 1 : 0;
+    struct str extension = str_skip(text, extension_dot(text));
     if (text.length + mark > FILENAME_BYTES_MAX)
-        text = str_trim(utf8_prefix(text, FILENAME_BYTES_MAX - mark - extension.length));
+        text = without_edges(utf8_prefix(text, FILENAME_BYTES_MAX - mark - extension.length));
     else
         extension = STR_EMPTY;
     struct str result = arena_printf(arena, "%s%" STR_FMT "%" STR_FMT, mark ? "_" : "",

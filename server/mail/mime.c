@@ -314,12 +314,22 @@ static void find_uuencoded(struct scan *scan, struct mime_part *text)
     }
 }
 
-/* A multipart without a boundary parameter: the first line of its body that is not empty tells it.
+/* Parameters are decoded: one with foreign characters in it is not what stands in the body. */
+static bool is_usable_boundary(struct str boundary)
+{
+    for (size_t i = 0; i < boundary.length; i++)
+        if ((unsigned char)boundary.at[i] >= 0x80)
+            return false;
+    return boundary.length > 0;
+}
+
+/* A multipart without a boundary that can be used: the first line of its body that is not empty
+ * tells it.
  */
 static void guess_boundary(const struct scan *scan, struct mime_part *part)
 {
     struct str rest = str_sub(scan->raw, part->body_offset, 1000);
-    while (rest.at && part->boundary.length == 0) {
+    while (rest.at) {
         struct str line = str_trim(str_cut(&rest, '\n'));
         if (line.length == 0)
             continue;
@@ -377,7 +387,7 @@ static void scan_part(struct scan *scan, struct mime_part *part)
     bool is_message = (str_equal(part->type, STR("message/rfc822")) ||
                        str_equal(part->type, STR("message/global"))) &&
                       part->encoding == MIME_8BIT;
-    if (is_multipart && part->boundary.length == 0)
+    if (is_multipart && !is_usable_boundary(part->boundary))
         guess_boundary(scan, part);
     bool may_nest = part->depth < MIME_DEPTH_MAX && scan->message->part_count < MIME_PARTS_MAX;
     if (!may_nest && (is_multipart || is_message))

@@ -16,7 +16,6 @@ static void check_part(struct str raw, const struct mime_part *part, struct word
         REQUIRE(part->next->header_offset >= part->body_offset + part->body_length);
     require_text(part->type);
     require_text(part->name);
-    require_text(part->boundary);
     REQUIRE(part->depth <= MIME_DEPTH_MAX + 1);
     if (mime_is_multipart(part))
         return;

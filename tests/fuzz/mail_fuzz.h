@@ -2,6 +2,7 @@
 #ifndef RESTANTE_TESTS_MAIL_FUZZ_H
 #define RESTANTE_TESTS_MAIL_FUZZ_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/base/arena.h"
@@ -10,10 +11,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 /* What must hold whatever the input. */
-#define REQUIRE(condition)    \
-    do {                      \
-        if (!(condition))     \
-            __builtin_trap(); \
+#define REQUIRE(condition)                                                          \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                \
+        }                                                                           \
     } while (0)
 
 static inline void require_text(struct str text)
