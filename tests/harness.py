@@ -50,7 +50,9 @@ def write_config(path, options, domains):
 class Restante:
     """`restante serve` with a private database, all in `folder`."""
 
-    def __init__(self, folder, *, domains, ca_file, port=None, **options):
+    def __init__(self, folder, *, domains, ca_file, port=None, binary=BINARY, **options):
+        """`options` go into the configuration file under their own names."""
+        self.binary = binary
         self.folder = Path(folder).resolve()
         self.config = self.folder / "restante.conf"
         self.port = port or ports.free()[0]
@@ -69,13 +71,13 @@ class Restante:
         self.process = None
 
     def start(self, patience=60):
-        assert BINARY.exists(), f"{BINARY} is missing: run make"
+        assert self.binary.exists(), f"{self.binary} is missing: run make"
         self.folder.mkdir(parents=True, exist_ok=True)
         write_config(self.config, self.options, self.domains)
         with open(self.log, "ab") as log:
             # As root it changes the user itself, as it does for administrators.
             self.process = unprivileged.start(
-                [str(BINARY), "serve", "--config", str(self.config)], as_user=False, stdout=log,
+                [str(self.binary), "serve", "--config", str(self.config)], as_user=False, stdout=log,
                 stderr=log)
         self.wait_ready(patience)
         return self
@@ -111,7 +113,7 @@ class Restante:
 
     def command(self, *words, password=None, check=True):
         """Runs a subcommand; `password` goes in on standard input."""
-        run = subprocess.run([str(BINARY), *words, "--config", str(self.config)], text=True,
+        run = subprocess.run([str(self.binary), *words, "--config", str(self.config)], text=True,
                              input=f"{password}\n" if password is not None else "",
                              capture_output=True, timeout=120)
         if check and run.returncode != 0:
