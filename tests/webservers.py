@@ -61,6 +61,7 @@ server.errorlog = "{folder}/error.log"
 server.bind = "127.0.0.1"
 server.port = {port}
 server.upload-dirs = ("{folder}")
+server.http-parseopts = ("url-path-2f-decode" => "disable")
 server.modules = ({modules})
 {inside}
 """
@@ -185,9 +186,10 @@ class WebServer:
             inside = (f"LoadModule proxy_module {modules}/mod_proxy.so\n"
                       f"LoadModule proxy_fcgi_module {modules}/mod_proxy_fcgi.so\n"
                       f"LoadModule env_module {modules}/mod_env.so\n"
-                      f'ProxyPass "/" "{place}/" nocanon\nAllowEncodedSlashes NoDecode\n'
-                      # Apache hides it from programs unless told so.
-                      "CGIPassAuth On\n")
+                      # not `nocanon`: Apache 2.4.71 then refuses every query
+                      f'ProxyPass "/" "{place}/"\nAllowEncodedSlashes NoDecode\n'
+                      # Apache hides passwords from programs unless told so.
+                      "<Location />\nCGIPassAuth On\n</Location>\n")
         else:
             inside = (f"LoadModule cgid_module {modules}/mod_cgid.so\n"
                       f"LoadModule alias_module {modules}/mod_alias.so\n"
@@ -195,8 +197,6 @@ class WebServer:
                       f'ScriptAlias "/" "{self._cgi_program(target)}/"\n'
                       "AllowEncodedSlashes NoDecode\n"
                       "<Location />\nCGIPassAuth On\nRequire all granted\n</Location>\n")
-        if self.way == "fastcgi":
-            inside = inside.replace("CGIPassAuth On\n", "<Location />\nCGIPassAuth On\n</Location>\n")
         config = self._write("apache.conf", _APACHE.format(folder=self.folder, port=self.port,
                                                            inside=inside))
         return ["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", config]
