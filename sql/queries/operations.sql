@@ -34,7 +34,7 @@ SELECT o.account_id, o.id, o.kind, o.arguments, o.state, o.is_urgent, o.attempts
 WITH urgent AS (
     SELECT id FROM operation
      WHERE account_id = $1 AND is_urgent AND state = 'pending' AND not_before <= now()
-     ORDER BY id LIMIT 1),
+     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED),
 lane AS (
     SELECT id, state, not_before FROM operation
      WHERE account_id = $1 AND NOT is_urgent AND state IN ('pending', 'running')
