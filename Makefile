@@ -149,6 +149,14 @@ fuzz:
 	    $$harness -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
 	        -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name tests/fuzz/seeds/$$name || exit 1; done
 
+# --- benches of one room, on their own (tests/bench/README.md) ---------------------------------------
+$(BUILD)/bench/bench_store: $(BUILD)/tests/bench/bench_store.o $(call room_archive,store) $(call room_archive,base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(call room_archive,store) $(call room_archive,base) $(PKG_LIBS) -lcmocka
+.PHONY: bench-store
+bench-store: $(BUILD)/bench/bench_store
+	$<
+
 .PHONY: clean
 clean:
 	rm -rf build

@@ -63,6 +63,7 @@ struct store {
     int64_t retry_at_ms;   /* no attempt before */
     int backoff_ms;
     struct error down_error; /* why */
+    int64_t emails_added;    /* by this process, see replica_commit */
 };
 
 /* The statement's index, its text to prepare, sent and answered by db_flush. */

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "server/base/log.h"
 #include "server/store/changes_private.h"
 #include "server/store/db_private.h"
 #include "server/store/replica_private.h"
@@ -227,6 +228,24 @@ static bool write_changes(struct replica_batch *batch, struct error *err)
                    db_i64_array(mailboxes->at, mailboxes->count), db_i64(modseq));
 }
 
+/* A first sync fills empty tables faster than autovacuum looks at them; the statistics follow here.
+ */
+static void follow_growth(struct db *db, size_t emails_added)
+{
+    static const int64_t steps[] = {500, 5000};
+    struct store *store = db->store;
+    bool is_due = false;
+    pthread_mutex_lock(&store->lock);
+    int64_t before = store->emails_added, after = before + (int64_t)emails_added;
+    store->emails_added = after;
+    pthread_mutex_unlock(&store->lock);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        is_due = is_due || (before < steps[i] && after >= steps[i]);
+    struct error why = ERROR_INIT;
+    if (is_due && !db_execute(db, "replica_analyze", NULL, &why))
+        LOG_WARN("store.analyze", LOG_ERR(&why));
+}
+
 bool replica_commit(struct replica_batch **batch_at, struct error *err)
 {
     struct replica_batch *batch = *batch_at;
@@ -234,6 +253,8 @@ bool replica_commit(struct replica_batch **batch_at, struct error *err)
     bool is_good =
         write_touched(batch, err) && write_changes(batch, err) && db_commit(batch->db, err);
     db_rollback(batch->db);
+    if (is_good && batch->emails_added)
+        follow_growth(batch->db, batch->emails_added);
     free_batch(batch_at);
     return is_good;
 }

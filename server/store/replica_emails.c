@@ -34,7 +34,7 @@ enum {
     SUBJECT_BYTES_MAX = 8192,
     IDS_BYTES_MAX = 128 * 1024, /* 100 ids of 998 bytes */
     PREVIEW_BYTES_MAX = 4096,
-    KEYWORDS_BYTES_MAX = 16 * 1024,
+    KEYWORDS_BYTES_MAX = 4096,
     JSON_BYTES_MAX = 4 << 20,
     THREAD_KEYS_MAX = 256,
 };
@@ -372,7 +372,7 @@ static bool copy_placements(struct adding *adding, struct error *err)
 {
     struct db *db = adding->batch->db;
     struct replica_touch *touch = replica_touch(adding->batch, adding->mailbox_id);
-    struct str words[KEYWORDS_BYTES_MAX / 16];
+    struct str words[KEYWORDS_BYTES_MAX / 2];
     bool is_good = true;
     if (!db_copy_begin(db, "replica_copy_placement", err))
         return false;
@@ -410,6 +410,7 @@ static bool add_new(struct adding *adding, int64_t next_id, struct error *err)
             (struct thread_seed){.keys = email->thread_keys, .key_count = email->thread_key_count};
         id_list_add(batch->arena, &batch->changes[REPLICA_EMAIL].created, email->id);
     }
+    batch->emails_added += count;
     return replica_find_threads(batch, seeds, count, &next_id, threads, err) &&
            copy_emails(adding, threads, err) && copy_placements(adding, err);
 }

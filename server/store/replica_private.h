@@ -31,6 +31,7 @@ struct replica_batch {
     struct arena *arena;
     struct replica_touch *touched;
     size_t touched_count, touched_capacity;
+    size_t emails_added;
     struct {
         struct id_list created, updated, destroyed;
     } changes[REPLICA_TYPES];

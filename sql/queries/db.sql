@@ -16,13 +16,15 @@ SELECT set_config('restante.user_id', ($1::bigint)::text, true);
 
 -- All statements look up by keys: one plan fits every value, and planning costs more than running.
 -- Tables grow by leaps while sync fills them, long before statistics know, so plans are made as for
--- large ones.
+-- large ones: by indexes, and never by reading all of one side.
 -- name: db_setup
 SELECT set_config('statement_timeout', $1, false),
        set_config('role', $2, false),
        set_config('jit', 'off', false),
        set_config('plan_cache_mode', 'force_generic_plan', false),
-       set_config('enable_seqscan', 'off', false);
+       set_config('enable_seqscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false);
 
 -- name: db_listen
 LISTEN restante;

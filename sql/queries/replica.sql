@@ -1,4 +1,6 @@
 -- What the sync role writes: the server's state. Bulk comes by COPY or in arrays, never row by row.
+-- Look-ups of many keys are a LATERAL per key: one look into the index each, whatever the planner
+-- believes of tables that a moment ago were empty. (= ANY reads a whole mailbox when it thinks small.)
 -- "Unread" is what has neither $seen nor $draft (RFC 8621 section 2); it is counted in C from the
 -- flags before and after, which the statements return.
 
@@ -67,28 +69,42 @@ UPDATE mailbox SET modseq = $3 WHERE account_id = $1 AND id = ANY ($2);
 -- === adding messages =============================================================================
 
 -- name: replica_known_uids
-SELECT uid, email_id FROM placement WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY ($3);
+SELECT k.uid, p.email_id
+  FROM unnest($3::bigint[]) AS k (uid)
+ CROSS JOIN LATERAL (SELECT email_id FROM placement
+                      WHERE account_id = $1 AND mailbox_id = $2 AND uid = k.uid
+                      LIMIT 1) p;
 
 -- name: replica_known_upstream
-SELECT e.upstream_id, e.id, p.email_id IS NOT NULL, p.uid
-  FROM email e
-  LEFT JOIN placement p ON p.account_id = e.account_id AND p.email_id = e.id AND p.mailbox_id = $2
- WHERE e.account_id = $1 AND e.upstream_id = ANY ($3);
+SELECT k.upstream_id, e.id, p.email_id IS NOT NULL, p.uid
+  FROM unnest($3::text[]) AS k (upstream_id)
+ CROSS JOIN LATERAL (SELECT id FROM email
+                      WHERE account_id = $1 AND upstream_id = k.upstream_id
+                      LIMIT 1) e
+  LEFT JOIN LATERAL (SELECT email_id, uid FROM placement
+                      WHERE account_id = $1 AND email_id = e.id AND mailbox_id = $2
+                      LIMIT 1) p ON true;
 
 -- Placements of this mailbox without uid that a message may be: forgotten ones and those that a
 -- pending move shows already.
 -- name: replica_known_unplaced
-SELECT e.message_key, e.size_bytes, e.received_at, e.id
-  FROM email e
-  JOIN placement p ON p.account_id = e.account_id AND p.email_id = e.id AND p.mailbox_id = $2
+SELECT k.message_key, e.size_bytes, e.received_at, e.id
+  FROM unnest($3::bigint[]) AS k (message_key)
+ CROSS JOIN LATERAL (SELECT id, size_bytes, received_at FROM email
+                      WHERE account_id = $1 AND message_key = k.message_key AND message_key <> 0
+                     OFFSET 0) e
+ CROSS JOIN LATERAL (SELECT FROM placement
+                      WHERE account_id = $1 AND email_id = e.id AND mailbox_id = $2 AND uid IS NULL
+                      LIMIT 1) p
  WHERE EXISTS (SELECT FROM placement u
-                WHERE u.account_id = $1 AND u.mailbox_id = $2 AND u.uid IS NULL)
-   AND e.account_id = $1 AND e.message_key = ANY ($3) AND e.message_key <> 0
-   AND p.uid IS NULL
- ORDER BY e.id;
+                WHERE u.account_id = $1 AND u.mailbox_id = $2 AND u.uid IS NULL);
 
 -- name: replica_known_threads
-SELECT key, thread_id FROM thread_key WHERE account_id = $1 AND key = ANY ($2);
+SELECT k.key, t.thread_id
+  FROM unnest($2::bigint[]) AS k (key)
+ CROSS JOIN LATERAL (SELECT thread_id FROM thread_key
+                      WHERE account_id = $1 AND key = k.key
+                      LIMIT 1) t;
 
 -- name: replica_thread_keys_add
 INSERT INTO thread_key (account_id, key, thread_id)
@@ -165,12 +181,15 @@ WITH told AS MATERIALIZED (
       FROM unnest($3::bigint[], $4::int[], $5::text[], $6::bigint[])
         AS t (uid, flags, keywords, modseq)
 ), old AS MATERIALIZED (
-    SELECT p.email_id, p.flags, p.keywords, p.is_hidden, told.uid
+    SELECT f.email_id, f.flags, f.keywords, told.uid
       FROM told
-      JOIN placement p ON p.account_id = $1 AND p.mailbox_id = $2 AND p.uid = told.uid
-     WHERE p.server_flags <> told.flags OR p.keywords IS DISTINCT FROM told.keywords
-        OR (told.modseq <> 0 AND p.modseq <> told.modseq)
-       FOR NO KEY UPDATE OF p
+     CROSS JOIN LATERAL (
+           SELECT p.email_id, p.flags, p.keywords
+             FROM placement p
+            WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.uid = told.uid
+              AND (p.server_flags <> told.flags OR p.keywords IS DISTINCT FROM told.keywords
+                   OR (told.modseq <> 0 AND p.modseq <> told.modseq))
+              FOR NO KEY UPDATE) f
 )
 UPDATE placement p
    SET server_flags = told.flags, flags = (told.flags | p.pending_set) & ~p.pending_clear,
@@ -233,6 +252,10 @@ UPDATE email SET state = 1, is_text_settled = true WHERE account_id = $1 AND id 
 -- name: replica_text_settled
 UPDATE email SET is_text_settled = true
  WHERE account_id = $1 AND id = ANY ($2) AND NOT is_text_settled;
+
+-- Called as tables grow out of what is known of them, until autovacuum takes over.
+-- name: replica_analyze
+ANALYZE placement, email, thread_key, blob, blob_chunk;
 
 -- === looking =====================================================================================
 

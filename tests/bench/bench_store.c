@@ -1,0 +1,283 @@
+/* What the store costs, beside the least it could cost: pages of a small and a large mailbox
+ * against a bare prepared statement of libpq, the metadata of many messages, and their bodies. All
+ * in one run on a private cluster, so that ratios can be compared between machines.
+ *
+ *     build/release/bench/bench_store [messages, 100000]
+ *
+ * With RESTANTE_BENCH_EXPLAIN=1 it also prints the plan of a page. */
+#include <libpq-fe.h>
+
+#include "server/base/clock.h"
+#include "server/store/blobs.h"
+#include "server/store/emails.h"
+#include "server/store/replica.h"
+#include "tests/unit/store_fixture.h"
+
+#include "server/store/db_private.h"
+
+enum { BATCH = 500, ROUNDS = 2000, ACCOUNT = 1, USER = 1 };
+
+static struct error err;
+static struct arena *arena;
+
+static void must(bool is_good, const char *what)
+{
+    if (is_good)
+        return;
+    fprintf(stderr, "%s: %s\n", what, err.message);
+    exit(1);
+}
+
+static void run_script(struct db *db, const char *sql)
+{
+    must(db_run_script(db, sql, &err), "script");
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* --- filling --------------------------------------------------------------------------------- */
+
+static int64_t scramble(uint64_t n)
+{
+    n = (n ^ (n >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    n = (n ^ (n >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (int64_t)((n ^ (n >> 31)) | 1);
+}
+
+/* The nth message upstream: about a kilobyte of what lists and threads need; conversations of four.
+ */
+static void make_message(int64_t n, struct replica_email *email)
+{
+    int64_t *keys = ARENA_ARRAY(arena, 4, int64_t);
+    struct buf references = BUF_INIT(1000);
+    size_t depth = (size_t)(n % 4);
+    for (size_t i = 0; i <= depth; i++) {
+        keys[i] = scramble((uint64_t)(n - (int64_t)i));
+        if (i)
+            buf_printf(&references, "%s%lld.%llx@mail.example", i > 1 ? " " : "",
+                       (long long)(n - (int64_t)i), (long long)keys[i]);
+    }
+    *email = (struct replica_email){
+        .placed = {.uid = (uint32_t)n + 1, .flags = n % 3 ? FLAG_SEEN : 0, .modseq = 7},
+        .message_id =
+            arena_printf(arena, "%lld.%llx@mail.example", (long long)n, (long long)keys[0]),
+        .message_key = keys[0],
+        .references = arena_str(arena, buf_view(&references)),
+        .subject =
+            arena_printf(arena, "The minutes of meeting %lld, and what to do next", (long long)n),
+        .from_json = arena_printf(
+            arena, "[{\"name\":\"Person %lld\",\"email\":\"person%lld@mail.example\"}]",
+            (long long)(n % 97), (long long)(n % 97)),
+        .to_json = STR("[{\"name\":\"Alice\",\"email\":\"alice@mail.example\"}]"),
+        .sent_at = INT64_C(1700000000000000) + n * 61000000,
+        .received_at = INT64_C(1700000001000000) + n * 61000000,
+        .size_bytes = 4000 + n % 9000,
+        .preview =
+            STR("Dear all, thank you for coming. Attached you find what we have agreed upon; "
+                "please read it before Thursday and tell me what is missing from it."),
+        .structure = STR(
+            "{\"type\":\"multipart/alternative\",\"subParts\":[{\"partId\":\"1\",\"type\":\"text/"
+            "plain\",\"charset\":\"utf-8\",\"size\":812},{\"partId\":\"2\",\"type\":\"text/html\","
+            "\"charset\":\"utf-8\",\"size\":2907}]}"),
+        .thread_keys = keys,
+        .thread_key_count = depth + 1};
+    buf_free(&references);
+}
+
+static int64_t add_mailbox(struct db *db, const char *path)
+{
+    struct replica_mailbox mailbox = {.name = str_of(path),
+                                      .path = str_of(path),
+                                      .wire_path = str_of(path),
+                                      .delimiter = STR("/"),
+                                      .is_selectable = true};
+    struct replica_batch *batch = replica_begin(db, ACCOUNT, &err);
+    must(batch && replica_mailbox_put(batch, &mailbox, &err), "mailbox");
+    must(replica_commit(&batch, &err), "mailbox");
+    return mailbox.id;
+}
+
+/* Seconds. Newest first, as sync does it. */
+static double fill(struct db *db, int64_t mailbox_id, int64_t from, int64_t to)
+{
+    struct replica_email emails[BATCH];
+    int64_t spent = 0;
+    for (int64_t high = to; high > from; high -= BATCH) {
+        size_t count = 0;
+        arena_reset(arena);
+        for (int64_t n = high; n > from && count < BATCH; n--)
+            make_message(n - 1, &emails[count++]);
+        int64_t began = clock_monotonic_us();
+        struct replica_batch *batch = replica_begin(db, ACCOUNT, &err);
+        must(batch != NULL, "begin");
+        must(replica_emails_add(batch, mailbox_id, emails, count, &err), "add");
+        struct replica_mailbox cursor = {.id = mailbox_id,
+                                         .uidvalidity = 1,
+                                         .uidnext = (uint32_t)to + 1,
+                                         .backfill_uid = (uint32_t)(high - (int64_t)count) + 1};
+        must(replica_mailbox_cursor(batch, &cursor, &err), "cursor");
+        must(replica_commit(&batch, &err), "commit");
+        spent += clock_monotonic_us() - began;
+    }
+    return (double)spent / 1e6;
+}
+
+/* --- pages ----------------------------------------------------------------------------------- */
+
+static int64_t median_page(struct store *store, int64_t mailbox_id)
+{
+    int64_t times[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+        struct email *emails;
+        size_t count;
+        bool has_more;
+        arena_reset(arena);
+        int64_t began = clock_monotonic_us();
+        struct db *db = store_acquire(store, USER, &err);
+        must(db && emails_page(db, arena, ACCOUNT, mailbox_id, (struct email_cursor){0}, false, 50,
+                               &emails, &count, &has_more, &err),
+             "page");
+        store_release(store, &db);
+        times[i] = clock_monotonic_us() - began;
+        must(count == 50, "fifty rows");
+    }
+    qsort(times, ROUNDS, sizeof *times, compare_times);
+    return times[ROUNDS / 2];
+}
+
+static PGconn *connect_bare(void)
+{
+    struct buf conninfo = BUF_INIT(4096);
+    char path[128];
+    snprintf(path, sizeof path, "%s/pg", fixture.directory);
+    must(cluster_conninfo(path, false, &conninfo, &err), "conninfo");
+    PGconn *pg = PQconnectdb(conninfo.at);
+    must(PQstatus(pg) == CONNECTION_OK, "connect");
+    buf_free(&conninfo);
+    return pg;
+}
+
+/* The same columns of fifty rows of one table, nothing else. */
+static int64_t median_bare(PGconn *pg, const char *sql, int count, const char *const *values)
+{
+    int64_t times[ROUNDS];
+    PQclear(PQexec(pg, "SET plan_cache_mode = force_generic_plan"));
+    PQclear(PQprepare(pg, "", sql, 0, NULL));
+    for (int i = 0; i < ROUNDS; i++) {
+        int64_t began = clock_monotonic_us();
+        PGresult *result = PQexecPrepared(pg, "", count, values, NULL, NULL, 1);
+        times[i] = clock_monotonic_us() - began;
+        must(PQntuples(result) == 51, "bare rows");
+        PQclear(result);
+    }
+    qsort(times, ROUNDS, sizeof *times, compare_times);
+    return times[ROUNDS / 2];
+}
+
+static const char bare_sql[] =
+    "SELECT id, thread_id, message_id, in_reply_to, \"references\", subject, from_json,"
+    " sender_json, reply_to_json, to_json, cc_json, bcc_json, sent_at, received_at, size_bytes,"
+    " has_attachment, preview, state FROM email"
+    " WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT 51";
+
+static void explain(struct db *db, PGconn *pg, const char *name, const char *values)
+{
+    const struct queries *queries = &db->store->queries;
+    char sql[8192];
+    PQclear(PQexec(pg, "SET plan_cache_mode = force_generic_plan"));
+    PQclear(PQprepare(pg, name, queries->at[queries_find(queries, name)].sql, 0, NULL));
+    snprintf(sql, sizeof sql, "EXPLAIN (ANALYZE, BUFFERS) EXECUTE %s(%s)", name, values);
+    PGresult *result = PQexec(pg, sql);
+    printf("\n%s%s\n", name, PQresultErrorMessage(result));
+    for (int i = 0; i < PQntuples(result); i++)
+        printf("    %s\n", PQgetvalue(result, i, 0));
+    PQclear(result);
+}
+
+static void explain_pages(struct db *db, int64_t mailbox_id)
+{
+    char values[128];
+    PGconn *pg = connect_bare();
+    snprintf(values, sizeof values, "1, %lld, 'infinity', 0, 51", (long long)mailbox_id);
+    PQclear(PQexec(pg, "SET ROLE restante_web"));
+    PQclear(PQexec(pg, "SELECT set_config('restante.user_id', '1', false)"));
+    explain(db, pg, "emails_page", values);
+    PQfinish(pg);
+}
+
+/* --- bodies ---------------------------------------------------------------------------------- */
+
+static double write_bodies(struct db *db, int count, size_t length)
+{
+    struct buf body = BUF_INIT(1 << 20);
+    for (size_t i = 0; body.length < length; i++)
+        buf_printf(&body, "%llx line %zu of a letter\r\n", (long long)scramble(i), i);
+    int64_t began = clock_monotonic_us();
+    for (int done = 0; done < count; done += 100) {
+        int64_t first, size;
+        must(replica_allocate_ids(db, ACCOUNT, 100, &first, &err), "ids");
+        must(db_begin(db, &err), "begin");
+        for (int i = 0; i < 100; i++) {
+            struct blob_writer *writer = blob_begin(db, ACCOUNT, first + i, 0, STR_EMPTY, &err);
+            must(writer && blob_append(writer, str_make(body.at, length), &err), "append");
+            must(blob_finish(&writer, &size, &err), "finish");
+        }
+        must(db_commit(db, &err), "commit");
+    }
+    buf_free(&body);
+    return (double)(clock_monotonic_us() - began) / 1e6;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t messages = argc > 1 ? atoll(argv[1]) : 100000;
+    void *state = NULL;
+    fixture_setup(&state);
+    arena = arena_new();
+    struct store *sync = fixture_store(STORE_SYNC, 1), *web = fixture_store(STORE_WEB, 1);
+    struct db *db = store_acquire(sync, 0, &err);
+    must(db != NULL, "acquire");
+    run_script(db, "INSERT INTO \"user\" (id, login) VALUES (1, 'alice');"
+                   "INSERT INTO account (id, user_id, name, email, kind, host, port, tls, username,"
+                   " secret) VALUES (1, 1, 'Alice', 'alice@mail.example', 'imap', 'mail.example',"
+                   " 993, 'implicit', 'alice', '')");
+    int64_t small = add_mailbox(db, "small"), large = add_mailbox(db, "INBOX");
+    fill(db, small, 2000000, 2001000);
+    double spent = fill(db, large, 0, messages);
+    printf("metadata of %lld messages   %.2f s   %.0f/s\n", (long long)messages, spent,
+           (double)messages / spent);
+    if (getenv("RESTANTE_BENCH_EXPLAIN"))
+        explain_pages(db, large);
+    PGconn *bare = connect_bare();
+    int64_t cold_small = median_page(web, small), cold_large = median_page(web, large);
+    run_script(db, "VACUUM ANALYZE");
+    int64_t floor = median_bare(bare, bare_sql, 2, (const char *[]){"1", "99999999"});
+    char mailbox[32];
+    snprintf(mailbox, sizeof mailbox, "%lld", (long long)large);
+    const struct queries *queries = &db->store->queries;
+    int64_t unwalled = median_bare(bare, queries->at[queries_find(queries, "emails_page")].sql, 5,
+                                   (const char *[]){"1", mailbox, "infinity", "0", "51"});
+    int64_t page_small = median_page(web, small), page_large = median_page(web, large);
+    printf("fifty rows, bare            %lld us\n", (long long)floor);
+    printf("a page's statement, bare    %lld us   x%.2f\n", (long long)unwalled,
+           (double)unwalled / (double)floor);
+    printf("page of 1000                %lld us   x%.2f   (before any ANALYZE: %lld us)\n",
+           (long long)page_small, (double)page_small / (double)floor, (long long)cold_small);
+    printf("page of %-8lld            %lld us   x%.2f   (before any ANALYZE: %lld us)\n",
+           (long long)messages, (long long)page_large, (double)page_large / (double)floor,
+           (long long)cold_large);
+    spent = write_bodies(db, 10000, 21400);
+    printf("10000 bodies of 21 kB       %.2f s\n", spent);
+    if (getenv("RESTANTE_BENCH_EXPLAIN"))
+        explain_pages(db, large);
+    PQfinish(bare);
+    store_release(sync, &db);
+    store_close(&sync);
+    store_close(&web);
+    arena_free(&arena);
+    return fixture_teardown(&state);
+}
