@@ -1,0 +1,315 @@
+#include "server/mail/html.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "server/base/utf8.h"
+#include "server/mail/css.h"
+#include "server/mail/html_private.h"
+
+enum {
+    ROUNDS_MAX = 5, /* until the output parses to itself */
+    SCRATCH_BYTES_MAX = 512 * 1024,
+    OWN_URL_BYTES_MAX = 1024 * 1024,
+};
+
+/* Bytes that are not written as they are, or need a look at what follows. */
+static const bool is_special[256] = {
+    ['&'] = true,  ['<'] = true,           ['>'] = true,           ['"'] = true,
+    ['\''] = true, [0x00 ... 0x08] = true, [0x0b ... 0x1f] = true, [0x7f] = true,
+    [0xc2] = true, [0xef] = true,          [0xf0 ... 0xff] = true,
+};
+
+static void write_special(struct html_walk *walk, struct str *text)
+{
+    unsigned char c = (unsigned char)text->at[0];
+    if (c >= 0x80) {
+        struct str before = *text;
+        uint32_t character = utf8_next(text);
+        bool is_noncharacter =
+            (character >= 0xfdd0 && character <= 0xfdef) || (character & 0xfffe) == 0xfffe;
+        if (is_noncharacter)
+            utf8_write(walk->body, UTF8_REPLACEMENT);
+        else if (character >= 0xa0)
+            buf_append(walk->body, before.at, before.length - text->length);
+        return;
+    }
+    *text = str_skip(*text, 1);
+    const char *entity = c == '&'                 ? "&amp;"
+                         : c == '<'               ? "&lt;"
+                         : c == '>'               ? "&gt;"
+                         : c == '"'               ? "&quot;"
+                         : c == '\''              ? "&#39;"
+                         : c == '\r' || c == '\f' ? " "
+                                                  : "";
+    buf_text(walk->body, entity);
+}
+
+void html_write_text(struct html_walk *walk, struct str text)
+{
+    while (text.length) {
+        size_t run = 0;
+        while (run < text.length && !is_special[(unsigned char)text.at[run]])
+            run++;
+        if (run && walk->is_after_pre && text.at[0] == '\n')
+            buf_char(walk->body, '\n');
+        if (run)
+            walk->is_after_pre = false;
+        buf_append(walk->body, text.at, run);
+        text = str_skip(text, run);
+        if (text.length) {
+            size_t before = walk->body->length;
+            write_special(walk, &text);
+            walk->is_after_pre = walk->is_after_pre && walk->body->length == before;
+        }
+    }
+}
+
+static GumboTag parent_of(const struct html_walk *walk)
+{
+    return walk->depth ? walk->open[walk->depth - 1] : GUMBO_TAG_LAST;
+}
+
+static void write_text_node(struct html_walk *walk, const GumboNode *node)
+{
+    struct str text = str_of(node->v.text.text);
+    if (!walk->body->length) /* a parser drops white space before the body */
+        while (text.length && ascii_is_space(text.at[0]))
+            text = str_skip(text, 1);
+    if (html_is_table_structure(parent_of(walk)) && str_trim(text).length) {
+        walk->needs_check = true;
+        return;
+    }
+    html_write_text(walk, text);
+}
+
+/* The sheet of a <style>, inside its media attribute. */
+static void write_sheet(struct html_walk *walk, const GumboElement *style)
+{
+    const GumboAttribute *media = gumbo_get_attribute(&style->attributes, "media");
+    bool has_media = media && str_trim(str_of(media->value)).length &&
+                     !str_equal_nocase(str_trim(str_of(media->value)), STR("all"));
+    if (!walk->css || !style->children.length)
+        return;
+    struct buf sheet = BUF_INIT(HTML_INPUT_BYTES_MAX + 1024);
+    if (has_media)
+        buf_printf(&sheet, "@media %s{", media->value);
+    for (unsigned i = 0; i < style->children.length; i++) {
+        const GumboNode *child = style->children.data[i];
+        if (child->type == GUMBO_NODE_TEXT || child->type == GUMBO_NODE_WHITESPACE)
+            buf_text(&sheet, child->v.text.text);
+    }
+    if (css_clean_sheet(walk->css, buf_view(&sheet)))
+        walk->safe->brings_own_colours = true;
+    buf_free(&sheet);
+}
+
+/* Writes the start tag; true when it was written (and an end tag will be, unless it is void). */
+static bool open_element(struct html_walk *walk, const GumboNode *node)
+{
+    GumboTag tag = node->v.element.tag;
+    unsigned room = tag == GUMBO_TAG_TABLE ? 4 : 1; /* with body, row and cell, or not at all */
+    if (walk->depth + room > HTML_DEPTH_MAX || !html_fits(tag, parent_of(walk))) {
+        walk->needs_check = true;
+        return false;
+    }
+    if (html_ends_parent(tag, parent_of(walk)))
+        walk->needs_check = true;
+    walk->is_after_pre = false;
+    buf_char(walk->body, '<');
+    buf_text(walk->body, gumbo_normalized_tagname(tag));
+    html_write_attributes(walk, node);
+    buf_char(walk->body, '>');
+    if (html_treatment_of(&node->v.element) == HTML_VOID)
+        return true;
+    walk->is_after_pre = tag == GUMBO_TAG_PRE;
+    walk->open[walk->depth++] = tag;
+    return true;
+}
+
+/* The body becomes a <div> when something of its own is left. */
+static bool open_body(struct html_walk *walk, const GumboNode *node)
+{
+    size_t before = walk->body->length;
+    buf_text(walk->body, "<div");
+    size_t bare = walk->body->length;
+    html_write_attributes(walk, node);
+    if (walk->body->length == bare) {
+        walk->body->length = before;
+        return false;
+    }
+    buf_char(walk->body, '>');
+    walk->open[walk->depth++] = GUMBO_TAG_DIV;
+    return true;
+}
+
+static void close_element(struct html_walk *walk)
+{
+    assert(walk->depth);
+    walk->is_after_pre = false;
+    buf_text(walk->body, "</");
+    buf_text(walk->body, gumbo_normalized_tagname(walk->open[--walk->depth]));
+    buf_char(walk->body, '>');
+}
+
+/* A node being walked. */
+struct step {
+    const GumboVector *children;
+    unsigned next;   /* child to go to */
+    bool is_written; /* has an end tag to write */
+};
+
+struct steps {
+    struct step *at;
+    size_t count, capacity;
+};
+
+static void push_step(struct steps *steps, const GumboVector *children, bool is_written)
+{
+    if (steps->count == steps->capacity) {
+        steps->capacity = steps->capacity ? steps->capacity * 2 : 256;
+        steps->at = realloc(steps->at, steps->capacity * sizeof *steps->at);
+        if (!steps->at)
+            abort();
+    }
+    steps->at[steps->count++] = (struct step){.children = children, .is_written = is_written};
+}
+
+/* Elements that a parser moved, cloned or made up are not where their markup would put them. */
+static const unsigned displaced =
+    GUMBO_INSERTION_FROM_ISINDEX | GUMBO_INSERTION_RECONSTRUCTED_FORMATTING_ELEMENT |
+    GUMBO_INSERTION_ADOPTION_AGENCY_CLONED | GUMBO_INSERTION_ADOPTION_AGENCY_MOVED |
+    GUMBO_INSERTION_FOSTER_PARENTED;
+
+static void enter_element(struct html_walk *walk, const GumboNode *node, struct steps *steps)
+{
+    const GumboElement *element = &node->v.element;
+    if (node->parse_flags & displaced)
+        walk->needs_check = true;
+    switch (html_treatment_of(element)) {
+    case HTML_DROP:
+        break;
+    case HTML_STYLE:
+        write_sheet(walk, element);
+        break;
+    case HTML_VOID:
+        open_element(walk, node);
+        break;
+    case HTML_KEEP:
+        push_step(steps, &element->children, open_element(walk, node));
+        break;
+    case HTML_BODY:
+        push_step(steps, &element->children, open_body(walk, node));
+        break;
+    case HTML_UNWRAP_CHECK:
+        walk->needs_check = true;
+        push_step(steps, &element->children, false);
+        break;
+    case HTML_UNWRAP:
+        push_step(steps, &element->children, false);
+        break;
+    }
+}
+
+static void walk_tree(struct html_walk *walk, const GumboNode *document)
+{
+    struct steps steps = {0};
+    push_step(&steps, &document->v.document.children, false);
+    while (steps.count && !walk->body->is_full) {
+        struct step *step = &steps.at[steps.count - 1];
+        if (step->next == step->children->length) {
+            if (step->is_written)
+                close_element(walk);
+            steps.count--;
+            continue;
+        }
+        const GumboNode *node = step->children->data[step->next++];
+        if (node->type == GUMBO_NODE_ELEMENT)
+            enter_element(walk, node, &steps);
+        else if (node->type == GUMBO_NODE_TEXT || node->type == GUMBO_NODE_WHITESPACE)
+            write_text_node(walk, node);
+    }
+    free(steps.at);
+}
+
+/* Parses and writes once. False when a fence was hit. */
+static bool run_round(struct html_walk *walk, struct str html, int64_t cpu_until_us)
+{
+    struct html_fence fence;
+    walk->depth = 0;
+    walk->is_after_pre = false;
+    const GumboNode *document = html_parse(&fence, html, cpu_until_us);
+    if (document)
+        walk_tree(walk, document);
+    else
+        walk->safe->why = fence.why;
+    html_fence_free(&fence);
+    if (document && walk->body->is_full)
+        walk->safe->why = "size";
+    return document && !walk->body->is_full && buf_str(walk->body, STR_EMPTY);
+}
+
+/* Runs the output through again until it comes out as it went in: then it is what a browser's
+ * parser makes of it, whatever the first tree was. */
+static bool settle(struct html_walk *walk, int64_t cpu_until_us)
+{
+    struct buf *body = &walk->safe->body;
+    for (int round = 1; round < ROUNDS_MAX; round++) {
+        struct buf again = BUF_INIT(HTML_OUTPUT_BYTES_MAX);
+        walk->body = &again;
+        if (!run_round(walk, buf_view(body), cpu_until_us)) {
+            buf_free(&again);
+            return false;
+        }
+        bool is_same = str_equal(buf_view(body), buf_view(&again));
+        buf_free(body);
+        *body = again;
+        if (is_same)
+            return true;
+    }
+    walk->safe->why = "unstable";
+    return false;
+}
+
+bool html_sanitise(struct html_safe *safe, struct str html, const struct html_options *options)
+{
+    *safe = (struct html_safe){
+        .body = BUF_INIT(HTML_OUTPUT_BYTES_MAX),
+        .css = BUF_INIT(HTML_CSS_BYTES_MAX),
+        .remote_hosts = BUF_INIT(HTML_REMOTE_HOSTS_MAX * 256),
+    };
+    if (html.length > HTML_INPUT_BYTES_MAX) {
+        html = utf8_prefix(html, HTML_INPUT_BYTES_MAX);
+        safe->is_cut = true;
+    }
+    struct buf own_urls = BUF_INIT(OWN_URL_BYTES_MAX);
+    struct html_walk walk = {
+        .options = options,
+        .safe = safe,
+        .body = &safe->body,
+        .css = &safe->css,
+        .own_urls = &own_urls,
+        .scratch = BUF_INIT(SCRATCH_BYTES_MAX),
+        .is_first_round = true,
+    };
+    int64_t cpu_until_us = html_cpu_us() + (int64_t)HTML_PARSE_CPU_MS * 1000;
+    bool is_safe = run_round(&walk, html, cpu_until_us);
+    walk.is_first_round = false;
+    walk.css = NULL;
+    if (is_safe && walk.needs_check)
+        is_safe = settle(&walk, cpu_until_us);
+    if (!is_safe) {
+        buf_reset(&safe->body);
+        buf_reset(&safe->css);
+    }
+    buf_free(&own_urls);
+    buf_free(&walk.scratch);
+    return is_safe;
+}
+
+void html_safe_free(struct html_safe *safe)
+{
+    buf_free(&safe->body);
+    buf_free(&safe->css);
+    buf_free(&safe->remote_hosts);
+}
