@@ -210,7 +210,7 @@ static void test_a_new_life_takes_up_what_the_former_one_held(void **state)
 }
 
 struct taker {
-    char owner[16];
+    char owner[40];
     struct arena *arena;
     int64_t *ids;
     size_t count;
@@ -242,7 +242,7 @@ static void test_concurrent_takers_never_get_the_same_account(void **state)
     (void)state;
     enum { TAKERS = 4, ACCOUNTS = 60, ROUNDS = 5 };
     bool has_id;
-    char name[16];
+    char name[32];
     int64_t user_id = person_new(web);
     take_due("before", 0, &has_id); /* what other tests left */
     for (int i = 0; i < ACCOUNTS; i++) {
