@@ -6,7 +6,7 @@
 #include "server/base/utf8.h"
 #include "server/mail/charset_tables_private.h"
 
-enum { LABEL_BYTES_MAX = 40, GUESS_BYTES_MAX = 8192, GUESS_CONFIDENCE_MIN = 40, PIVOT = 2048 };
+enum { LABEL_BYTES_MAX = 40, GUESS_BYTES_MAX = 8192, PIVOT = 2048 };
 
 /* How a charset is converted. */
 enum charset_kind { CHARSET_UTF8, CHARSET_ASCII, CHARSET_1252, CHARSET_8859_16, CHARSET_ICU };
@@ -179,6 +179,16 @@ static const char *guess_7bit(struct str bytes)
     return "utf-8";
 }
 
+/* What ICU must be sure of, in percent: a few foreign letters look like anything. */
+static int confidence_needed(struct str bytes)
+{
+    enum { MANY = 40, OF_FEW = 40, OF_MANY = 20 };
+    size_t foreign = 0;
+    for (size_t i = 0; i < bytes.length; i++)
+        foreign += (unsigned char)bytes.at[i] >= 0x80;
+    return foreign < MANY ? OF_FEW : OF_MANY;
+}
+
 static const char *guess_by_frequency(struct str bytes)
 {
     const char *name = NULL;
@@ -188,10 +198,11 @@ static const char *guess_by_frequency(struct str bytes)
         return "windows-1252";
     ucsdet_setText(detector, bytes.at, (int32_t)bytes.length, &status);
     int32_t count = 0;
+    int needed = confidence_needed(bytes);
     const UCharsetMatch **matches = ucsdet_detectAll(detector, &count, &status);
     for (int32_t i = 0; U_SUCCESS(status) && i < count && !name; i++) {
         struct str found = str_of(ucsdet_getName(matches[i], &status));
-        if (ucsdet_getConfidence(matches[i], &status) < GUESS_CONFIDENCE_MIN)
+        if (ucsdet_getConfidence(matches[i], &status) < needed)
             break;
         if (!str_starts(found, STR("UTF-")) && !str_starts(found, STR("IBM4")))
             name = charset_name(found);

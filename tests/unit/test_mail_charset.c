@@ -81,7 +81,7 @@ static void test_broken_bytes_are_replaced_and_said_so(void **state)
     static const struct {
         const char *label, *bytes, *text;
     } rows[] = {
-        {"utf-8", "a\xc3", "a\uFFFD"},     {"utf-8", "é\xc1\xbe", "é\uFFFD\uFFFD"},
+        {"utf-8", "éa\xc3", "éa\uFFFD"},   {"utf-8", "éüß\xc1\xbe", "éüß\uFFFD\uFFFD"},
         {"utf-8", "é\xff", "é\uFFFD"},     {"iso-2022-jp", "\x1b$BF", "\uFFFD"},
         {"shift_jis", "a\x93", "a\uFFFD"}, {"windows-1252", "\x81", "\uFFFD"},
     };
@@ -128,10 +128,15 @@ static void test_unlabelled_bytes_are_guessed(void **state)
     assert_string_equal(charset_guess(STR("caf\xc3\xa9")), "utf-8");
     assert_string_equal(charset_guess(STR("\x1b$BF|K\\\x1b(B")), "iso-2022-jp");
     assert_string_equal(charset_guess(STR("plain")), "utf-8");
-    assert_string_equal(
-        charset_guess(STR("\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xf2\xe2\xee\xe8 "
-                          "\xe4\xe5\xeb\xe0? \xc2\xf1\xe5 \xf5\xee\xf0\xee\xf8\xee.")),
-        "windows-1251");
+    static const char russian[] =
+        "\xcf\xf0\xe8\xe2\xe5\xf2\x21\x20\xca\xe0\xea\x20\xf2\xe2\xee\xe8\x20\xe4"
+        "\xe5\xeb\xe0\x3f\x20\xc2\xf1\xe5\x20\xf5\xee\xf0\xee\xf8\xee\x2c\x20\xf1"
+        "\xef\xe0\xf1\xe8\xe1\xee\x2e\x20\xc7\xe0\xe2\xf2\xf0\xe0\x20\xec\xfb\x20"
+        "\xe5\xe4\xe5\xec\x20\xed\xe0\x20\xe4\xe0\xf7\xf3\x2c\x20\xe8\x20\xe4\xe5"
+        "\xf2\xe8\x20\xee\xf7\xe5\xed\xfc\x20\xf0\xe0\xe4\xfb\x2e\x20\xcf\xf0\xe8"
+        "\xe5\xe7\xe6\xe0\xe9\x20\xea\x20\xed\xe0\xec\x2c\x20\xe5\xf1\xeb\xe8\x20"
+        "\xe1\xf3\xe4\xe5\xf2\x20\xe2\xf0\xe5\xec\xff\x2e";
+    assert_string_equal(charset_guess(str_of(russian)), "windows-1251");
     assert_string_equal(charset_guess(STR("\xfc")), "windows-1252");
 }
 
