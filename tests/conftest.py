@@ -143,6 +143,8 @@ def browser(browser_process):
     """Headless Chromium (a selenium driver), with no cookie of an earlier test."""
     browser_process.execute_cdp_cmd("Network.clearBrowserCookies", {})
     browser_process.get("about:blank")
+    for kind in ("browser", "performance"):
+        browser_process.get_log(kind)  # what was before is no concern of this test
     return browser_process
 
 

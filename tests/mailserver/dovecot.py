@@ -168,8 +168,7 @@ class Dovecot:
         for part in ("", "mail"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         self._read_users()
-        self._run = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
-        self._run.chmod(0o755)
+        self._make_run_folder()
         # Between finding a free port and Dovecot's bind somebody else may take it.
         for attempt in range(3):
             self._choose_ports()
@@ -188,6 +187,7 @@ class Dovecot:
             self._process = None
         if self._run:
             shutil.rmtree(self._run, ignore_errors=True)
+            self.run_link.unlink(missing_ok=True)
             self._run = None
 
     def restart(self):
@@ -239,7 +239,20 @@ class Dovecot:
     def maildir_of(self, address, mailbox="INBOX"):
         return maildir.folder_of(self.home(address) / "Maildir", mailbox)
 
+    @property
+    def run_link(self):
+        """Leads to the folder below /tmp, so that the next start can remove what a kill -9 left."""
+        return self.folder / "run"
+
     # --- inside ---------------------------------------------------------------------------------
+
+    def _make_run_folder(self):
+        if self.run_link.is_symlink():
+            shutil.rmtree(self.run_link.readlink(), ignore_errors=True)
+            self.run_link.unlink()
+        self._run = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
+        self._run.chmod(0o755)
+        self.run_link.symlink_to(self._run)
 
     def _choose_ports(self):
         wanted = [name for name in PORT_NAMES
