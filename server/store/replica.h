@@ -120,6 +120,10 @@ bool replica_uids(struct db *db, struct arena *arena, int64_t account_id, int64_
                   uint32_t low, uint32_t high, struct replica_flags **known, size_t *count,
                   struct error *err);
 
+/* How many messages of a mailbox have a UID here: what must agree with EXISTS. Counts rows. */
+bool replica_placement_count(struct db *db, int64_t account_id, int64_t mailbox_id, int64_t *count,
+                             struct error *err);
+
 /* Where an email lies upstream: any placement with a uid. ERROR_NOT_FOUND: nowhere. */
 struct replica_place {
     int64_t mailbox_id;

@@ -71,6 +71,18 @@ bool replica_uids(struct db *db, struct arena *arena, int64_t account_id, int64_
     return true;
 }
 
+bool replica_placement_count(struct db *db, int64_t account_id, int64_t mailbox_id, int64_t *count,
+                             struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "replica_placement_count", &rows, "no such folder", err,
+                       db_i64(account_id), db_i64(mailbox_id)))
+        return false;
+    *count = db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
 bool replica_place_of(struct db *db, struct arena *arena, int64_t account_id, int64_t email_id,
                       struct replica_place *place, struct error *err)
 {

@@ -250,3 +250,18 @@ void folders_plan(struct arena *arena, const struct listed_mailbox *listed, size
         if (!is_met[i] && !known[i].is_local)
             plan->remove[plan->remove_count++] = known[i].id;
 }
+
+void folders_set_parent(struct folder_plan *plan, size_t i)
+{
+    struct replica_mailbox *mailbox = &plan->put[i];
+    int64_t parent_id = 0;
+    size_t parent_length = mailbox->path.length - mailbox->name.length;
+    if (parent_length > mailbox->delimiter.length && mailbox->delimiter.length > 0) {
+        struct str parent = str_sub(mailbox->path, 0, parent_length - mailbox->delimiter.length);
+        for (size_t k = 0; k < i && parent_id == 0; k++)
+            if (is_same_path(plan->put[k].path, parent))
+                parent_id = plan->put[k].id;
+    }
+    plan->is_changed[i] = plan->is_changed[i] || mailbox->parent_id != parent_id;
+    mailbox->parent_id = parent_id;
+}

@@ -32,6 +32,10 @@ void folders_plan(struct arena *arena, const struct listed_mailbox *listed, size
                   const struct replica_mailbox *known, size_t known_count,
                   struct folder_plan *plan);
 
+/* Sets parent_id of `put[i]` from its path, and `is_changed[i]` when it is another than before. The
+ * parents come first in `put` and must have their ids by now. */
+void folders_set_parent(struct folder_plan *plan, size_t i);
+
 /* The role that a name suggests in the languages mail servers speak, or ROLE_NONE. `name` is the
  * last part of the path. */
 enum mailbox_role folder_role_of_name(struct str name);

@@ -5,25 +5,37 @@
 
 #include "server/imap/client.h"
 #include "server/imap/set.h"
+#include "server/store/replica.h"
 #include "server/sync/slice.h"
 
 /* A mailbox under way. */
 struct session_mailbox {
     struct replica_mailbox known; /* as in the database; texts in the session's arena */
-    bool is_stale;       /* the server told of something new: look at it */
-    bool has_backfill;   /* `below` was asked for in this session */
-    struct imap_set below; /* UIDs that are not here yet, ascending */
-    bool wants_text;     /* bodies to prefetch may be left */
+    bool is_stale;                /* the server told of something new: look at it */
+    bool has_backfill;            /* `below` was asked for in this session */
+    struct imap_set below;        /* UIDs that are not here yet; owned */
+    bool wants_text;              /* bodies to prefetch may be left */
+    bool must_compare;            /* counts did not agree: compare all UIDs */
+};
+
+/* What the server told unasked of the selected mailbox, until imap_pull takes it over. */
+struct session_news {
+    struct imap_set vanished;    /* owned */
+    struct replica_flags *flags; /* in the session's arena */
+    size_t flag_count, flag_capacity;
+    bool has_unknown; /* something changed whose UID was not told */
 };
 
 struct imap_session {
     struct imap_client *client;
-    struct arena *arena;   /* of `mailboxes`; made anew at each refresh */
+    struct arena *arena; /* of `mailboxes` and news; made anew at each refresh */
     struct session_mailbox *mailboxes;
     size_t mailbox_count;
+    struct session_mailbox *selected; /* NULL: none */
+    struct session_news news;
     int64_t refresh_at_ms; /* monotonic: when the folders are listed again */
     bool is_refresh_failed_once;
-    bool has_settled;      /* everything was here once in this session */
+    bool has_settled; /* everything was here once in this session */
 };
 
 /* Connects and signs in if there is no connection, or an old one is broken. */
@@ -33,8 +45,10 @@ void imap_session_free(struct imap_session **session);
 /* The mailbox with that id, or NULL. */
 struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64_t mailbox_id);
 /* Selects it unless it is selected. UIDVALIDITY is checked: `*is_reset` tells that it changed, and
- * nothing known by UID holds any more. */
+ * nothing known by UID holds any more. With QRESYNC the changes since the cursor come to `news`. */
 bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
                          struct error *err);
+/* Forgets the news: what told them was taken over, or the mailbox is compared in full. */
+void imap_session_clear_news(struct imap_session *session);
 
 #endif

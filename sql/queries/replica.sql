@@ -265,6 +265,9 @@ SELECT uid, server_flags, keywords, modseq
  WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4
  ORDER BY uid;
 
+-- name: replica_placement_count
+SELECT count(*) FROM placement WHERE account_id = $1 AND mailbox_id = $2 AND uid IS NOT NULL;
+
 -- name: replica_place_of
 SELECT p.mailbox_id, m.wire_path, m.uidvalidity, p.uid, e.structure
   FROM placement p

@@ -1,0 +1,156 @@
+#include "server/sync/imap_folders.h"
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/sync/folders.h"
+#include "server/sync/imap_map.h"
+
+static void map_listed(const struct imap_mailbox *from, struct listed_mailbox *to)
+{
+    *to = (struct listed_mailbox){
+        .path = from->path,
+        .wire_path = from->wire_path,
+        .delimiter = from->delimiter,
+        .role = imap_map_role(from->attributes),
+        .is_selectable = !(from->attributes & (IMAP_NOSELECT | IMAP_NONEXISTENT)),
+        .is_subscribed = (from->attributes & IMAP_SUBSCRIBED) != 0,
+        .object_id = from->has_status && (from->status.has & IMAP_STATUS_MAILBOXID)
+                         ? from->status.mailbox_id
+                         : STR_EMPTY,
+    };
+}
+
+static bool write_plan(struct slice *slice, struct folder_plan *plan, struct error *err)
+{
+    struct replica_batch *batch = NULL;
+    bool is_good = true;
+    for (size_t i = 0; i < plan->put_count && is_good; i++) {
+        folders_set_parent(plan, i);
+        if (!plan->is_changed[i])
+            continue;
+        if (!batch && !(batch = replica_begin(slice->db, slice->account->id, err)))
+            return false;
+        is_good = replica_mailbox_put(batch, &plan->put[i], err);
+    }
+    for (size_t i = 0; i < plan->remove_count && is_good; i++) {
+        if (!batch && !(batch = replica_begin(slice->db, slice->account->id, err)))
+            return false;
+        LOG_INFO("imap.folder-gone", log_int("mailbox", plan->remove[i]));
+        is_good = replica_mailbox_remove(batch, plan->remove[i], err);
+    }
+    if (!batch)
+        return true;
+    if (is_good)
+        return replica_commit(&batch, err);
+    replica_abandon(&batch);
+    return false;
+}
+
+static bool plan_and_write(struct slice *slice, const struct imap_mailboxes *listing,
+                           struct error *err)
+{
+    struct replica_mailbox *known;
+    size_t known_count;
+    struct folder_plan plan;
+    struct listed_mailbox *listed =
+        ARENA_ARRAY(slice->arena, listing->count + 1, struct listed_mailbox);
+    for (size_t i = 0; i < listing->count; i++)
+        map_listed(&listing->at[i], &listed[i]);
+    if (!replica_mailboxes(slice->db, slice->arena, slice->account->id, false, &known, &known_count,
+                           err))
+        return false;
+    folders_plan(slice->arena, listed, listing->count, known, known_count, &plan);
+    return write_plan(slice, &plan, err);
+}
+
+/* Whether the server has something that the cursor does not cover. Without a usable STATUS the
+ * mailbox is looked at (163.com answers an empty one). */
+static bool differs(const struct replica_mailbox *known, const struct imap_status *status)
+{
+    const unsigned needed =
+        IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY;
+    if (!status || (status->has & needed) != needed || known->backfill_uid == 0)
+        return true;
+    if (status->uidvalidity != known->uidvalidity || status->uidnext != known->uidnext ||
+        (int)status->messages != known->upstream_total)
+        return true;
+    if (status->has & IMAP_STATUS_HIGHESTMODSEQ && status->highestmodseq > 0)
+        return status->highestmodseq != known->highestmodseq;
+    /* Without modseq only the number of unread messages tells of changed flags. */
+    return (status->has & IMAP_STATUS_UNSEEN) && (int)status->unseen != known->unread;
+}
+
+static const struct imap_status *status_of(const struct imap_mailboxes *listing,
+                                           const struct replica_mailbox *mailbox)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        if (str_equal(listing->at[i].wire_path, mailbox->wire_path))
+            return listing->at[i].has_status ? &listing->at[i].status : NULL;
+    return NULL;
+}
+
+/* What was under way in the mailbox stays under way. */
+static void carry_over(const struct session_mailbox *old, size_t old_count,
+                       struct session_mailbox *fresh)
+{
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i].known.id != fresh->known.id)
+            continue;
+        fresh->is_stale = old[i].is_stale;
+        fresh->must_compare = old[i].must_compare;
+        fresh->wants_text = old[i].wants_text;
+        return;
+    }
+    fresh->wants_text = true; /* first sight in this session: look once */
+}
+
+static bool load(struct slice *slice, const struct imap_mailboxes *listing, struct error *err)
+{
+    struct imap_session *session = slice->account->imap;
+    struct replica_mailbox *known;
+    size_t count;
+    struct arena *arena = arena_new();
+    int64_t selected_id = session->selected ? session->selected->known.id : 0;
+    if (!replica_mailboxes(slice->db, arena, slice->account->id, false, &known, &count, err)) {
+        arena_free(&arena);
+        return false;
+    }
+    struct session_mailbox *fresh = ARENA_ARRAY(arena, count + 1, struct session_mailbox);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!known[i].is_selectable || known[i].is_local ||
+            known[i].set_aside_until > clock_now_us())
+            continue;
+        struct session_mailbox *mailbox = &fresh[kept++];
+        mailbox->known = known[i];
+        carry_over(session->mailboxes, session->mailbox_count, mailbox);
+        mailbox->is_stale =
+            mailbox->is_stale || differs(&known[i], status_of(listing, &known[i]));
+    }
+    for (size_t i = 0; i < session->mailbox_count; i++)
+        imap_set_free(&session->mailboxes[i].below);
+    imap_session_clear_news(session);
+    session->news = (struct session_news){0};
+    arena_free(&session->arena);
+    session->arena = arena;
+    session->mailboxes = fresh;
+    session->mailbox_count = kept;
+    session->selected = imap_session_mailbox(session, selected_id);
+    return true;
+}
+
+bool imap_refresh_folders(struct slice *slice, struct error *err)
+{
+    struct imap_mailboxes listing;
+    struct imap_session *session = slice->account->imap;
+    if (session->selected) { /* what it told would be lost with the old list */
+        struct session_mailbox *mailbox = session->selected;
+        mailbox->is_stale = mailbox->is_stale || session->news.has_unknown ||
+                            session->news.flag_count > 0 ||
+                            !imap_set_is_empty(&session->news.vanished);
+        if (mailbox->is_stale)
+            mailbox->must_compare = true;
+    }
+    return imap_list(session->client, slice->arena, true, &listing, err) &&
+           plan_and_write(slice, &listing, err) && load(slice, &listing, err);
+}

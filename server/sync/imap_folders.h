@@ -1,0 +1,11 @@
+/* The folders of an IMAP account: listed upstream, planned (folders.h), written here. */
+#ifndef RESTANTE_SYNC_IMAP_FOLDERS_H
+#define RESTANTE_SYNC_IMAP_FOLDERS_H
+
+#include "server/sync/imap_session.h"
+
+/* Lists all folders with their STATUS, brings the mailboxes here in line, loads their cursors into
+ * the session anew, and marks those stale where the server has something that is not here. */
+bool imap_refresh_folders(struct slice *slice, struct error *err);
+
+#endif

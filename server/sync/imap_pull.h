@@ -1,0 +1,22 @@
+/* Bringing one mailbox up to date, a batch at a time: what is new, what changed, what is gone, and
+ * what lies further back. Each batch is one transaction with its cursor (see store/replica.h), so
+ * that it may end anywhere. */
+#ifndef RESTANTE_SYNC_IMAP_PULL_H
+#define RESTANTE_SYNC_IMAP_PULL_H
+
+#include "server/sync/imap_session.h"
+
+enum {
+    PULL_FIRST_PAGE = 50, /* what a person sees first */
+    PULL_BATCH = 500,
+    PULL_FLAGS_BATCH = 2000,
+};
+
+/* News: messages above the cursor, changed flags, expunged messages; the first page of a mailbox
+ * never seen. Clears is_stale when nothing is left to do. */
+bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct error *err);
+/* One batch downwards. `*is_complete`: everything is here. */
+bool imap_pull_backfill(struct slice *slice, struct session_mailbox *mailbox, bool *is_complete,
+                        struct error *err);
+
+#endif

@@ -1,0 +1,175 @@
+#include "server/sync/imap_session.h"
+
+#include <stdlib.h>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/sync/imap_map.h"
+
+/* --- news ------------------------------------------------------------------------------------ */
+
+static void on_vanished(void *context, struct imap_set *uids, bool is_earlier)
+{
+    struct imap_session *session = context;
+    (void)is_earlier; /* gone is gone; the client keeps the count */
+    imap_set_add_set(&session->news.vanished, uids);
+}
+
+static void on_expunge(void *context, uint32_t seq)
+{
+    struct imap_session *session = context;
+    (void)seq; /* numbers are not kept: the UIDs are compared instead */
+    session->news.has_unknown = true;
+    if (session->selected)
+        session->selected->must_compare = true;
+}
+
+static void on_exists(void *context, uint32_t count)
+{
+    struct imap_session *session = context;
+    if (session->selected && (int)count != session->selected->known.upstream_total)
+        session->selected->is_stale = true;
+}
+
+static void on_fetch(void *context, const struct imap_fetch *fetch)
+{
+    struct imap_session *session = context;
+    struct session_news *news = &session->news;
+    if (!(fetch->has & IMAP_ITEM_FLAGS))
+        return;
+    if (fetch->uid == 0) {
+        news->has_unknown = true;
+        return;
+    }
+    if (news->flag_count == news->flag_capacity) {
+        size_t capacity = news->flag_capacity ? news->flag_capacity * 2 : 64;
+        struct replica_flags *grown = ARENA_ARRAY(session->arena, capacity, struct replica_flags);
+        if (news->flag_count > 0)
+            memcpy(grown, news->flags, news->flag_count * sizeof *grown);
+        news->flags = grown;
+        news->flag_capacity = capacity;
+    }
+    imap_map_flags(session->arena, fetch, &news->flags[news->flag_count++]);
+}
+
+void imap_session_clear_news(struct imap_session *session)
+{
+    imap_set_free(&session->news.vanished);
+    session->news.flag_count = 0;
+    session->news.has_unknown = false;
+}
+
+/* --- the connection -------------------------------------------------------------------------- */
+
+static enum stream_security security_of(enum tls_mode tls)
+{
+    return tls == TLS_IMPLICIT   ? STREAM_TLS_IMPLICIT
+           : tls == TLS_STARTTLS ? STREAM_TLS_STARTTLS
+                                 : STREAM_PLAIN;
+}
+
+bool imap_session_open(struct slice *slice, struct error *err)
+{
+    struct worker_account *held = slice->account;
+    const struct account *account = &slice->work.account;
+    if (held->imap && imap_is_alive(held->imap->client))
+        return true;
+    imap_session_free(&held->imap);
+    struct imap_session *session = calloc(1, sizeof *session);
+    if (!session)
+        abort();
+    session->arena = arena_new();
+    struct imap_handler handler = {.context = session,
+                                   .exists = on_exists,
+                                   .expunge = on_expunge,
+                                   .vanished = on_vanished,
+                                   .fetch = on_fetch};
+    struct imap_params params = {
+        .stream = {.host = account->incoming.host,
+                   .port = account->incoming.port,
+                   .security = security_of(account->incoming.tls),
+                   .egress = slice->sync->egress,
+                   .tls = slice->sync->tls,
+                   .cancel = &held->is_stopping},
+        .username = account->incoming.username,
+        .credential = SASL_PASSWORD,
+        .secret = &slice->secret,
+        .handler = &handler,
+    };
+    session->client = imap_connect(&params, err);
+    if (!session->client) {
+        imap_session_free(&session);
+        return false;
+    }
+    held->imap = session;
+    LOG_INFO("imap.connected", log_str("host", account->incoming.host),
+             log_text("tls", stream_tls_version(imap_stream(session->client))));
+    return true;
+}
+
+static void free_mailboxes(struct imap_session *session)
+{
+    for (size_t i = 0; i < session->mailbox_count; i++)
+        imap_set_free(&session->mailboxes[i].below);
+}
+
+void imap_session_free(struct imap_session **owner)
+{
+    struct imap_session *session = *owner;
+    if (!session)
+        return;
+    if (session->client && imap_is_alive(session->client))
+        imap_logout(&session->client);
+    imap_free(&session->client);
+    free_mailboxes(session);
+    imap_set_free(&session->news.vanished);
+    arena_free(&session->arena);
+    free(session);
+    *owner = NULL;
+}
+
+struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64_t mailbox_id)
+{
+    for (size_t i = 0; i < session->mailbox_count; i++)
+        if (session->mailboxes[i].known.id == mailbox_id)
+            return &session->mailboxes[i];
+    return NULL;
+}
+
+/* --- selecting ------------------------------------------------------------------------------- */
+
+/* The UIDs the cursor speaks for, for QRESYNC. Empty when nothing is known. */
+static void known_range(const struct replica_mailbox *known, struct imap_set *set)
+{
+    if (known->backfill_uid > 0 && known->uidnext > known->backfill_uid)
+        imap_set_add_range(set, known->backfill_uid, known->uidnext - 1);
+}
+
+bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
+                         struct error *err)
+{
+    struct imap_session *session = slice->account->imap;
+    struct imap_selected selected;
+    struct imap_set known = {0};
+    *is_reset = false;
+    if (session->selected == mailbox &&
+        str_equal(imap_selected(session->client)->wire_path, mailbox->known.wire_path))
+        return true;
+    imap_session_clear_news(session);
+    session->selected = mailbox;
+    known_range(&mailbox->known, &known);
+    struct imap_select_params params = {.wire_path = mailbox->known.wire_path, .known = &known};
+    if (imap_has_qresync(session->client) && !imap_set_is_empty(&known)) {
+        params.uidvalidity = mailbox->known.uidvalidity;
+        params.modseq = mailbox->known.highestmodseq;
+    }
+    bool is_selected = imap_select(session->client, &params, &selected, err);
+    imap_set_free(&known);
+    if (!is_selected) {
+        session->selected = NULL;
+        return error_wrap(err, "folder %" STR_FMT, STR_ARG(mailbox->known.path));
+    }
+    *is_reset = mailbox->known.uidvalidity != 0 && selected.uidvalidity != 0 &&
+                selected.uidvalidity != mailbox->known.uidvalidity;
+    return true;
+}
