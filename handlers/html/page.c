@@ -3,12 +3,13 @@
 #include "handlers/html/html.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
+#include "server/http/static.h"
 
 const struct value *html_asset(void *context, struct arena *arena, struct str text,
                                const struct value *page)
 {
     (void)page;
-    return value_url(arena, static_files_url(context, arena, text));
+    return value_url(arena, static_url(context, text));
 }
 
 struct value *page_new(const struct request *req, const char *title)
@@ -54,55 +55,56 @@ bool page_is_form_error(const struct error *err)
     }
 }
 
-static void set_status(struct value *view, const char *state, bool needs_person, struct str words)
+static struct str unreachable_words(const struct account *account, struct arena *arena)
 {
-    struct value *status = view_set_object(view, "status");
-    view_set_text(status, "state", state);
-    view_set_bool(status, "needsPerson", needs_person);
-    view_set_str(status, "words", words);
+    int64_t now = clock_now_us();
+    struct str since = words_moment(arena, account->sync_since, now);
+    if (account->next_sync_at <= now)
+        return arena_printf(arena, "Server unreachable since %" STR_FMT "; being tried again",
+                            STR_ARG(since));
+    struct str next = words_moment(arena, account->next_sync_at, now);
+    return arena_printf(arena, "Server unreachable since %" STR_FMT "; tried again at %" STR_FMT,
+                        STR_ARG(since), STR_ARG(next));
+}
+
+static struct str syncing_words(const struct account *account, struct arena *arena)
+{
+    if (account->sync_total <= account->sync_done)
+        return STR("Syncing");
+    return arena_printf(arena, "Syncing %" STR_FMT " of %" STR_FMT,
+                        STR_ARG(words_count(arena, account->sync_done)),
+                        STR_ARG(words_count(arena, account->sync_total)));
 }
 
 void page_set_sync(struct value *view, const struct account *account, struct arena *arena)
 {
-    int64_t now = clock_now_us();
-    struct str since = words_moment(arena, account->sync_since, now);
-    struct str next = words_moment(arena, account->next_sync_at, now);
-    struct str done = words_count(arena, account->sync_done);
-    struct str total = words_count(arena, account->sync_total);
+    struct value *status = view_set_object(view, "status");
+    struct str words = STR_EMPTY;
+    const char *state = sync_state_name(account->sync_state);
     switch (account->sync_state) {
     case SYNC_NEW:
-        set_status(view, "syncing", false, STR("Getting ready"));
+        words = STR("Getting ready");
+        state = "syncing";
         break;
     case SYNC_SYNCING:
-        if (account->sync_total > account->sync_done)
-            set_status(view, "syncing", false,
-                       arena_printf(arena, "Syncing %" STR_FMT " of %" STR_FMT, STR_ARG(done),
-                                    STR_ARG(total)));
-        else
-            set_status(view, "syncing", false, STR("Syncing"));
+        words = syncing_words(account, arena);
         break;
     case SYNC_CURRENT:
-        set_status(view, "current", false, STR("Up to date"));
+        words = STR("Up to date");
         break;
     case SYNC_UNREACHABLE:
-        set_status(view, "unreachable", false,
-                   account->next_sync_at > now
-                       ? arena_printf(arena,
-                                      "Server unreachable since %" STR_FMT
-                                      "; tried again at %" STR_FMT,
-                                      STR_ARG(since), STR_ARG(next))
-                       : arena_printf(arena,
-                                      "Server unreachable since %" STR_FMT "; being tried again",
-                                      STR_ARG(since)));
+        words = unreachable_words(account, arena);
         break;
     case SYNC_REFUSED:
-        set_status(view, "refused", true, STR("The server refused the sign-in"));
+        words = STR("The server refused the sign-in");
         break;
     case SYNC_PAUSED:
-        set_status(view, "paused", false, STR("Paused"));
+        words = STR("Paused");
         break;
     }
-    struct value *status = (struct value *)view_get(view, STR("status"));
+    view_set_text(status, "state", state);
+    view_set_str(status, "words", words);
+    view_set_bool(status, "needsPerson", account->sync_state == SYNC_REFUSED);
     view_set_str(status, "error", account->sync_error);
     view_set_str(status, "hint", account->sync_hint);
 }

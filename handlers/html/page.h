@@ -14,13 +14,14 @@ bool page_send(const struct request *req, struct response *res, const char *temp
                const struct value *page, struct error *err);
 /* The error above a form: `problem.message`, `problem.hint`. */
 void page_set_problem(struct value *page, const struct error *err);
-/* Errors that a form answers for by showing itself again (status 422), rather than an error page. */
+/* Errors that a form answers for by showing itself again (status 422), rather than an error page.
+ */
 bool page_is_form_error(const struct error *err);
 
 /* The accounts of the person for the navigation (`accounts`), `current` marked (0: none). */
 bool page_set_accounts(const struct request *req, struct db *db, struct value *page,
                        int64_t current_id, struct error *err);
-/* `status` of an account: a word for its class (`state`), a sentence, whether it needs the person.
+/* `status` of an account: a word for its class (`state`), a sentence, whether the person is needed.
  */
 void page_set_sync(struct value *view, const struct account *account, struct arena *arena);
 

@@ -106,8 +106,8 @@ static struct str json_member(struct arena *arena, const json_t *object, const c
     const json_t *value = json_object_get(object, name);
     if (!json_is_string(value))
         return STR_EMPTY;
-    return str_trim(arena_str(arena, str_make(json_string_value(value),
-                                              json_string_length(value))));
+    return str_trim(
+        arena_str(arena, str_make(json_string_value(value), json_string_length(value))));
 }
 
 /* A name with an @ that is not the address is a lie more often than not (Mailsploit). */

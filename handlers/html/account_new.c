@@ -1,0 +1,303 @@
+/* Adding a mail account, and giving an account other servers: settings are found, tried, and only
+ * then saved. With a usual provider, address and password are all that is asked. */
+#include "handlers/html/page.h"
+#include "handlers/html/screens.h"
+#include "handlers/setup.h"
+#include "handlers/wait.h"
+
+enum { DISCOVERY_WAIT_MS = 12000, TRIAL_WAIT_MS = 30000, ADDRESS_BYTES_MAX = 320 };
+
+/* What the form holds, between requests and beside errors. The password never goes back. */
+struct draft {
+    int64_t account_id; /* 0: a new account */
+    struct str name;
+    struct setup_settings settings;
+    bool has_servers;               /* step two */
+    const struct error *problem;    /* of the input, or of asking */
+    struct setup_outcome outcome;   /* of a trial that failed: `message` set */
+    bool is_proposed, is_not_found; /* where the settings come from */
+};
+
+/* --- showing --------------------------------------------------------------------------------- */
+
+struct option {
+    const char *value, *label;
+};
+static const struct option kinds[] = {{"imap", "IMAP (folders stay on the server)"},
+                                      {"pop3", "POP3 (fetches one inbox)"}};
+static const struct option tls_modes[] = {
+    {"implicit", "TLS"}, {"starttls", "STARTTLS"}, {"none", "Not encrypted"}};
+
+static void set_options(struct value *view, const char *name, const struct option *options,
+                        size_t count, const char *chosen)
+{
+    struct value *list = view_set_list(view, name);
+    for (size_t i = 0; i < count; i++) {
+        struct value *option = view_add_object(list);
+        view_set_text(option, "value", options[i].value);
+        view_set_text(option, "label", options[i].label);
+        view_set_bool(option, "isChosen", !strcmp(options[i].value, chosen));
+    }
+}
+
+static void set_server(struct value *form, const char *name, const struct server_settings *server,
+                       bool allow_plaintext, struct arena *arena)
+{
+    struct value *view = view_set_object(form, name);
+    view_set_str(view, "host", server->host);
+    view_set_str(view, "port", server->port ? arena_printf(arena, "%d", server->port) : STR_EMPTY);
+    view_set_str(view, "username", server->username);
+    set_options(view, "tls", tls_modes, allow_plaintext ? 3 : 2, tls_mode_name(server->tls));
+}
+
+/* The steps of a trial in their order, each with how it went: "good", "bad" or "open". */
+static void set_steps(struct value *page, const struct setup_outcome *outcome)
+{
+    static const struct option steps[] = {{"resolve", "Found the server"},
+                                          {"connect", "Connected to it"},
+                                          {"tls", "Encrypted the connection"},
+                                          {"greeting", "Were greeted"},
+                                          {"sign-in", "Signed in"}};
+    struct value *failure = view_set_object(page, "failure");
+    view_set_text(failure, "server",
+                  str_equal(outcome->part, STR("smtp")) ? "outgoing server (SMTP)"
+                                                        : "incoming server");
+    view_set_str(failure, "message", outcome->message);
+    view_set_str(failure, "hint", outcome->hint);
+    struct value *list = view_set_list(failure, "steps");
+    const char *result = "good";
+    for (size_t i = 0; outcome->step.length && i < sizeof steps / sizeof *steps; i++) {
+        bool is_it = str_equal(outcome->step, str_of(steps[i].value));
+        struct value *view = view_add_object(list);
+        view_set_text(view, "label", steps[i].label);
+        view_set_bool(view, "isGood", !is_it && *result == 'g');
+        view_set_bool(view, "isBad", is_it);
+        if (is_it)
+            result = "open";
+    }
+}
+
+static bool show_draft(struct request *req, struct response *res, const struct draft *draft,
+                       struct error *err)
+{
+    bool allow_plaintext = app_of(req)->config->allow_plaintext;
+    struct value *page =
+        page_new(req, draft->account_id ? "Servers and password" : "Add a mail account");
+    struct value *form = view_set_object(page, "form");
+    view_set_str(form, "name", draft->name);
+    view_set_str(form, "email", draft->settings.email);
+    set_options(form, "kinds", kinds, 2, account_kind_name(draft->settings.kind));
+    set_server(form, "incoming", &draft->settings.incoming, allow_plaintext, req->arena);
+    set_server(form, "smtp", &draft->settings.smtp, allow_plaintext, req->arena);
+    view_set_bool(page, "isNew", draft->account_id == 0);
+    view_set_i64(page, "accountId", draft->account_id);
+    view_set_bool(page, "isProposed", draft->is_proposed);
+    view_set_bool(page, "isNotFound", draft->is_not_found);
+    view_set_text(page, "failure", NULL);
+    if (draft->problem)
+        page_set_problem(page, draft->problem);
+    if (draft->outcome.message.length)
+        set_steps(page, &draft->outcome);
+    if (draft->problem || draft->outcome.message.length)
+        res->status = 422;
+    struct db *db = app_db(req, err);
+    bool is_good = db && page_set_accounts(req, db, page, draft->account_id, err);
+    store_release(app_of(req)->store, &db);
+    return is_good &&
+           page_send(req, res, draft->has_servers ? "account-servers" : "account-new", page, err);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static bool read_server(const struct http_fields *form, const char *const names[4],
+                        struct server_settings *server, struct error *err)
+{
+    uint32_t port = 0;
+    struct str text = form_text(form, names[1]);
+    server->host = form_text(form, names[0]);
+    server->username = form_text(form, names[3]);
+    if (!tls_mode_parse(form_text(form, names[2]), &server->tls))
+        server->tls = TLS_IMPLICIT;
+    if (text.length && (!str_to_u32(text, &port) || port < 1 || port > 65535))
+        return error_set(err, ERROR_INVALID, "A port is a number from 1 to 65535.");
+    server->port = (int)port;
+    return true;
+}
+
+static bool read_draft(const struct request *req, const struct http_fields *form,
+                       struct draft *draft, struct error *err)
+{
+    static const char *const incoming[] = {"host", "port", "tls", "username"};
+    static const char *const smtp[] = {"smtpHost", "smtpPort", "smtpTls", "smtpUsername"};
+    draft->name = form_text(form, "name");
+    draft->settings.email = form_text(form, "email");
+    draft->has_servers = http_field_value(form, "host").at != NULL;
+    if (!account_kind_parse(form_text(form, "kind"), &draft->settings.kind))
+        draft->settings.kind = ACCOUNT_IMAP;
+    if (!form_raw(form, "password").length)
+        return error_set(err, ERROR_INVALID, "The password is missing.");
+    if (!draft->has_servers) {
+        ptrdiff_t at = str_find_char(draft->settings.email, '@');
+        if (at < 1 || (size_t)at + 1 >= draft->settings.email.length ||
+            draft->settings.email.length > ADDRESS_BYTES_MAX)
+            return error_set(err, ERROR_INVALID, "That is not a mail address.");
+        return true;
+    }
+    return read_server(form, incoming, &draft->settings.incoming, err) &&
+           read_server(form, smtp, &draft->settings.smtp, err) &&
+           setup_check(req->arena, &draft->settings, app_of(req)->config->allow_plaintext, err);
+}
+
+/* --- finding, trying, saving ------------------------------------------------------------------ */
+
+/* Fills the draft's servers from the address. False with `why` when nothing answers in time. */
+static bool discover(struct request *req, struct draft *draft, struct error *err)
+{
+    struct trial trial;
+    struct setup_settings *candidates;
+    size_t count, recommended;
+    int64_t user_id = signed_in(req)->user_id;
+    struct str email = draft->settings.email;
+    struct db *db = app_db(req, err);
+    bool is_asked = db && setup_begin_discovery(db, req->arena, user_id, email, &trial, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_asked ||
+        !wait_for_trial(req, arena_str(req->arena, str_of(trial.id)), user_id,
+                        deadline_in_ms(DISCOVERY_WAIT_MS), &trial, err) ||
+        !setup_candidates(req->arena, &trial, &candidates, &count, &recommended, err))
+        return false;
+    draft->is_proposed = count > 0;
+    draft->is_not_found = count == 0;
+    if (count)
+        draft->settings = candidates[recommended];
+    draft->settings.email = email;
+    return !count ||
+           setup_check(req->arena, &draft->settings, app_of(req)->config->allow_plaintext, err);
+}
+
+/* Tries the draft; `*trial` and `*sealed` are what saving needs. */
+static bool try_draft(struct request *req, struct draft *draft, struct str password,
+                      struct trial *trial, struct str *sealed, struct error *err)
+{
+    int64_t user_id = signed_in(req)->user_id;
+    struct db *db = app_db(req, err);
+    bool is_asked =
+        db && setup_begin_trial(db, req->arena, &app_of(req)->seal_key, TRIAL_ACCOUNT, user_id,
+                                draft->account_id, &draft->settings, password, trial, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_asked)
+        return false;
+    *sealed = trial->secret;
+    return wait_for_trial(req, arena_str(req->arena, str_of(trial->id)), user_id,
+                          deadline_in_ms(TRIAL_WAIT_MS), trial, err) &&
+           setup_read_outcome(req->arena, trial, &draft->outcome, err);
+}
+
+static bool save_draft(struct request *req, const struct draft *draft, const struct trial *trial,
+                       struct str sealed, int64_t *account_id, struct error *err)
+{
+    struct account account;
+    struct error ignored = ERROR_INIT; /* the sweep takes the trial if we cannot */
+    struct db *db = app_db(req, err);
+    bool is_saved = false;
+    if (db && !draft->account_id) {
+        is_saved = setup_save(db, req->arena, signed_in(req)->user_id, draft->name, trial, sealed,
+                              account_id, err);
+    } else if (db && session_account(req, db, draft->account_id, &account, err)) {
+        account.email = draft->settings.email;
+        account.incoming = draft->settings.incoming;
+        account.smtp = draft->settings.smtp;
+        *account_id = account.id;
+        is_saved = account_update_servers(db, &account, sealed, STR_EMPTY, err);
+        trial_delete(db, str_of(trial->id), &ignored);
+    }
+    store_release(app_of(req)->store, &db);
+    return is_saved;
+}
+
+/* The whole way of a filled form. Shows it again with what is wrong, or leads on. */
+static bool take_draft(struct request *req, struct response *res, const struct http_fields *form,
+                       struct draft *draft, struct error *err)
+{
+    struct trial trial;
+    struct str sealed;
+    int64_t account_id = 0;
+    struct error why = ERROR_INIT;
+    bool is_good = read_draft(req, form, draft, &why);
+    if (is_good && !draft->has_servers) {
+        is_good = discover(req, draft, &why);
+        draft->has_servers = true;
+        if (is_good && draft->is_not_found)
+            return show_draft(req, res, draft, err);
+    }
+    is_good = is_good && try_draft(req, draft, form_raw(form, "password"), &trial, &sealed, &why);
+    if (is_good && !draft->outcome.is_good)
+        return show_draft(req, res, draft, err);
+    is_good = is_good && save_draft(req, draft, &trial, sealed, &account_id, &why);
+    if (!is_good && !page_is_form_error(&why)) {
+        *err = why;
+        return false;
+    }
+    draft->problem = is_good ? NULL : &why;
+    draft->outcome = (struct setup_outcome){0};
+    if (!is_good)
+        return show_draft(req, res, draft, err);
+    response_redirect(res, arena_printf(req->arena, "/mail/%lld", (long long)account_id));
+    return true;
+}
+
+/* --- handlers -------------------------------------------------------------------------------- */
+
+bool html_account_new_form(struct request *req, struct response *res, struct error *err)
+{
+    struct draft draft = {.has_servers = str_equal(request_argument(req, "manual"), STR("1"))};
+    return show_draft(req, res, &draft, err);
+}
+
+bool html_account_new(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    struct draft draft = {0};
+    return request_form(req, &form, err) && take_draft(req, res, &form, &draft, err);
+}
+
+/* The draft of an account as it stands. */
+static bool draft_of_account(struct request *req, struct draft *draft, struct error *err)
+{
+    struct account account;
+    int64_t id;
+    if (!request_param_id(req, "account", &id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_found = db && session_account(req, db, id, &account, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_found)
+        return false;
+    *draft = (struct draft){.account_id = account.id,
+                            .name = account.name,
+                            .has_servers = true,
+                            .settings = {.email = account.email,
+                                         .kind = account.kind,
+                                         .incoming = account.incoming,
+                                         .smtp = account.smtp}};
+    return true;
+}
+
+bool html_account_servers_form(struct request *req, struct response *res, struct error *err)
+{
+    struct draft draft;
+    return draft_of_account(req, &draft, err) && show_draft(req, res, &draft, err);
+}
+
+bool html_account_servers(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    struct draft draft;
+    if (!draft_of_account(req, &draft, err) || !request_form(req, &form, err))
+        return false;
+    enum account_kind kind = draft.settings.kind;
+    struct str name = draft.name;
+    struct draft filled = {.account_id = draft.account_id, .name = name};
+    filled.settings.kind = kind;
+    return take_draft(req, res, &form, &filled, err);
+}

@@ -1,0 +1,93 @@
+#include "handlers/html/body.h"
+
+static const struct mime_list *chosen_parts(const struct mime_message *message, bool as_text)
+{
+    return as_text && message->text_body.count ? &message->text_body : &message->html_body;
+}
+
+static void choose(const struct mime_message *message, bool as_text, struct body *body)
+{
+    const struct mime_list *list = chosen_parts(message, as_text);
+    body->message = message;
+    body->count = 0;
+    for (size_t i = 0; i < list->count && body->count < BODY_PARTS_MAX; i++)
+        if (mime_is_text(list->at[i]))
+            body->parts[body->count++] = (struct body_part){.part = list->at[i]};
+    for (size_t i = 0; i < message->html_body.count; i++)
+        body->has_html |= str_equal(message->html_body.at[i]->type, STR("text/html"));
+    for (size_t i = 0; i < message->text_body.count; i++)
+        body->has_text |= str_equal(message->text_body.at[i]->type, STR("text/plain"));
+}
+
+/* Renders each part that is here; the ids of the others go to `missing`. */
+static bool render_parts(struct request *req, struct db *db, const struct email *email,
+                         const struct body_options *options, struct body *body, struct str *missing,
+                         size_t *missing_count, struct error *err)
+{
+    *missing_count = 0;
+    for (size_t i = 0; i < body->count; i++) {
+        struct content_place place;
+        struct str bytes;
+        if (!content_find(req, db, email, body->parts[i].part, &place, err))
+            return false;
+        if (!place.is_here) {
+            missing[(*missing_count)++] = body->parts[i].part->id;
+            continue;
+        }
+        struct parser_render_options render = {.allow_remote = options->allow_remote,
+                                               .part_url_prefix = options->picture_url,
+                                               .message = body->message,
+                                               .as_text = options->as_text};
+        if (!content_read(db, req->arena, &place, CONTENT_TEXT_BYTES_MAX, &bytes, err) ||
+            !parser_render(app_of(req)->parsers, req->arena, place.part, bytes, &render,
+                           &body->parts[i].rendered, err))
+            return false;
+        body->parts[i].rendered.is_cut |= place.length > CONTENT_TEXT_BYTES_MAX;
+    }
+    return true;
+}
+
+static bool render_email(struct request *req, struct db *db, const struct email *email,
+                         const struct body_options *options, struct body *body, struct str *missing,
+                         size_t *missing_count, struct error *err)
+{
+    const struct mime_message *message;
+    *missing_count = 0;
+    body->is_here = false;
+    if (!content_structure(req->arena, email, &message, err))
+        return false;
+    if (!message)
+        return true;
+    choose(message, options->as_text, body);
+    if (!render_parts(req, db, email, options, body, missing, missing_count, err))
+        return false;
+    body->is_here = *missing_count == 0;
+    return true;
+}
+
+bool body_load(struct request *req, struct db **db, const struct email *email,
+               const struct body_options *options, struct body *body, struct error *err)
+{
+    struct str missing[BODY_PARTS_MAX];
+    size_t missing_count;
+    struct email now = *email;
+    *body = (struct body){0};
+    if (!render_email(req, *db, email, options, body, missing, &missing_count, err))
+        return false;
+    if (body->is_here)
+        return true;
+    store_release(app_of(req)->store, db);
+    bool is_fetched =
+        content_fetch(req, email, missing, missing_count, options->wait_ms, &body->why);
+    *db = app_db(req, err);
+    if (!*db)
+        return false;
+    if (!is_fetched)
+        return true;
+    if (!email_by_id(*db, req->arena, email->account_id, email->id, &now, err) ||
+        !render_email(req, *db, &now, options, body, missing, &missing_count, err))
+        return false;
+    if (!body->is_here)
+        error_set(&body->why, ERROR_UNAVAILABLE, "The mail server did not give this message.");
+    return true;
+}

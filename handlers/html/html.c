@@ -1,0 +1,39 @@
+#include "handlers/html/html.h"
+
+#include "handlers/html/screens.h"
+
+const struct route html_routes[] = {
+    {HTTP_GET, "/sign-in", html_sign_in_form, ROUTE_PUBLIC},
+    {HTTP_POST, "/sign-in", html_sign_in, ROUTE_PUBLIC | ROUTE_NO_CSRF},
+    {HTTP_POST, "/sign-out", html_sign_out, 0},
+
+    {HTTP_GET, "/", html_home, 0},
+    {HTTP_GET, "/mail/{account}", html_account_mail, 0},
+    {HTTP_POST, "/mail/{account}/sync", html_sync_now, 0},
+    {HTTP_GET, "/mail/{account}/{mailbox}", html_mailbox, 0},
+    {HTTP_GET, "/mail/{account}/{mailbox}/{email}", html_message, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/body", html_body, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", html_part, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/raw", html_raw, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/source", html_source, 0},
+    /* the sandboxed frame has no cookies: its ticket is its authority */
+    {HTTP_GET, "/picture/{ticket}/{part}", html_picture, ROUTE_PUBLIC | ROUTE_NO_CSRF},
+
+    {HTTP_GET, "/accounts", html_accounts, 0},
+    {HTTP_GET, "/accounts/new", html_account_new_form, 0},
+    {HTTP_POST, "/accounts/new", html_account_new, 0},
+    {HTTP_GET, "/accounts/{account}", html_account, 0},
+    {HTTP_POST, "/accounts/{account}", html_account_save, 0},
+    {HTTP_GET, "/accounts/{account}/servers", html_account_servers_form, 0},
+    {HTTP_POST, "/accounts/{account}/servers", html_account_servers, 0},
+    {HTTP_GET, "/accounts/{account}/delete", html_account_delete_form, 0},
+    {HTTP_POST, "/accounts/{account}/delete", html_account_delete, 0},
+
+    {HTTP_GET, "/settings", html_settings, 0},
+    {HTTP_POST, "/settings/password", html_password, 0},
+    {HTTP_POST, "/settings/sessions/end", html_session_end, 0},
+    {HTTP_POST, "/settings/sessions/end-all", html_sessions_end, 0},
+    {HTTP_POST, "/settings/tokens", html_token_create, 0},
+    {HTTP_POST, "/settings/tokens/{token}/revoke", html_token_revoke, 0},
+};
+const size_t html_route_count = sizeof html_routes / sizeof *html_routes;

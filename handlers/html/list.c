@@ -1,0 +1,208 @@
+#include "handlers/html/list.h"
+
+#include "handlers/html/words.h"
+#include "server/base/clock.h"
+
+enum { LEVEL_MAX = 6, PATH_BYTES_MAX = 200 };
+
+static const char *const role_names[ROLE_COUNT] = {
+    [ROLE_INBOX] = "Inbox",  [ROLE_DRAFTS] = "Drafts",   [ROLE_SENT] = "Sent",
+    [ROLE_TRASH] = "Trash",  [ROLE_JUNK] = "Junk",       [ROLE_ARCHIVE] = "Archive",
+    [ROLE_ALL] = "All mail", [ROLE_FLAGGED] = "Starred", [ROLE_IMPORTANT] = "Important",
+};
+
+struct str list_folder_name(const struct mailbox *mailbox)
+{
+    return mailbox->role == ROLE_NONE ? mailbox->name : str_of(role_names[mailbox->role]);
+}
+
+/* "1764031234567890-42" */
+static bool parse_cursor(struct str text, struct email_cursor *cursor)
+{
+    struct str received_at = str_cut(&text, '-');
+    return text.at && str_to_i64(received_at, &cursor->received_at) &&
+           str_to_i64(text, &cursor->id);
+}
+
+struct list_place list_place_of(const struct request *req)
+{
+    struct list_place place = {0};
+    if (parse_cursor(request_argument(req, "after"), &place.cursor))
+        return place;
+    place.is_backward = parse_cursor(request_argument(req, "before"), &place.cursor);
+    if (!place.is_backward)
+        place.cursor = (struct email_cursor){0};
+    return place;
+}
+
+struct str list_query(struct arena *arena, struct list_place place)
+{
+    if (!place.cursor.id)
+        return STR_EMPTY;
+    return arena_printf(arena, "?%s=%lld-%lld", place.is_backward ? "before" : "after",
+                        (long long)place.cursor.received_at, (long long)place.cursor.id);
+}
+
+/* --- folders --------------------------------------------------------------------------------- */
+
+static int level_of(const struct mailbox *mailboxes, size_t count, const struct mailbox *mailbox)
+{
+    int level = 0;
+    int64_t parent_id = mailbox->parent_id;
+    while (parent_id && level < LEVEL_MAX) {
+        size_t i = 0;
+        while (i < count && mailboxes[i].id != parent_id)
+            i++;
+        if (i == count)
+            break;
+        parent_id = mailboxes[i].parent_id;
+        level++;
+    }
+    return level;
+}
+
+static void add_folder(struct value *list, const struct mailbox *mailbox, int level,
+                       bool is_current, struct arena *arena)
+{
+    struct value *view = view_add_object(list);
+    const char *role = mailbox_role_name(mailbox->role);
+    bool is_draft = mailbox->role == ROLE_DRAFTS;
+    int shown = is_draft ? mailbox->total : mailbox->unread;
+    view_set_str(view, "name", list_folder_name(mailbox));
+    view_set_text(view, "icon", role ? role : "folder");
+    view_set_i64(view, "level", level);
+    view_set_path(view, "url", "/mail/%lld/%lld", (long long)mailbox->account_id,
+                  (long long)mailbox->id);
+    view_set_bool(view, "isCurrent", is_current);
+    view_set_bool(view, "isSelectable", mailbox->is_selectable);
+    view_set_bool(view, "isUnread", mailbox->unread > 0 && !is_draft);
+    view_set_str(view, "count", shown > 0 ? words_count(arena, shown) : STR_EMPTY);
+    view_set_text(view, "counts", is_draft ? "messages" : "unread");
+}
+
+bool list_set_folders(const struct request *req, struct db *db, struct value *page,
+                      int64_t account_id, int64_t current_id, struct error *err)
+{
+    struct mailbox *mailboxes;
+    size_t count;
+    if (!mailbox_list(db, req->arena, account_id, &mailboxes, &count, err))
+        return false;
+    struct value *list = view_set_list(page, "folders");
+    for (size_t i = 0; i < count; i++)
+        add_folder(list, &mailboxes[i], level_of(mailboxes, count, &mailboxes[i]),
+                   mailboxes[i].id == current_id, req->arena);
+    return true;
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+/* Whose name a row bears: in Sent and Drafts the receiver's. */
+static void set_person(struct value *row, const struct email *email, bool is_outgoing,
+                       struct arena *arena)
+{
+    struct person *people;
+    size_t count;
+    people_read(arena, is_outgoing ? email->to_json : email->from_json, &people, &count);
+    static const struct person nobody = {.name = {"", 0}, .email = {"", 0}};
+    const struct person *first = count ? &people[0] : &nobody;
+    struct str names = people_summary(arena, people, count);
+    view_set_str(row, "name", names);
+    view_set_bool(row, "isOutgoing", is_outgoing && count > 0);
+    view_set_str(row, "initials", person_initials(arena, first));
+    view_set_i64(row, "hue", person_hue(first));
+}
+
+static void add_row(struct value *list, const struct email *email, const struct mailbox *mailbox,
+                    struct str query, bool is_current, int64_t now, struct arena *arena)
+{
+    struct value *row = view_add_object(list);
+    bool is_outgoing = mailbox->role == ROLE_SENT || mailbox->role == ROLE_DRAFTS;
+    view_set_i64(row, "id", email->id);
+    view_set_path(row, "url", "/mail/%lld/%lld/%lld%" STR_FMT, (long long)email->account_id,
+                  (long long)mailbox->id, (long long)email->id, STR_ARG(query));
+    set_person(row, email, is_outgoing, arena);
+    view_set_str(row, "subject", email->subject);
+    view_set_str(row, "preview", email->preview);
+    view_set_str(row, "when", words_when(arena, email->received_at, now));
+    view_set_str(row, "iso", words_iso(arena, email->received_at));
+    view_set_str(row, "long", words_when_long(arena, email->received_at));
+    view_set_bool(row, "isUnread", !(email->flags & FLAG_SEEN));
+    view_set_bool(row, "isFlagged", email->flags & FLAG_FLAGGED);
+    view_set_bool(row, "isAnswered", email->flags & FLAG_ANSWERED);
+    view_set_bool(row, "isForwarded", email->flags & FLAG_FORWARDED);
+    view_set_bool(row, "isDraft", email->flags & FLAG_DRAFT);
+    view_set_bool(row, "hasAttachment", email->has_attachment);
+    view_set_bool(row, "isCurrent", is_current);
+}
+
+static void set_page_link(struct value *page, const char *name, const struct mailbox *mailbox,
+                          const struct email *edge, bool is_backward, struct arena *arena)
+{
+    struct list_place place = {{edge->received_at, edge->id}, is_backward};
+    view_set_path(page, name, "/mail/%lld/%lld%" STR_FMT, (long long)mailbox->account_id,
+                  (long long)mailbox->id, STR_ARG(list_query(arena, place)));
+}
+
+bool list_set_rows(const struct request *req, struct db *db, struct value *page,
+                   const struct mailbox *mailbox, struct list_place place, int64_t current_id,
+                   struct error *err)
+{
+    struct email *emails;
+    size_t count;
+    bool has_more;
+    if (!emails_page(db, req->arena, mailbox->account_id, mailbox->id, place.cursor,
+                     place.is_backward, LIST_ROWS, &emails, &count, &has_more, err))
+        return false;
+    if (place.is_backward && !has_more) { /* the top is reached: show it whole */
+        place = (struct list_place){0};
+        if (!emails_page(db, req->arena, mailbox->account_id, mailbox->id, place.cursor, false,
+                         LIST_ROWS, &emails, &count, &has_more, err))
+            return false;
+    }
+    struct str query = list_query(req->arena, place);
+    struct value *rows = view_set_list(page, "rows");
+    int64_t now = clock_now_us();
+    for (size_t i = 0; i < count; i++)
+        add_row(rows, &emails[i], mailbox, query, emails[i].id == current_id, now, req->arena);
+    view_set_bool(page, "isFirstPage", !place.cursor.id);
+    view_set_text(page, "newerUrl", NULL);
+    view_set_text(page, "olderUrl", NULL);
+    if (count && place.cursor.id)
+        set_page_link(page, "newerUrl", mailbox, &emails[0], true, req->arena);
+    if (count && (has_more || place.is_backward))
+        set_page_link(page, "olderUrl", mailbox, &emails[count - 1], false, req->arena);
+    return true;
+}
+
+/* "12,345 messages, 7 unread", or how far the first sync has come. */
+static struct str mailbox_words(const struct mailbox *mailbox, struct arena *arena)
+{
+    struct str total = words_count(arena, mailbox->total);
+    if (!mailbox->is_complete && mailbox->upstream_total > mailbox->total)
+        return arena_printf(arena, "%" STR_FMT " of %" STR_FMT " messages here so far",
+                            STR_ARG(total), STR_ARG(words_count(arena, mailbox->upstream_total)));
+    const char *plural = mailbox->total == 1 ? "" : "s";
+    if (!mailbox->unread)
+        return arena_printf(arena, "%" STR_FMT " message%s", STR_ARG(total), plural);
+    return arena_printf(arena, "%" STR_FMT " message%s, %" STR_FMT " unread", STR_ARG(total),
+                        plural, STR_ARG(words_count(arena, mailbox->unread)));
+}
+
+bool list_set_panes(struct request *req, struct db *db, struct value *page,
+                    const struct account *account, const struct mailbox *mailbox,
+                    int64_t current_email_id, struct error *err)
+{
+    struct value *view = view_set_object(page, "account");
+    view_set_i64(view, "id", account->id);
+    view_set_str(view, "name", account->name);
+    page_set_sync(view, account, req->arena);
+    view = view_set_object(page, "mailbox");
+    view_set_i64(view, "id", mailbox->id);
+    view_set_str(view, "name", list_folder_name(mailbox));
+    view_set_str(view, "words", mailbox_words(mailbox, req->arena));
+    view_set_bool(view, "isComplete", mailbox->is_complete);
+    view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);
+    return page_set_accounts(req, db, page, account->id, err) &&
+           list_set_folders(req, db, page, account->id, mailbox->id, err) &&
+           list_set_rows(req, db, page, mailbox, list_place_of(req), current_email_id, err);
+}

@@ -1,0 +1,34 @@
+/* The two left panes of mail: folders, and one keyset page of a folder's messages. */
+#ifndef RESTANTE_HANDLERS_HTML_LIST_H
+#define RESTANTE_HANDLERS_HTML_LIST_H
+
+#include "handlers/html/page.h"
+#include "server/store/emails.h"
+#include "server/store/mailboxes.h"
+
+enum { LIST_ROWS = 50 };
+
+/* Which page of the list a request asks for: ?after=... or ?before=...; neither: the newest. */
+struct list_place {
+    struct email_cursor cursor;
+    bool is_backward;
+};
+struct list_place list_place_of(const struct request *req);
+/* The same as a query ("?after=1-2") to stay on this page; empty for the newest. */
+struct str list_query(struct arena *arena, struct list_place place);
+
+/* `folders` of the account, with the current one marked. */
+bool list_set_folders(const struct request *req, struct db *db, struct value *page,
+                      int64_t account_id, int64_t current_id, struct error *err);
+/* `rows`, `newerUrl`, `olderUrl`; the row of `current_id` (0: none) marked. */
+bool list_set_rows(const struct request *req, struct db *db, struct value *page,
+                   const struct mailbox *mailbox, struct list_place place, int64_t current_id,
+                   struct error *err);
+/* What people call a folder. */
+struct str list_folder_name(const struct mailbox *mailbox);
+/* All three panes' common part: accounts, folders, rows, `mailbox` and `account` of the view. */
+bool list_set_panes(struct request *req, struct db *db, struct value *page,
+                    const struct account *account, const struct mailbox *mailbox,
+                    int64_t current_email_id, struct error *err);
+
+#endif

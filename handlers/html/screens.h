@@ -1,0 +1,29 @@
+/* The handlers that html.c's table names, by the file they stand in. */
+#ifndef RESTANTE_HANDLERS_HTML_SCREENS_H
+#define RESTANTE_HANDLERS_HTML_SCREENS_H
+
+#include "server/http/router.h"
+
+/* sign_in_page.c */
+route_handler html_sign_in_form, html_sign_in, html_sign_out;
+/* mailbox.c */
+route_handler html_home, html_account_mail, html_mailbox, html_sync_now;
+/* message.c */
+route_handler html_message;
+/* frame.c */
+route_handler html_body;
+/* part.c */
+route_handler html_part, html_raw, html_source;
+/* picture.c: pictures inside the frame */
+route_handler html_picture;
+/* accounts.c */
+route_handler html_accounts, html_account, html_account_save, html_account_delete_form,
+    html_account_delete;
+/* account_new.c */
+route_handler html_account_new_form, html_account_new, html_account_servers_form,
+    html_account_servers;
+/* settings.c */
+route_handler html_settings, html_password, html_session_end, html_sessions_end, html_token_create,
+    html_token_revoke;
+
+#endif
