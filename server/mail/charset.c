@@ -1,6 +1,7 @@
 #include "server/mail/charset.h"
 
 #include <unicode/ucnv.h>
+#include <unicode/ucnv_cb.h>
 #include <unicode/ucsdet.h>
 
 #include "server/base/utf8.h"
@@ -290,6 +291,21 @@ static bool write_utf16(struct buf *out, const UChar *units, size_t count, UChar
     return is_clean;
 }
 
+/* ICU's own callback writes U+001A for some charsets, which nobody would see. */
+static void replace_ill_formed(const void *context, UConverterToUnicodeArgs *args,
+                               const char *bytes, int32_t length, UConverterCallbackReason reason,
+                               UErrorCode *status)
+{
+    static const UChar replacement = UTF8_REPLACEMENT;
+    (void)context;
+    (void)bytes;
+    (void)length;
+    if (reason > UCNV_IRREGULAR) /* reset, close, clone */
+        return;
+    *status = U_ZERO_ERROR;
+    ucnv_cbToUWriteUChars(args, &replacement, 1, 0, status);
+}
+
 static bool decode_icu(struct buf *out, struct str bytes, const char *name)
 {
     UErrorCode status = U_ZERO_ERROR;
@@ -298,6 +314,7 @@ static bool decode_icu(struct buf *out, struct str bytes, const char *name)
         utf8_repair(out, bytes);
         return false;
     }
+    ucnv_setToUCallBack(converter, replace_ill_formed, NULL, NULL, NULL, &status);
     bool is_clean = true;
     const char *source = bytes.at, *end = bytes.at + bytes.length;
     UChar pivot[PIVOT], high = 0;

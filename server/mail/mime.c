@@ -4,6 +4,7 @@
 #include "server/mail/decode.h"
 #include "server/mail/filename.h"
 #include "server/mail/header.h"
+#include "server/mail/mime_private.h"
 #include "server/mail/uuencode.h"
 
 /* One pass over the lines. Only lines that begin with "--" can be delimiters; each such line is
@@ -333,7 +334,7 @@ static void guess_boundary(const struct scan *scan, struct mime_part *part)
         struct str line = str_trim(str_cut(&rest, '\n'));
         if (line.length == 0)
             continue;
-        if (str_starts(line, STR("--")) && line.length > 4 && rest.at)
+        if (str_starts(line, STR("--")) && line.length > 3 && rest.at)
             part->boundary = str_skip(line, 2);
         return;
     }
@@ -414,7 +415,7 @@ struct mime_message *mime_parse(struct arena *arena, struct str raw)
     struct mime_part *last = NULL;
     message->root = add_part(&scan, NULL, &last);
     scan_part(&scan, message->root);
-    mime_choose(arena, message);
+    mime_choose_parsed(arena, message);
     return message;
 }
 

@@ -1,6 +1,6 @@
 /* Which parts are the body and which are attachments: the algorithm of RFC 8621 section 4.1.4. */
 #include "server/mail/decode.h"
-#include "server/mail/mime.h"
+#include "server/mail/mime_private.h"
 
 struct mime_part *mime_next(const struct mime_part *part)
 {
@@ -174,9 +174,14 @@ static void estimate_size(struct mime_part *part)
 
 void mime_choose(struct arena *arena, struct mime_message *message)
 {
-    number_parts(arena, message);
     for (struct mime_part *part = message->root; part; part = mime_next(part))
         estimate_size(part);
+    mime_choose_parsed(arena, message);
+}
+
+void mime_choose_parsed(struct arena *arena, struct mime_message *message)
+{
+    number_parts(arena, message);
     struct choice choice = {.capacity = MIME_SHOWN_MAX};
     size_t room = message->part_count < MIME_SHOWN_MAX ? message->part_count : MIME_SHOWN_MAX;
     choice.capacity = room;
