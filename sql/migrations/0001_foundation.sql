@@ -373,12 +373,13 @@ ALTER TABLE contact ENABLE ROW LEVEL SECURITY;
 CREATE POLICY viewer ON contact
     USING (user_id = nullif(current_setting('restante.user_id', true), '')::bigint);
 
--- Numbers of the whole service for /metrics: they pass the wall because they name nobody.
+-- Numbers of the whole service for /metrics: they pass the wall because they name nobody. The body is
+-- parsed here and now (BEGIN ATOMIC), so that no temporary table of the caller can stand in for ours.
 CREATE FUNCTION service_status(
     OUT accounts_new bigint, OUT accounts_syncing bigint, OUT accounts_current bigint,
     OUT accounts_unreachable bigint, OUT accounts_refused bigint, OUT accounts_paused bigint,
     OUT operations_waiting bigint, OUT oldest_operation_s bigint)
-LANGUAGE sql STABLE SECURITY DEFINER AS $$
+LANGUAGE sql STABLE SECURITY DEFINER BEGIN ATOMIC
     SELECT count(*) FILTER (WHERE sync_state = 'new'),
            count(*) FILTER (WHERE sync_state = 'syncing'),
            count(*) FILTER (WHERE sync_state = 'current'),
@@ -388,5 +389,5 @@ LANGUAGE sql STABLE SECURITY DEFINER AS $$
            (SELECT count(*) FROM operation WHERE state IN ('pending', 'running')),
            (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint
               FROM operation WHERE state IN ('pending', 'running'))
-      FROM account
-$$;
+      FROM account WHERE NOT is_gone;
+END;

@@ -345,6 +345,18 @@ static void test_the_web_role_cannot_write_into_anothers_account(void **state)
     PQfinish(pg);
 }
 
+static void test_the_web_role_cannot_put_tables_of_its_own_before_ours(void **state)
+{
+    (void)state;
+    account_new(web, person_new(web), "ada");
+    PGconn *pg = sql_connect(true);
+    int64_t known = sql_on(pg, "SELECT accounts_new FROM service_status()");
+    assert_true(known > 0);
+    sql_on(pg, "CREATE TEMP TABLE account (sync_state text, is_gone boolean)");
+    assert_int_equal(sql_on(pg, "SELECT accounts_new FROM service_status()"), known);
+    PQfinish(pg);
+}
+
 /* --- removing -------------------------------------------------------------------------------- */
 
 static void purge_all(void)
@@ -640,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_an_account_for_another_person_is_refused),
         cmocka_unit_test(test_a_query_that_forgets_whose_rows_it_wants_sees_nothing_of_others),
         cmocka_unit_test(test_the_web_role_cannot_write_into_anothers_account),
+        cmocka_unit_test(test_the_web_role_cannot_put_tables_of_its_own_before_ours),
         cmocka_unit_test(test_a_removed_account_is_out_of_sight_at_once_and_its_secrets_are_wiped),
         cmocka_unit_test(test_a_removed_account_is_purged_once_its_sync_has_had_time_to_notice),
         cmocka_unit_test(test_purging_passes_over_an_account_with_an_open_batch),
