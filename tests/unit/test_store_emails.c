@@ -1,0 +1,208 @@
+/* Lists, messages and conversations as people see them. */
+#include "tests/unit/store_mail_fixture.h"
+
+static const int64_t noon = INT64_C(1700000000000000);
+
+/* Reads all pages of `limit` and checks that they are the ids of `expected` in order. */
+static void assert_pages(int64_t mailbox_id, int limit, bool is_backward, const int64_t *expected,
+                         size_t expected_count)
+{
+    struct email_cursor cursor = {0};
+    size_t seen = 0;
+    bool has_more = true;
+    while (has_more) {
+        struct email *page;
+        size_t count;
+        assert_good(emails_page(mail_db, mail_arena, ALICE, mailbox_id, cursor, is_backward, limit,
+                                &page, &count, &has_more, &err));
+        assert_true(seen + count <= expected_count);
+        for (size_t i = 0; i < count; i++) {
+            size_t at = is_backward ? expected_count - seen - count + i : seen + i;
+            assert_int_equal(page[i].id, expected[at]);
+        }
+        seen += count;
+        assert_true(count == (size_t)limit || !has_more);
+        if (count) {
+            const struct email *edge = &page[is_backward ? 0 : count - 1];
+            cursor = (struct email_cursor){edge->received_at, edge->id};
+        }
+    }
+    assert_int_equal(seen, expected_count);
+}
+
+static void test_pages_run_through_equal_times_in_both_directions(void **state)
+{
+    (void)state;
+    enum { COUNT = 23 };
+    int64_t mailbox = add_mailbox(ALICE, "pages", ROLE_NONE, 0);
+    struct replica_email emails[COUNT];
+    int64_t expected[COUNT];
+    char names[COUNT][16];
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "page%d@x", i);
+        /* three moments; the newest first in the end */
+        emails[i] = make_email((uint32_t)i + 1, names[i], noon + i / 9 * DAY_US, 0);
+    }
+    add_emails(ALICE, mailbox, emails, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        expected[i] = emails[COUNT - 1 - i].id;
+    for (int limit = 1; limit <= COUNT + 1; limit++) {
+        assert_pages(mailbox, limit, false, expected, COUNT);
+        assert_pages(mailbox, limit, true, expected, COUNT);
+    }
+}
+
+static void test_an_empty_mailbox_has_an_empty_page(void **state)
+{
+    (void)state;
+    assert_pages(add_mailbox(ALICE, "empty", ROLE_NONE, 0), 50, false, NULL, 0);
+}
+
+static void test_a_page_shows_what_was_stored(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "shown", ROLE_NONE, 0);
+    struct replica_email email = make_email(7, "shown@x", noon, FLAG_FLAGGED);
+    email.placed.keywords = STR("$label1 work");
+    email.in_reply_to = STR("parent@x");
+    email.references = STR("root@x parent@x");
+    email.subject = STR("Gr\xc3\xbc\xc3\x9f"
+                        "e");
+    email.from_json = STR("[{\"name\":\"Bob\",\"email\":\"bob@x\"}]");
+    email.sent_at = noon - 5;
+    email.has_attachment = true;
+    email.preview = STR("Hello");
+    email.structure = STR("{\"type\":\"text/plain\"}");
+    int64_t id = add_email(ALICE, mailbox, email);
+    struct email *page, one;
+    size_t count;
+    bool has_more;
+    assert_good(emails_page(mail_db, mail_arena, ALICE, mailbox, (struct email_cursor){0}, false,
+                            50, &page, &count, &has_more, &err));
+    assert_int_equal(count, 1);
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, id, &one, &err));
+    for (int i = 0; i < 2; i++) {
+        const struct email *seen = i ? &one : page;
+        assert_int_equal(seen->id, id);
+        assert_int_equal(seen->flags, FLAG_FLAGGED);
+        assert_string_equal(seen->keywords.at, "$label1 work");
+        assert_string_equal(seen->subject.at, "Gr\xc3\xbc\xc3\x9f"
+                                              "e");
+        assert_string_equal(seen->in_reply_to.at, "parent@x");
+        assert_string_equal(seen->references.at, "root@x parent@x");
+        assert_string_equal(seen->from_json.at, "[{\"name\":\"Bob\",\"email\":\"bob@x\"}]");
+        assert_string_equal(seen->to_json.at, "[]");
+        assert_int_equal(seen->cc_json.length, 0);
+        assert_int_equal(seen->sent_at, noon - 5);
+        assert_int_equal(seen->received_at, noon);
+        assert_true(seen->has_attachment);
+        assert_string_equal(seen->preview.at, "Hello");
+    }
+    assert_string_equal(one.structure.at, "{\"type\":\"text/plain\"}");
+    assert_int_equal(one.blob_id, 0);
+}
+
+static void test_neighbours_are_the_rows_beside_in_the_list(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "neighbours", ROLE_NONE, 0);
+    struct replica_email emails[] = {make_email(1, "n1@x", noon, 0), make_email(2, "n2@x", noon, 0),
+                                     make_email(3, "n3@x", noon + 1, 0)};
+    int64_t newer, older;
+    add_emails(ALICE, mailbox, emails, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_good(email_neighbours(mail_db, ALICE, mailbox, emails[i].id, &newer, &older, &err));
+        assert_int_equal(newer, i < 2 ? emails[i + 1].id : 0);
+        assert_int_equal(older, i > 0 ? emails[i - 1].id : 0);
+    }
+}
+
+static void test_an_email_in_two_mailboxes_is_seen_only_if_seen_in_both(void **state)
+{
+    (void)state;
+    int64_t first = add_mailbox(ALICE, "both1", ROLE_NONE, 0);
+    int64_t second = add_mailbox(ALICE, "both2", ROLE_NONE, 0);
+    struct replica_email email = make_email(1, "both@x", noon, FLAG_SEEN | FLAG_ANSWERED);
+    struct email one;
+    struct placement *placements;
+    size_t count;
+    email.upstream_id = STR("M-both");
+    int64_t id = add_email(ALICE, first, email);
+    email.placed.flags = FLAG_FLAGGED;
+    email.placed.keywords = STR("word");
+    assert_int_equal(add_email(ALICE, second, email), id);
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, id, &one, &err));
+    assert_int_equal(one.flags, FLAG_ANSWERED | FLAG_FLAGGED);
+    assert_string_equal(one.keywords.at, "word");
+    assert_good(placements_of(mail_db, mail_arena, ALICE, &id, 1, &placements, &count, &err));
+    assert_int_equal(count, 2);
+    assert_int_equal(placements[0].mailbox_id, first);
+    assert_int_equal(placements[1].flags, FLAG_FLAGGED);
+    assert_true(placements[1].is_upstream);
+}
+
+static void test_what_is_hidden_is_gone_for_people(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "hidden", ROLE_NONE, 0);
+    struct email *page, one;
+    size_t count;
+    bool has_more;
+    int64_t id = add_email(ALICE, mailbox, make_email(1, "hidden@x", noon, 0));
+    mail_script("UPDATE placement SET is_hidden = true WHERE email_id IN"
+                " (SELECT id FROM email WHERE message_id = 'hidden@x')");
+    assert_good(emails_page(mail_db, mail_arena, ALICE, mailbox, (struct email_cursor){0}, false,
+                            50, &page, &count, &has_more, &err));
+    assert_int_equal(count, 0);
+    assert_kind(email_by_id(mail_db, mail_arena, ALICE, id, &one, &err), ERROR_NOT_FOUND);
+}
+
+static void test_another_persons_ids_give_nothing_through_the_web_role(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(BOB, "secret", ROLE_INBOX, 0);
+    int64_t id = add_email(BOB, mailbox, make_email(1, "secret@x", noon, 0));
+    struct email *page, one;
+    struct mailbox seen, *list;
+    struct placement *placements;
+    int64_t *ids, newer, older;
+    size_t count;
+    bool has_more;
+    struct db *own = store_acquire(mail_web, BOB, &err), *other;
+    assert_good(own && email_by_id(own, mail_arena, BOB, id, &one, &err));
+    int64_t thread = one.thread_id;
+    store_release(mail_web, &own);
+    for (int user = 0; user <= ALICE; user++) {
+        other = store_acquire(mail_web, user, &err);
+        assert_good(other != NULL);
+        assert_kind(email_by_id(other, mail_arena, BOB, id, &one, &err), ERROR_NOT_FOUND);
+        assert_kind(mailbox_by_id(other, mail_arena, BOB, mailbox, &seen, &err), ERROR_NOT_FOUND);
+        assert_kind(mailbox_by_role(other, mail_arena, BOB, ROLE_INBOX, &seen, &err),
+                    ERROR_NOT_FOUND);
+        assert_good(mailbox_list(other, mail_arena, BOB, &list, &count, &err));
+        assert_int_equal(count, 0);
+        assert_good(emails_page(other, mail_arena, BOB, mailbox, (struct email_cursor){0}, false,
+                                50, &page, &count, &has_more, &err));
+        assert_int_equal(count, 0);
+        assert_good(placements_of(other, mail_arena, BOB, &id, 1, &placements, &count, &err));
+        assert_int_equal(count, 0);
+        assert_good(thread_emails(other, mail_arena, BOB, thread, &ids, &count, &err));
+        assert_int_equal(count, 0);
+        assert_good(email_neighbours(other, BOB, mailbox, id, &newer, &older, &err));
+        store_release(mail_web, &other);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages_run_through_equal_times_in_both_directions),
+        cmocka_unit_test(test_an_empty_mailbox_has_an_empty_page),
+        cmocka_unit_test(test_a_page_shows_what_was_stored),
+        cmocka_unit_test(test_neighbours_are_the_rows_beside_in_the_list),
+        cmocka_unit_test(test_an_email_in_two_mailboxes_is_seen_only_if_seen_in_both),
+        cmocka_unit_test(test_what_is_hidden_is_gone_for_people),
+        cmocka_unit_test(test_another_persons_ids_give_nothing_through_the_web_role),
+    };
+    return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
+}
