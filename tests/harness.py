@@ -1,8 +1,10 @@
 """Running `restante` for the demo and the tests, and talking to it."""
 
+import html
 import http.cookiejar
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -131,6 +133,14 @@ class Restante:
     def client(self, token=None):
         return Client(self.url, token)
 
+    def sign_in(self, name, password):
+        """A Client with the cookies of somebody who signed in on the page."""
+        client = self.client()
+        answer = client.sign_in(name, password)
+        if answer.status != 303:
+            raise RuntimeError(f"{name} cannot sign in: status {answer.status}\n{answer.text}")
+        return client
+
     def children(self):
         """The pids of all processes below `serve`, with their command lines."""
         found, above = {}, [self.process.pid]
@@ -215,6 +225,19 @@ class Client:
         except urllib.error.HTTPError as answer:
             with answer:
                 return Answer(answer.code, answer.headers, answer.read(), answer.url)
+
+    def form_token(self, page):
+        """The hidden field "csrf" of a page, which every form of it carries."""
+        token = re.search(r'name="csrf"\s+value="([^"]*)"', self.get(page).text)
+        assert token, f"{page} has no form token"
+        return html.unescape(token.group(1))
+
+    def submit(self, page, action=None, **fields):
+        """Sends a page's form, with its token, to `action` (or the page itself)."""
+        return self.post(action or page, form={"csrf": self.form_token(page)} | fields)
+
+    def sign_in(self, name, password):
+        return self.submit("//sign-in", name=name, password=password)
 
     def get(self, path, **options):
         return self.request("GET", path, **options)
