@@ -29,7 +29,8 @@ struct operation {
 
 /* Accepts an operation and NOTIFYs (at commit). With an idempotency key that is known already (they
  * are kept a week), returns the earlier one's id. Inside a transaction together with the change
- * that people see. ERROR_NOT_FOUND: no such account, or not the viewer's. */
+ * that people see, and there last: it locks the account's row until the commit. ERROR_NOT_FOUND: no
+ * such account, or not the viewer's. */
 bool operation_enqueue(struct db *db, int64_t account_id, struct str kind, struct str arguments,
                        bool is_urgent, struct str idempotency_key, int64_t *id, struct error *err);
 bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
