@@ -1,0 +1,622 @@
+/* What the sync role writes, batch by batch. */
+#include "server/store/replica_private.h"
+#include "tests/unit/store_mail_fixture.h"
+
+static const int64_t noon = INT64_C(1700000000000000);
+
+static struct replica_batch *begin(void)
+{
+    struct replica_batch *batch = replica_begin(mail_db, ALICE, &err);
+    assert_good(batch != NULL);
+    return batch;
+}
+
+static void commit(struct replica_batch *batch)
+{
+    assert_good(replica_commit(&batch, &err));
+}
+
+static int64_t thread_of(int64_t id)
+{
+    struct email email;
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, id, &email, &err));
+    return email.thread_id;
+}
+
+static int flags_of(int64_t id)
+{
+    struct email email;
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, id, &email, &err));
+    return email.flags;
+}
+
+static int64_t modseq_now(void)
+{
+    struct change *changes;
+    size_t count;
+    int64_t modseq;
+    assert_good(changes_since(mail_db, mail_arena, ALICE, 0, 1, &changes, &count, &modseq, &err));
+    return modseq;
+}
+
+/* The change of a type since `modseq`; at most one is expected. */
+static struct change change_of(enum change_type type, int64_t modseq)
+{
+    struct change *changes, found = {0};
+    size_t count;
+    int64_t now;
+    assert_good(
+        changes_since(mail_db, mail_arena, ALICE, modseq, 100, &changes, &count, &now, &err));
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].type == type) {
+            assert_int_equal(found.modseq, 0);
+            found = changes[i];
+        }
+    return found;
+}
+
+/* --- batches --------------------------------------------------------------------------------- */
+
+static void test_a_batch_holds_rows_counts_cursor_and_one_change(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "batch", ROLE_NONE, 0), before = modseq_now();
+    struct replica_email emails[] = {make_email(5, "b5@x", noon, FLAG_SEEN),
+                                     make_email(6, "b6@x", noon, 0),
+                                     make_email(7, "b7@x", noon, FLAG_DRAFT)};
+    struct replica_mailbox cursor = {.id = mailbox,
+                                     .uidvalidity = 4000000000u,
+                                     .uidnext = 8,
+                                     .backfill_uid = 5,
+                                     .highestmodseq = 99,
+                                     .upstream_total = 40,
+                                     .set_aside_until = noon};
+    struct replica_batch *batch = begin();
+    assert_good(replica_mailbox_cursor(batch, &cursor, &err));
+    assert_good(replica_emails_add(batch, mailbox, emails, 3, &err));
+    commit(batch);
+    struct mailbox seen = counted(ALICE, mailbox);
+    assert_int_equal(seen.total, 3);
+    assert_int_equal(seen.unread, 1);
+    assert_false(seen.is_complete);
+    struct replica_mailbox *all, *found = NULL;
+    size_t count;
+    assert_good(replica_mailboxes(mail_db, mail_arena, ALICE, true, &all, &count, &err));
+    for (size_t i = 0; i < count; i++)
+        if (all[i].id == mailbox)
+            found = &all[i];
+    assert_non_null(found);
+    assert_true(found->uidvalidity == 4000000000u);
+    assert_int_equal(found->uidnext, 8);
+    assert_int_equal(found->backfill_uid, 5);
+    assert_int_equal(found->highestmodseq, 99);
+    assert_int_equal(found->upstream_total, 40);
+    assert_int_equal(found->set_aside_until, noon);
+    assert_int_equal(found->placements, 3);
+    assert_int_equal(modseq_now(), before + 1);
+    assert_int_equal(change_of(CHANGE_EMAIL, before).created_count, 3);
+    assert_int_equal(change_of(CHANGE_THREAD, before).created_count, 3);
+    struct change of_mailbox = change_of(CHANGE_MAILBOX, before);
+    assert_int_equal(of_mailbox.updated_count, 1);
+    assert_int_equal(of_mailbox.updated[0], mailbox);
+}
+
+static void test_an_abandoned_batch_leaves_nothing(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "abandoned", ROLE_NONE, 0), before = modseq_now();
+    struct replica_email email = make_email(1, "abandoned@x", noon, 0);
+    int64_t key = 12345;
+    email.thread_keys = &key;
+    email.thread_key_count = 1;
+    struct replica_batch *batch = begin();
+    struct replica_mailbox folder = {.name = STR("never"), .path = STR("never")};
+    assert_good(replica_emails_add(batch, mailbox, &email, 1, &err));
+    assert_good(replica_mailbox_put(batch, &folder, &err));
+    replica_abandon(&batch);
+    assert_null(batch);
+    assert_int_equal(counted(ALICE, mailbox).total, 0);
+    assert_int_equal(mail_number("SELECT count(*) FROM email WHERE message_id = 'abandoned@x'"), 0);
+    assert_int_equal(mail_number("SELECT count(*) FROM thread_key WHERE key = 12345"), 0);
+    assert_int_equal(mail_number("SELECT count(*) FROM mailbox WHERE path = 'never'"), 0);
+    assert_int_equal(modseq_now(), before);
+}
+
+static void test_a_batch_without_anything_new_writes_no_change(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "same", ROLE_NONE, 0);
+    struct replica_email email = make_email(1, "same@x", noon, FLAG_SEEN);
+    add_email(ALICE, mailbox, email);
+    int64_t before = modseq_now();
+    struct replica_batch *batch = begin();
+    assert_good(replica_flags_set(batch, mailbox, &email.placed, 1, &err));
+    assert_good(replica_mailbox_cursor(batch, &(struct replica_mailbox){.id = mailbox}, &err));
+    commit(batch);
+    assert_int_equal(modseq_now(), before);
+}
+
+static void test_a_batch_of_a_removed_account_fails(void **state)
+{
+    (void)state;
+    struct replica_email email = make_email(1, "nobody@x", noon, 0);
+    struct replica_batch *batch = replica_begin(mail_db, 404, &err);
+    assert_kind(replica_emails_add(batch, 1, &email, 1, &err), ERROR_NOT_FOUND);
+    replica_abandon(&batch);
+}
+
+static void test_texts_beyond_the_caps_are_refused_and_the_batch_goes_on(void **state)
+{
+    (void)state;
+    static char large[200 * 1024];
+    memset(large, 'a', sizeof large);
+    int64_t mailbox = add_mailbox(ALICE, "caps", ROLE_NONE, 0);
+    struct replica_batch *batch = begin();
+    struct replica_email email = make_email(1, "caps@x", noon, 0);
+    email.message_id = str_make(large, 15000);
+    assert_kind(replica_emails_add(batch, mailbox, &email, 1, &err), ERROR_LIMIT);
+    assert_int_equal(err.scope, ERROR_SCOPE_MESSAGE);
+    email.message_id = STR("caps@x");
+    email.references = str_make(large, sizeof large);
+    assert_kind(replica_emails_add(batch, mailbox, &email, 1, &err), ERROR_LIMIT);
+    email.references = str_make(large, 100 * 999); /* what mail/ may let through */
+    email.upstream_id = str_make(large, 9600);
+    assert_kind(replica_emails_add(batch, mailbox, &email, 1, &err), ERROR_LIMIT);
+    email.upstream_id = str_make(large, 255); /* RFC 8474 section 7 */
+    assert_good(replica_emails_add(batch, mailbox, &email, 1, &err));
+    commit(batch);
+    assert_int_equal(counted(ALICE, mailbox).total, 1);
+}
+
+/* --- adding ---------------------------------------------------------------------------------- */
+
+static void test_a_known_uid_only_has_its_flags_updated(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "again", ROLE_NONE, 0);
+    struct replica_email emails[] = {make_email(3, "again@x", noon, 0),
+                                     make_email(3, "again@x", noon, 0)};
+    add_emails(ALICE, mailbox, emails, 2); /* even told twice at once */
+    int64_t id = emails[0].id;
+    assert_int_equal(emails[1].id, id);
+    assert_true(emails[1].is_known);
+    assert_false(emails[0].is_known);
+    assert_int_equal(counted(ALICE, mailbox).unread, 1);
+    struct replica_email again = make_email(3, "again@x", noon, FLAG_SEEN);
+    add_emails(ALICE, mailbox, &again, 1);
+    assert_int_equal(again.id, id);
+    assert_true(again.is_known);
+    struct mailbox seen = counted(ALICE, mailbox);
+    assert_int_equal(seen.total, 1);
+    assert_int_equal(seen.unread, 0);
+}
+
+static void test_a_known_upstream_id_adds_only_a_placement(void **state)
+{
+    (void)state;
+    int64_t inbox = add_mailbox(ALICE, "up1", ROLE_NONE, 0);
+    int64_t other = add_mailbox(ALICE, "up2", ROLE_NONE, 0);
+    struct replica_email email = make_email(1, "up@x", noon, 0);
+    email.upstream_id = STR("M1");
+    int64_t id = add_email(ALICE, inbox, email);
+    email.placed.uid = 900;
+    struct replica_email emails[] = {email, make_email(901, "up-new@x", noon, 0)};
+    add_emails(ALICE, other, emails, 2);
+    assert_int_equal(emails[0].id, id);
+    assert_true(emails[0].is_known);
+    assert_false(emails[1].is_known);
+    assert_int_equal(counted(ALICE, other).total, 2);
+    assert_int_equal(mail_number("SELECT count(*) FROM email WHERE message_id = 'up@x'"), 1);
+}
+
+static void test_a_copy_in_the_same_mailbox_is_an_email_of_its_own(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "copies", ROLE_NONE, 0);
+    struct replica_email emails[] = {make_email(1, "copy@x", noon, 0),
+                                     make_email(2, "copy@x", noon, 0)};
+    emails[0].upstream_id = emails[1].upstream_id = STR("M-copy");
+    add_emails(ALICE, mailbox, emails, 2);
+    assert_int_not_equal(emails[0].id, emails[1].id);
+    struct replica_email third = make_email(3, "copy@x", noon, 0);
+    third.upstream_id = STR("M-copy");
+    int64_t id = add_email(ALICE, mailbox, third);
+    assert_int_not_equal(id, emails[0].id);
+    assert_int_equal(counted(ALICE, mailbox).total, 3);
+}
+
+static void test_local_messages_need_no_uid(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "local", ROLE_NONE, 0);
+    struct replica_email emails[] = {make_email(0, "l1@x", noon, 0),
+                                     make_email(0, "l2@x", noon, 0)};
+    emails[0].upstream_id = STR("uidl 1");
+    emails[1].upstream_id = STR("uidl 2");
+    struct replica_place place;
+    add_emails(ALICE, mailbox, emails, 2);
+    assert_int_equal(counted(ALICE, mailbox).total, 2);
+    int64_t id = emails[0].id;
+    add_emails(ALICE, mailbox, emails, 1); /* downloaded again */
+    assert_int_equal(emails[0].id, id);
+    assert_int_equal(counted(ALICE, mailbox).total, 2);
+    assert_kind(replica_place_of(mail_db, mail_arena, ALICE, id, &place, &err), ERROR_NOT_FOUND);
+}
+
+/* --- conversations --------------------------------------------------------------------------- */
+
+static struct replica_email in_thread(uint32_t uid, const char *name, const int64_t *keys,
+                                      size_t count)
+{
+    struct replica_email email = make_email(uid, name, noon + uid, 0);
+    email.thread_keys = keys;
+    email.thread_key_count = count;
+    return email;
+}
+
+static void test_replies_join_in_whatever_order_they_arrive(void **state)
+{
+    (void)state;
+    static const int64_t root[] = {1001}, reply[] = {1002, 1001}, deep[] = {1003, 1002, 1001};
+    int64_t mailbox = add_mailbox(ALICE, "threads", ROLE_NONE, 0);
+    int64_t last = add_email(ALICE, mailbox, in_thread(1, "t3@x", deep, 3));
+    int64_t middle = add_email(ALICE, mailbox, in_thread(2, "t2@x", reply, 2));
+    int64_t first = add_email(ALICE, mailbox, in_thread(3, "t1@x", root, 1));
+    assert_int_equal(thread_of(last), thread_of(middle));
+    assert_int_equal(thread_of(last), thread_of(first));
+    int64_t *ids;
+    size_t count;
+    assert_good(thread_emails(mail_db, mail_arena, ALICE, thread_of(first), &ids, &count, &err));
+    assert_int_equal(count, 3);
+    assert_int_equal(ids[0], last); /* oldest first, by received_at */
+    assert_int_equal(ids[2], first);
+}
+
+static void test_a_message_that_joins_two_conversations_merges_them(void **state)
+{
+    (void)state;
+    static const int64_t left[] = {2001}, right[] = {2002}, third[] = {2005};
+    static const int64_t both[] = {2003, 2001, 2002}, late[] = {2004, 2002};
+    int64_t mailbox = add_mailbox(ALICE, "merge", ROLE_NONE, 0);
+    struct replica_email emails[] = {in_thread(1, "m1@x", left, 1), in_thread(2, "m2@x", right, 1),
+                                     in_thread(9, "m9@x", third, 1)};
+    add_emails(ALICE, mailbox, emails, 3);
+    int64_t kept = thread_of(emails[0].id), gone = thread_of(emails[1].id), before = modseq_now();
+    assert_int_not_equal(kept, gone);
+    int64_t joining = add_email(ALICE, mailbox, in_thread(3, "m3@x", both, 3));
+    assert_int_equal(thread_of(emails[0].id), thread_of(joining));
+    assert_int_equal(thread_of(emails[1].id), thread_of(joining));
+    assert_int_not_equal(thread_of(emails[2].id), thread_of(joining));
+    struct change threads = change_of(CHANGE_THREAD, before);
+    assert_int_equal(threads.updated_count, 1);
+    assert_int_equal(threads.updated[0], kept);
+    assert_int_equal(threads.destroyed_count, 1);
+    assert_int_equal(threads.destroyed[0], gone);
+    struct change changed = change_of(CHANGE_EMAIL, before);
+    assert_int_equal(changed.created_count, 1);
+    assert_int_equal(changed.updated_count, 1);
+    assert_int_equal(changed.updated[0], emails[1].id);
+    /* the merged thread's keys lead to the one that is left */
+    int64_t after = add_email(ALICE, mailbox, in_thread(4, "m4@x", late, 2));
+    assert_int_equal(thread_of(after), kept);
+}
+
+static void test_one_batch_joins_its_own_messages_and_several_known_threads(void **state)
+{
+    (void)state;
+    static const int64_t a[] = {3001}, b[] = {3002}, c[] = {3003, 3001}, d[] = {3004, 3003},
+                         e[] = {3005, 3004, 3002}, f[] = {3006, 3006}, g[] = {3007};
+    int64_t mailbox = add_mailbox(ALICE, "chain", ROLE_NONE, 0);
+    struct replica_email known[] = {in_thread(1, "c1@x", a, 1), in_thread(2, "c2@x", b, 1)};
+    struct replica_email emails[] = {in_thread(3, "c5@x", e, 3), in_thread(4, "c4@x", d, 2),
+                                     in_thread(5, "c3@x", c, 2), in_thread(6, "c6@x", f, 2),
+                                     in_thread(7, "c7@x", g, 1), make_email(8, "c8@x", noon, 0)};
+    add_emails(ALICE, mailbox, known, 2);
+    add_emails(ALICE, mailbox, emails, 6);
+    int64_t thread = thread_of(known[0].id);
+    assert_int_equal(thread_of(known[1].id), thread);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(thread_of(emails[i].id), thread);
+    for (int i = 3; i < 6; i++)
+        for (int j = 0; j < i; j++)
+            assert_int_not_equal(thread_of(emails[i].id), thread_of(emails[j].id));
+}
+
+/* --- flags ----------------------------------------------------------------------------------- */
+
+static void test_flags_of_many_are_set_and_counted(void **state)
+{
+    (void)state;
+    enum { COUNT = 700 };
+    static struct replica_email emails[COUNT];
+    static struct replica_flags flags[COUNT + 1];
+    int64_t mailbox = add_mailbox(ALICE, "flags", ROLE_NONE, 0);
+    for (int i = 0; i < COUNT; i++) {
+        emails[i] = make_email((uint32_t)i + 1, "", noon + i, 0);
+        flags[i] = (struct replica_flags){
+            .uid = (uint32_t)i + 1, .flags = i % 2 ? FLAG_SEEN : 0, .modseq = 5};
+    }
+    flags[COUNT] = (struct replica_flags){.uid = 99999, .flags = FLAG_SEEN}; /* not here */
+    flags[0].keywords = STR("work $label2");
+    add_emails(ALICE, mailbox, emails, COUNT);
+    int64_t before = modseq_now();
+    struct replica_batch *batch = begin();
+    assert_good(replica_flags_set(batch, mailbox, flags, COUNT + 1, &err));
+    commit(batch);
+    assert_int_equal(counted(ALICE, mailbox).unread, COUNT / 2);
+    assert_int_equal(change_of(CHANGE_EMAIL, before).updated_count, COUNT / 2 + 1);
+    struct replica_flags *known;
+    size_t count;
+    assert_good(replica_uids(mail_db, mail_arena, ALICE, mailbox, 1, 2, &known, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(known[0].keywords.at, "work $label2");
+    assert_int_equal(known[1].flags, FLAG_SEEN);
+    assert_int_equal(known[1].modseq, 5);
+}
+
+static void test_what_is_pending_stays_laid_over_the_servers_flags(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "overlay", ROLE_NONE, 0);
+    struct replica_email emails[] = {make_email(1, "o1@x", noon, FLAG_FLAGGED),
+                                     make_email(2, "o2@x", noon, 0)};
+    add_emails(ALICE, mailbox, emails, 2);
+    /* the person: seen, not flagged; and moved the second one away */
+    mail_script(
+        "UPDATE placement SET pending_set = 1, pending_clear = 4, flags = 1 WHERE email_id ="
+        " (SELECT id FROM email WHERE message_id = 'o1@x');"
+        "UPDATE placement SET is_hidden = true WHERE email_id ="
+        " (SELECT id FROM email WHERE message_id = 'o2@x');"
+        "UPDATE mailbox SET total = 1, unread = 0 WHERE path = 'overlay'");
+    struct replica_flags told[] = {{.uid = 1, .flags = FLAG_FLAGGED | FLAG_ANSWERED},
+                                   {.uid = 2, .flags = FLAG_SEEN}};
+    struct replica_batch *batch = begin();
+    assert_good(replica_flags_set(batch, mailbox, told, 2, &err));
+    commit(batch);
+    assert_int_equal(flags_of(emails[0].id), FLAG_SEEN | FLAG_ANSWERED);
+    struct mailbox seen = counted(ALICE, mailbox);
+    assert_int_equal(seen.total, 1);
+    assert_int_equal(seen.unread, 0);
+    assert_int_equal(
+        mail_number("SELECT count(*) FROM placement p JOIN mailbox m ON m.id = mailbox_id"
+                    " AND m.account_id = p.account_id WHERE path = 'overlay'"
+                    " AND is_hidden AND server_flags = 1"),
+        1);
+}
+
+/* --- removing -------------------------------------------------------------------------------- */
+
+static void test_expunge_removes_emails_without_any_placement_and_their_threads(void **state)
+{
+    (void)state;
+    static const int64_t key[] = {4001};
+    int64_t mailbox = add_mailbox(ALICE, "expunge", ROLE_NONE, 0);
+    int64_t other = add_mailbox(ALICE, "expunge2", ROLE_NONE, 0);
+    struct replica_email emails[] = {in_thread(1, "x1@x", key, 1), make_email(2, "x2@x", noon, 0)};
+    emails[1].upstream_id = STR("M-x2");
+    add_emails(ALICE, mailbox, emails, 2);
+    struct replica_email copy = emails[1];
+    copy.placed.uid = 70;
+    add_emails(ALICE, other, &copy, 1);
+    int64_t before = modseq_now(), thread = thread_of(emails[0].id);
+    uint32_t uids[] = {1, 2, 3};
+    size_t removed;
+    struct email gone;
+    struct replica_batch *batch = begin();
+    assert_good(replica_expunge(batch, mailbox, uids, 3, &removed, &err));
+    commit(batch);
+    assert_int_equal(removed, 2);
+    assert_int_equal(counted(ALICE, mailbox).total, 0);
+    assert_int_equal(counted(ALICE, other).total, 1);
+    assert_kind(email_by_id(mail_db, mail_arena, ALICE, emails[0].id, &gone, &err),
+                ERROR_NOT_FOUND);
+    struct change changed = change_of(CHANGE_EMAIL, before);
+    assert_int_equal(changed.destroyed_count, 1);
+    assert_int_equal(changed.destroyed[0], emails[0].id);
+    assert_int_equal(changed.updated_count, 1);
+    assert_int_equal(changed.updated[0], emails[1].id);
+    assert_int_equal(change_of(CHANGE_THREAD, before).destroyed[0], thread);
+    assert_int_equal(mail_number("SELECT count(*) FROM thread_key WHERE key = 4001"), 0);
+}
+
+/* A pending move as the web role writes it: the row left is hidden, the target has one without uid.
+ */
+static void move_pending(int64_t email_id, int64_t from, int64_t to)
+{
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO placement (account_id, email_id, mailbox_id, received_at, flags)"
+             " SELECT 1, id, %lld, received_at, 0 FROM email WHERE account_id = 1 AND id = %lld;"
+             "UPDATE placement SET is_hidden = true WHERE account_id = 1 AND email_id = %lld"
+             " AND mailbox_id = %lld;"
+             "UPDATE mailbox SET total = total - 1, unread = unread - 1 WHERE account_id = 1 AND id"
+             " = %lld;"
+             "UPDATE mailbox SET total = total + 1, unread = unread + 1 WHERE account_id = 1 AND id"
+             " = %lld",
+             (long long)to, (long long)email_id, (long long)email_id, (long long)from,
+             (long long)from, (long long)to);
+    mail_script(sql);
+}
+
+static void test_a_pending_move_survives_the_expunge_of_what_it_leaves(void **state)
+{
+    (void)state;
+    int64_t from = add_mailbox(ALICE, "move1", ROLE_NONE, 0);
+    int64_t to = add_mailbox(ALICE, "move2", ROLE_NONE, 0);
+    int64_t id = add_email(ALICE, from, make_email(1, "move@x", noon, 0));
+    move_pending(id, from, to);
+    uint32_t uid = 1;
+    struct replica_batch *batch = begin();
+    assert_good(replica_expunge(batch, from, &uid, 1, NULL, &err));
+    commit(batch);
+    assert_int_equal(counted(ALICE, from).total, 0);
+    assert_int_equal(counted(ALICE, to).total, 1);
+    /* and when the message arrives there, it is the same email */
+    struct replica_email arrived = make_email(55, "move@x", noon, FLAG_SEEN);
+    add_emails(ALICE, to, &arrived, 1);
+    assert_int_equal(arrived.id, id);
+    assert_true(arrived.is_known);
+    struct mailbox seen = counted(ALICE, to);
+    assert_int_equal(seen.total, 1);
+    assert_int_equal(seen.unread, 0);
+    struct replica_place place;
+    assert_good(replica_place_of(mail_db, mail_arena, ALICE, id, &place, &err));
+    assert_int_equal(place.uid, 55);
+    assert_int_equal(place.mailbox_id, to);
+}
+
+static void test_forgotten_uids_are_met_again_or_settled(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "reset", ROLE_NONE, 0);
+    struct replica_email emails[] = {make_email(1, "r1@x", noon, 0), make_email(2, "r2@x", noon, 0),
+                                     make_email(3, "r3@x", noon, FLAG_SEEN),
+                                     make_email(4, "r3@x", noon, FLAG_SEEN),
+                                     make_email(5, "r5@x", noon, 0)};
+    emails[1].upstream_id = STR("M-r2");
+    add_emails(ALICE, mailbox, emails, 5);
+    int64_t moved_to = add_mailbox(ALICE, "reset2", ROLE_NONE, 0);
+    move_pending(emails[4].id, mailbox, moved_to);
+    struct replica_batch *batch = begin();
+    assert_good(replica_uids_forget(batch, mailbox, &err));
+    commit(batch);
+    assert_int_equal(counted(ALICE, mailbox).total, 4); /* people go on seeing them */
+    struct replica_flags *known;
+    size_t count;
+    assert_good(replica_uids(mail_db, mail_arena, ALICE, mailbox, 1, 9999, &known, &count, &err));
+    assert_int_equal(count, 0);
+
+    struct replica_email again[] = {
+        make_email(102, "other@x", noon, 0),      make_email(103, "r3@x", noon, 0),
+        make_email(104, "r3@x", noon, FLAG_SEEN), make_email(105, "r3@x", noon, 0),
+        make_email(106, "r5@x", noon, 0),         make_email(107, "r1@x", noon + 1, 0)};
+    again[0].upstream_id = STR("M-r2");
+    add_emails(ALICE, mailbox, again, 6);
+    assert_int_equal(again[0].id, emails[1].id);
+    assert_true(again[1].id == emails[2].id || again[1].id == emails[3].id);
+    assert_true(again[2].id == emails[2].id || again[2].id == emails[3].id);
+    assert_int_not_equal(again[1].id, again[2].id); /* twins are taken once each */
+    assert_false(again[3].is_known);
+    assert_int_equal(again[4].id, emails[4].id); /* and stays hidden: its move is pending */
+    assert_false(again[5].is_known);             /* another date: another message */
+    batch = begin();
+    assert_good(replica_uids_settle(batch, mailbox, &err));
+    commit(batch);
+    struct mailbox seen = counted(ALICE, mailbox);
+    assert_int_equal(seen.total, 5);
+    assert_int_equal(mail_number("SELECT count(*) FROM email WHERE message_id = 'r1@x'"), 1);
+    assert_int_equal(counted(ALICE, moved_to).total, 1);
+}
+
+static void test_removing_a_mailbox_takes_what_is_nowhere_else(void **state)
+{
+    (void)state;
+    int64_t doomed = add_mailbox(ALICE, "doomed", ROLE_NONE, 0);
+    int64_t child = add_mailbox(ALICE, "doomed/child", ROLE_NONE, doomed);
+    int64_t other = add_mailbox(ALICE, "kept", ROLE_NONE, 0);
+    struct replica_email emails[] = {make_email(1, "d1@x", noon, 0), make_email(2, "d2@x", noon, 0),
+                                     make_email(3, "d3@x", noon, 0)};
+    emails[1].upstream_id = STR("M-d2");
+    add_emails(ALICE, doomed, emails, 3);
+    add_emails(ALICE, other, &emails[1], 1);
+    move_pending(emails[2].id, doomed, other);
+    int64_t before = modseq_now();
+    struct replica_batch *batch = begin();
+    assert_good(replica_mailbox_remove(batch, doomed, &err));
+    commit(batch);
+    assert_int_equal(counted(ALICE, other).total, 2);
+    struct mailbox seen;
+    assert_kind(mailbox_by_id(mail_db, mail_arena, ALICE, doomed, &seen, &err), ERROR_NOT_FOUND);
+    assert_int_equal(counted(ALICE, child).parent_id, 0);
+    struct change changed = change_of(CHANGE_EMAIL, before);
+    assert_int_equal(changed.destroyed_count, 1);
+    assert_int_equal(changed.destroyed[0], emails[0].id);
+    assert_int_equal(change_of(CHANGE_MAILBOX, before).destroyed[0], doomed);
+}
+
+/* --- one email ------------------------------------------------------------------------------- */
+
+static void test_text_is_wanted_until_it_is_here_or_settled(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "wanted", ROLE_NONE, 0), first, size;
+    struct replica_email emails[] = {
+        make_email(1, "w1@x", noon - 9 * DAY_US, 0), make_email(2, "w2@x", noon, 0),
+        make_email(3, "w3@x", noon + 1, 0),          make_email(4, "w4@x", noon + 2, 0),
+        make_email(5, "w5@x", noon + 3, 0),          make_email(6, "w6@x", noon + 4, 0)};
+    struct replica_wanted *wanted;
+    size_t count;
+    add_emails(ALICE, mailbox, emails, 6);
+    assert_good(replica_allocate_ids(mail_db, ALICE, 2, &first, &err));
+    struct replica_batch *batch = begin();
+    struct blob_writer *writer = blob_begin(mail_db, ALICE, first, emails[1].id, STR("1"), &err);
+    assert_good(writer && blob_append(writer, STR("text"), &err));
+    assert_good(blob_finish(&writer, &size, &err));
+    writer = blob_begin(mail_db, ALICE, first + 1, emails[2].id, STR_EMPTY, &err);
+    assert_good(writer && blob_finish(&writer, &size, &err));
+    assert_good(replica_email_blob(batch, emails[2].id, first + 1, &err));
+    assert_good(replica_email_quarantine(batch, emails[3].id, &err));
+    assert_good(replica_text_settled(batch, &emails[4].id, 1, &err));
+    assert_good(replica_email_parsed(batch, emails[5].id, STR("{\"type\":\"text/plain\"}"),
+                                     STR_EMPTY, STR("Hello"), true, &err));
+    commit(batch);
+    assert_good(replica_wanting_text(mail_db, mail_arena, ALICE, mailbox, noon - DAY_US, 10,
+                                     &wanted, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(wanted[0].email_id, emails[5].id);
+    assert_int_equal(wanted[0].uid, 6);
+    assert_string_equal(wanted[0].structure.at, "{\"type\":\"text/plain\"}");
+    struct email email;
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, emails[5].id, &email, &err));
+    assert_string_equal(email.preview.at, "Hello");
+    assert_true(email.has_attachment);
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, emails[2].id, &email, &err));
+    assert_int_equal(email.blob_id, first + 1);
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, emails[3].id, &email, &err));
+    assert_int_equal(email.state, EMAIL_QUARANTINED);
+}
+
+static void test_lists_and_maps_of_ids_hold_what_was_put(void **state)
+{
+    (void)state;
+    struct id_list list = {0};
+    struct id_map map;
+    id_map_init(mail_arena, &map, 1000);
+    for (int i = 0; i < 1000; i++) {
+        id_list_add(mail_arena, &list, 7 * (999 - i) / 2);
+        assert_int_equal(*id_map_at(&map, (int64_t)i << 40, i), i);
+        assert_int_equal(*id_map_at(&map, (int64_t)i << 40, -5), i);
+    }
+    id_list_sort(&list);
+    assert_int_equal(list.count, 1000);
+    assert_int_equal(list.at[0], 0);
+    assert_int_equal(id_map_get(&map, INT64_C(999) << 40), 999);
+    assert_int_equal(id_map_get(&map, 1), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_batch_holds_rows_counts_cursor_and_one_change),
+        cmocka_unit_test(test_an_abandoned_batch_leaves_nothing),
+        cmocka_unit_test(test_a_batch_without_anything_new_writes_no_change),
+        cmocka_unit_test(test_a_batch_of_a_removed_account_fails),
+        cmocka_unit_test(test_texts_beyond_the_caps_are_refused_and_the_batch_goes_on),
+        cmocka_unit_test(test_a_known_uid_only_has_its_flags_updated),
+        cmocka_unit_test(test_a_known_upstream_id_adds_only_a_placement),
+        cmocka_unit_test(test_a_copy_in_the_same_mailbox_is_an_email_of_its_own),
+        cmocka_unit_test(test_local_messages_need_no_uid),
+        cmocka_unit_test(test_replies_join_in_whatever_order_they_arrive),
+        cmocka_unit_test(test_a_message_that_joins_two_conversations_merges_them),
+        cmocka_unit_test(test_one_batch_joins_its_own_messages_and_several_known_threads),
+        cmocka_unit_test(test_flags_of_many_are_set_and_counted),
+        cmocka_unit_test(test_what_is_pending_stays_laid_over_the_servers_flags),
+        cmocka_unit_test(test_expunge_removes_emails_without_any_placement_and_their_threads),
+        cmocka_unit_test(test_a_pending_move_survives_the_expunge_of_what_it_leaves),
+        cmocka_unit_test(test_forgotten_uids_are_met_again_or_settled),
+        cmocka_unit_test(test_removing_a_mailbox_takes_what_is_nowhere_else),
+        cmocka_unit_test(test_text_is_wanted_until_it_is_here_or_settled),
+        cmocka_unit_test(test_lists_and_maps_of_ids_hold_what_was_put),
+    };
+    return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
+}
