@@ -67,8 +67,7 @@ static bool plan_and_write(struct slice *slice, const struct imap_mailboxes *lis
  * mailbox is looked at (163.com answers an empty one). */
 static bool differs(const struct replica_mailbox *known, const struct imap_status *status)
 {
-    const unsigned needed =
-        IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY;
+    const unsigned needed = IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY;
     if (!status || (status->has & needed) != needed || known->backfill_uid == 0)
         return true;
     if (status->uidvalidity != known->uidvalidity || status->uidnext != known->uidnext ||
@@ -124,8 +123,7 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
         struct session_mailbox *mailbox = &fresh[kept++];
         mailbox->known = known[i];
         carry_over(session->mailboxes, session->mailbox_count, mailbox);
-        mailbox->is_stale =
-            mailbox->is_stale || differs(&known[i], status_of(listing, &known[i]));
+        mailbox->is_stale = mailbox->is_stale || differs(&known[i], status_of(listing, &known[i]));
     }
     for (size_t i = 0; i < session->mailbox_count; i++)
         imap_set_free(&session->mailboxes[i].below);

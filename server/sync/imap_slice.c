@@ -1,0 +1,210 @@
+/* The order of things for an IMAP account. What a person looks at comes first: their operations,
+ * the newest page of the inbox and its text, the newest page of every folder; then history. */
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/store/operations.h"
+#include "server/sync/imap_body.h"
+#include "server/sync/imap_folders.h"
+#include "server/sync/imap_operations.h"
+#include "server/sync/imap_pull.h"
+
+enum {
+    SET_ASIDE_S = 6 * 3600,      /* a listed folder that refuses SELECT (quirk 19) */
+    SET_ASIDE_BRIEFLY_S = 5 * 60 /* one that is busy */
+};
+
+/* A step on one mailbox that says whether it is done there. */
+typedef bool step_fn(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
+                     struct error *err);
+
+static bool news_step(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
+                      struct error *err)
+{
+    *is_done = !mailbox->is_stale;
+    if (*is_done)
+        return true;
+    bool is_good = imap_pull_news(slice, mailbox, err);
+    *is_done = !mailbox->is_stale;
+    return is_good;
+}
+
+static bool text_step(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
+                      struct error *err)
+{
+    *is_done = !mailbox->wants_text;
+    if (*is_done)
+        return true;
+    bool is_good = imap_prefetch_text(slice, mailbox, is_done, err);
+    if (is_good && *is_done)
+        mailbox->wants_text = false;
+    return is_good;
+}
+
+/* A folder that cannot be used is left alone for a while; the others go on. */
+static bool set_aside(struct slice *slice, struct session_mailbox *mailbox, const struct error *why,
+                      struct error *err)
+{
+    bool is_busy = why->kind == ERROR_UNAVAILABLE;
+    struct replica_mailbox cursor = mailbox->known;
+    LOG_WARN("imap.set-aside", log_int("mailbox", cursor.id), LOG_ERR(why));
+    cursor.set_aside_until =
+        clock_now_us() + (int64_t)(is_busy ? SET_ASIDE_BRIEFLY_S : SET_ASIDE_S) * 1000000;
+    mailbox->is_stale = mailbox->wants_text = false;
+    mailbox->known.backfill_uid = mailbox->known.backfill_uid ? mailbox->known.backfill_uid : 1;
+    struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
+    if (batch && replica_mailbox_cursor(batch, &cursor, err))
+        return replica_commit(&batch, err);
+    replica_abandon(&batch);
+    return false;
+}
+
+static bool is_of_mailbox(const struct error *why, const struct imap_session *session)
+{
+    return imap_is_alive(session->client) &&
+           (why->scope == ERROR_SCOPE_MAILBOX || why->scope == ERROR_SCOPE_MESSAGE) &&
+           (why->kind == ERROR_REFUSED || why->kind == ERROR_UNAVAILABLE ||
+            why->kind == ERROR_NOT_FOUND);
+}
+
+/* Repeats a step on a mailbox until it is done or the slice is over; operations come in between. */
+static bool work(struct slice *slice, struct session_mailbox *mailbox, step_fn *step, bool *is_done,
+                 struct error *err)
+{
+    *is_done = false;
+    while (!*is_done && !slice_is_over(slice)) {
+        struct error why = ERROR_INIT;
+        arena_reset(slice->arena);
+        if (!step(slice, mailbox, is_done, &why)) {
+            if (!is_of_mailbox(&why, slice->account->imap)) {
+                *err = why;
+                return false;
+            }
+            *is_done = true;
+            return set_aside(slice, mailbox, &why, err);
+        }
+        if (atomic_exchange(&slice->account->has_operations, false) &&
+            !imap_run_operations(slice, err))
+            return false;
+    }
+    return true;
+}
+
+static struct session_mailbox *inbox_of(struct imap_session *session)
+{
+    for (size_t i = 0; i < session->mailbox_count; i++)
+        if (session->mailboxes[i].known.role == ROLE_INBOX)
+            return &session->mailboxes[i];
+    return NULL;
+}
+
+static bool work_on_all(struct slice *slice, step_fn *step, bool *is_done, struct error *err)
+{
+    struct imap_session *session = slice->account->imap;
+    struct session_mailbox *inbox = inbox_of(session);
+    if (inbox && !work(slice, inbox, step, is_done, err))
+        return false;
+    if (inbox && !*is_done)
+        return true;
+    *is_done = true;
+    for (size_t i = 0; i < session->mailbox_count && *is_done; i++)
+        if (&session->mailboxes[i] != inbox &&
+            !work(slice, &session->mailboxes[i], step, is_done, err))
+            return false;
+    return true;
+}
+
+static bool note_progress(struct slice *slice, struct error *err)
+{
+    int64_t done = 0, total = 0;
+    struct imap_session *session = slice->account->imap;
+    for (size_t i = 0; i < session->mailbox_count; i++) {
+        struct session_mailbox *m = &session->mailboxes[i];
+        int64_t below = (int64_t)imap_set_size(&m->below);
+        total += m->known.upstream_total;
+        if (m->known.backfill_uid == 1)
+            done += m->known.upstream_total;
+        else if (m->has_backfill && m->known.upstream_total > below)
+            done += m->known.upstream_total - below;
+        else if (m->known.backfill_uid > 0)
+            done += PULL_FIRST_PAGE;
+    }
+    return account_set_progress(slice->db, slice->account->id, done, total, err);
+}
+
+/* Everything is here: up to date until the next look. */
+static bool settle(struct slice *slice, struct error *err)
+{
+    struct imap_session *session = slice->account->imap;
+    int64_t now_ms = clock_monotonic_ms();
+    slice->wait_ms = session->refresh_at_ms > now_ms ? session->refresh_at_ms - now_ms : 0;
+    if (session->has_settled)
+        return true;
+    session->has_settled = true;
+    return note_progress(slice, err) && account_set_synced(slice->db, slice->account->id,
+                                                           imap_capabilities(session->client), err);
+}
+
+static bool refresh(struct slice *slice, struct error *err)
+{
+    struct imap_session *session = slice->account->imap;
+    struct error why = ERROR_INIT;
+    int64_t poll_ms = (int64_t)slice->work.account.poll_seconds * 1000;
+    const struct imap_host *host = imap_host(session->client);
+    if (host->poll_ms > 0 && host->poll_ms < poll_ms)
+        poll_ms = host->poll_ms;
+    arena_reset(slice->arena);
+    if (!imap_refresh_folders(slice, &why)) {
+        /* A repeated LIST may answer NO [SERVERBUG] (quirk 20): the known folders are kept. */
+        bool may_pass = imap_is_alive(session->client) && session->mailbox_count > 0 &&
+                        (why.kind == ERROR_REFUSED || why.kind == ERROR_UNAVAILABLE);
+        if (!may_pass) {
+            *err = why;
+            return false;
+        }
+        LOG_WARN("imap.list", LOG_ERR(&why));
+    }
+    session->refresh_at_ms = clock_monotonic_ms() + poll_ms;
+    session->has_settled = false;
+    return account_set_next_sync(slice->db, slice->account->id, clock_now_us() + poll_ms * 1000,
+                                 err);
+}
+
+static bool open_session(struct slice *slice, struct error *err)
+{
+    bool was_open = slice->account->imap && imap_is_alive(slice->account->imap->client);
+    if (was_open)
+        return true;
+    if (slice->work.account.sync_state != SYNC_SYNCING &&
+        slice->work.account.sync_state != SYNC_CURRENT &&
+        !account_set_state(slice->db, slice->account->id, SYNC_SYNCING, NULL, err))
+        return false;
+    return imap_session_open(slice, err) && operations_recover(slice->db, slice->account->id, err);
+}
+
+/* Someone asked for a look ("check now"), or the time has come. */
+static bool is_refresh_due(const struct slice *slice)
+{
+    const struct imap_session *session = slice->account->imap;
+    return session->mailbox_count == 0 || clock_monotonic_ms() >= session->refresh_at_ms ||
+           slice->work.account.next_sync_at <= clock_now_us();
+}
+
+bool imap_slice(struct slice *slice, struct error *err)
+{
+    static step_fn *const steps[] = {news_step, text_step, imap_pull_backfill, text_step};
+    bool is_done = false;
+    slice->wait_ms = 0;
+    if (!open_session(slice, err))
+        return false;
+    if (is_refresh_due(slice) && !refresh(slice, err))
+        return false;
+    if (!imap_run_operations(slice, err))
+        return false;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (!work_on_all(slice, steps[i], &is_done, err))
+            return false;
+        if (!is_done)
+            return note_progress(slice, err); /* more to do: at the end of the queue */
+    }
+    return settle(slice, err);
+}

@@ -1,0 +1,182 @@
+#include "server/sync/trials.h"
+
+#include <jansson.h>
+
+#include "server/base/json.h"
+#include "server/base/log.h"
+#include "server/store/leases.h"
+#include "server/sync/discover.h"
+#include "server/sync/sign_in.h"
+
+enum { RESULT_BYTES_MAX = 64 * 1024, CAPABILITIES_BYTES_MAX = 4096 };
+
+static struct str member(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_string(value) ? str_make(json_string_value(value), json_string_length(value))
+                                 : STR_EMPTY;
+}
+
+static void read_server(const json_t *object, struct server_settings *server)
+{
+    *server =
+        (struct server_settings){.host = member(object, "host"),
+                                 .username = member(object, "username"),
+                                 .port = (int)json_integer_value(json_object_get(object, "port"))};
+    tls_mode_parse(member(object, "tls"), &server->tls);
+}
+
+/* --- results --------------------------------------------------------------------------------- */
+
+static void write_member(struct json *json, const char *name, struct str text)
+{
+    json_write_name(json, name);
+    json_write_str(json, text);
+}
+
+static void write_failure(struct json *json, const char *part, const char *step,
+                          const struct error *why)
+{
+    json_write_object(json);
+    json_write_name(json, "ok");
+    json_write_bool(json, false);
+    write_member(json, "part", str_of(part));
+    write_member(json, "step", str_of(step));
+    write_member(json, "kind", str_of(error_kind_name(why->kind)));
+    write_member(json, "message", str_of(why->message));
+    write_member(json, "hint", str_of(why->hint));
+    json_write_object_end(json);
+}
+
+/* --- account and sign-in --------------------------------------------------------------------- */
+
+/* The password that came with the trial, or the one the account has already. */
+static bool open_secret(const struct sync_context *sync, struct db *db, struct arena *arena,
+                        const struct trial *trial, struct secret *secret, struct error *err)
+{
+    struct str sealed = trial->secret;
+    struct account_work work;
+    if (sealed.length == 0) {
+        if (!account_work_load(db, arena, trial->account_id, &work, err))
+            return false;
+        sealed = work.secret;
+    }
+    return seal_open(sync->keys, arena_printf(arena, "account:%lld", (long long)trial->account_id),
+                     sealed, secret, err);
+}
+
+static bool check_plaintext(const struct sync_context *sync, const struct trial *trial,
+                            const struct server_settings *server, struct error *err)
+{
+    /* A sign-in goes to the server that the administrator configured, however. */
+    if (server->tls != TLS_NONE || sync->allow_plaintext || trial->kind == TRIAL_SIGN_IN)
+        return true;
+    error_set(err, ERROR_FORBIDDEN, "Connections without TLS are not allowed here.");
+    return error_hint(err, "Choose TLS or STARTTLS.");
+}
+
+struct attempt {
+    const char *part;
+    enum sign_in_protocol protocol;
+    struct server_settings server;
+};
+
+static void try_account(const struct sync_context *sync, struct arena *arena,
+                        const struct trial *trial, const json_t *settings,
+                        const struct secret *secret, struct json *json)
+{
+    struct buf capabilities = BUF_INIT(CAPABILITIES_BYTES_MAX);
+    struct attempt attempts[] = {{.part = "incoming"}, {.part = "smtp", .protocol = SIGN_IN_SMTP}};
+    bool is_pop3 = str_equal(member(settings, "kind"), STR("pop3"));
+    attempts[0].protocol = is_pop3 ? SIGN_IN_POP3 : SIGN_IN_IMAP;
+    read_server(json_object_get(settings, "incoming"), &attempts[0].server);
+    read_server(json_object_get(settings, "smtp"), &attempts[1].server);
+    if (attempts[1].server.username.length == 0)
+        attempts[1].server.username = attempts[0].server.username;
+    (void)arena;
+    for (size_t i = 0; i < 2; i++) {
+        struct error why = ERROR_INIT;
+        enum stream_step step = STREAM_STEP_RESOLVE;
+        struct server_settings *server = &attempts[i].server;
+        if (server->host.length == 0)
+            continue;
+        if (check_plaintext(sync, trial, server, &why) &&
+            sign_in_try(sync, attempts[i].protocol, server, secret, &step,
+                        i == 0 ? &capabilities : NULL, &why))
+            continue;
+        write_failure(json, attempts[i].part, stream_step_name(step), &why);
+        buf_free(&capabilities);
+        return;
+    }
+    json_write_object(json);
+    json_write_name(json, "ok");
+    json_write_bool(json, true);
+    write_member(json, "capabilities", buf_view(&capabilities));
+    json_write_object_end(json);
+    buf_free(&capabilities);
+}
+
+static bool carry_out(const struct sync_context *sync, struct db *db, struct arena *arena,
+                      const struct trial *trial, struct json *json, struct error *err)
+{
+    struct secret secret = {0};
+    json_t *settings = json_loadb(trial->settings.at, trial->settings.length, 0, NULL);
+    bool is_done = settings || error_set(err, ERROR_INTERNAL, "the trial's settings are no JSON");
+    if (is_done && trial->kind == TRIAL_DISCOVER) {
+        is_done = discover_servers(sync, arena, member(settings, "email"), json, err);
+    } else if (is_done) {
+        is_done = open_secret(sync, db, arena, trial, &secret, err);
+        if (is_done)
+            try_account(sync, arena, trial, settings, &secret, json);
+    }
+    secret_free(&secret);
+    json_decref(settings);
+    return is_done;
+}
+
+/* --- the queue ------------------------------------------------------------------------------- */
+
+/* No connection to the database is held while a mail server is asked. */
+static bool run_one(const struct sync_context *sync, struct arena *arena, bool *has_more,
+                    struct error *err)
+{
+    struct trial trial;
+    struct error why = ERROR_INIT;
+    struct buf text = BUF_INIT(RESULT_BYTES_MAX);
+    struct json json = JSON_INIT(&text);
+    struct db *db = store_acquire(sync->store, 0, err);
+    *has_more = db && trial_take(db, arena, &trial, &why);
+    if (db && !*has_more && why.kind != ERROR_NOT_FOUND)
+        *err = why;
+    if (!*has_more) {
+        store_release(sync->store, &db);
+        return err->kind == ERROR_NONE;
+    }
+    why = ERROR_INIT;
+    if (!carry_out(sync, db, arena, &trial, &json, &why)) {
+        buf_reset(&text);
+        json = JSON_INIT(&text);
+        write_failure(&json, "", "", &why);
+    }
+    bool is_written = trial_finish(db, str_of(trial.id), buf_view(&text), err);
+    LOG_INFO("sync.trial", log_str("trial", str_of(trial.id)),
+             log_text("kind", trial.kind == TRIAL_DISCOVER ? "discover" : "sign-in"),
+             log_text("error", error_kind_name(why.kind)));
+    store_release(sync->store, &db);
+    buf_free(&text);
+    return is_written;
+}
+
+void trials_run(const struct sync_context *sync)
+{
+    struct error err = ERROR_INIT;
+    bool has_more = true;
+    while (has_more) {
+        struct arena *arena = arena_new();
+        if (!run_one(sync, arena, &has_more, &err)) {
+            LOG_WARN("sync.trial", LOG_ERR(&err));
+            has_more = false;
+        }
+        arena_free(&arena);
+    }
+}
