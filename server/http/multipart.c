@@ -28,6 +28,8 @@ static struct str parameter(struct arena *arena, struct str field, struct str na
         if (rest.length == 0 || *rest.at != '=')
             continue;
         rest = str_skip(rest, 1);
+        while (rest.length > 0 && (*rest.at == ' ' || *rest.at == '\t'))
+            rest = str_skip(rest, 1);
         size_t length = 0, i;
         bool is_quoted = rest.length > 0 && *rest.at == '"';
         for (i = is_quoted; i < rest.length; i++) {
