@@ -84,12 +84,12 @@ static inline struct replica_email make_email(uint32_t uid, const char *message_
                                               int64_t received_at, int flags)
 {
     struct str id = str_of(message_id);
-    int64_t hash = 5381;
+    uint64_t hash = 5381;
     for (size_t i = 0; i < id.length; i++)
-        hash = hash * 33 + id.at[i];
+        hash = hash * 33 + (unsigned char)id.at[i];
     return (struct replica_email){.placed = {.uid = uid, .flags = flags},
                                   .message_id = id,
-                                  .message_key = id.length ? hash : 0,
+                                  .message_key = id.length ? (int64_t)hash : 0,
                                   .subject = id,
                                   .received_at = received_at,
                                   .size_bytes = 1000 + (int64_t)id.length};

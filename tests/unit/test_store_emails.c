@@ -37,7 +37,7 @@ static void test_pages_run_through_equal_times_in_both_directions(void **state)
     int64_t mailbox = add_mailbox(ALICE, "pages", ROLE_NONE, 0);
     struct replica_email emails[COUNT];
     int64_t expected[COUNT];
-    char names[COUNT][16];
+    char names[COUNT][24];
     for (int i = 0; i < COUNT; i++) {
         snprintf(names[i], sizeof names[i], "page%d@x", i);
         /* three moments; the newest first in the end */

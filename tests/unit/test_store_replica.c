@@ -1,4 +1,6 @@
 /* What the sync role writes, batch by batch. */
+#include <pthread.h>
+
 #include "server/store/replica_private.h"
 #include "tests/unit/store_mail_fixture.h"
 
@@ -465,6 +467,64 @@ static void test_a_pending_move_survives_the_expunge_of_what_it_leaves(void **st
     assert_int_equal(place.mailbox_id, to);
 }
 
+struct racer {
+    struct db *db; /* the person's */
+    bool is_committed;
+};
+
+/* Commits the person's move once the expunge waits for it. */
+static void *commit_when_waited_for(void *context)
+{
+    struct racer *racer = context;
+    struct error why = ERROR_INIT;
+    struct store *watch = fixture_store(STORE_OWNER, 1);
+    struct db *db = store_acquire(watch, 0, &why);
+    /* returns when somebody waits for a lock; raises after ten seconds */
+    if (db &&
+        db_run_script(db,
+                      "DO $$ BEGIN FOR i IN 1..1000 LOOP"
+                      " IF EXISTS (SELECT FROM pg_locks WHERE NOT granted) THEN RETURN; END IF;"
+                      " PERFORM pg_sleep(0.01); END LOOP; RAISE 'nobody waits'; END $$",
+                      &why))
+        racer->is_committed = db_commit(racer->db, &why);
+    if (!racer->is_committed)
+        db_rollback(racer->db);
+    store_release(watch, &db);
+    store_close(&watch);
+    return NULL;
+}
+
+static void test_an_expunge_waits_for_the_move_that_saves_the_email(void **state)
+{
+    (void)state;
+    int64_t from = add_mailbox(ALICE, "race1", ROLE_NONE, 0);
+    int64_t to = add_mailbox(ALICE, "race2", ROLE_NONE, 0);
+    int64_t id = add_email(ALICE, from, make_email(1, "race@x", noon, FLAG_SEEN));
+    struct racer racer = {.db = store_acquire(mail_web, ALICE, &err)};
+    pthread_t thread;
+    char sql[512];
+    uint32_t uid = 1;
+    assert_good(racer.db && db_begin(racer.db, &err) &&
+                db_execute(racer.db, "db_ping", NULL, &err));
+    snprintf(sql, sizeof sql,
+             "INSERT INTO placement (account_id, email_id, mailbox_id, received_at, flags)"
+             " SELECT 1, id, %lld, received_at, 1 FROM email WHERE account_id = 1 AND id = %lld",
+             (long long)to, (long long)id);
+    assert_good(db_run_script(racer.db, sql, &err));
+    assert_int_equal(pthread_create(&thread, NULL, commit_when_waited_for, &racer), 0);
+    struct replica_batch *batch = begin();
+    assert_good(replica_expunge(batch, from, &uid, 1, NULL, &err));
+    commit(batch);
+    pthread_join(thread, NULL);
+    assert_true(racer.is_committed);
+    store_release(mail_web, &racer.db);
+    struct placement *placements;
+    size_t count;
+    assert_good(placements_of(mail_db, mail_arena, ALICE, &id, 1, &placements, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(placements[0].mailbox_id, to);
+}
+
 static void test_forgotten_uids_are_met_again_or_settled(void **state)
 {
     (void)state;
@@ -613,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_what_is_pending_stays_laid_over_the_servers_flags),
         cmocka_unit_test(test_expunge_removes_emails_without_any_placement_and_their_threads),
         cmocka_unit_test(test_a_pending_move_survives_the_expunge_of_what_it_leaves),
+        cmocka_unit_test(test_an_expunge_waits_for_the_move_that_saves_the_email),
         cmocka_unit_test(test_forgotten_uids_are_met_again_or_settled),
         cmocka_unit_test(test_removing_a_mailbox_takes_what_is_nowhere_else),
         cmocka_unit_test(test_text_is_wanted_until_it_is_here_or_settled),
