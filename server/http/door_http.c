@@ -396,7 +396,8 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
     }
 }
 
-static void log_library(void *cls, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void log_library(void *cls, const char *format,
+                                                              va_list args)
 {
     char text[512];
     (void)cls;
