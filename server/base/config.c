@@ -290,6 +290,46 @@ void config_write_example(struct buf *out)
     buf_text(out, "# }\n");
 }
 
+static void write_value(struct buf *out, const struct option *o, const void *member)
+{
+    if (o->type == OPTION_NUMBER) {
+        buf_i64(out, *(const int64_t *)member);
+    } else if (o->type == OPTION_SWITCH) {
+        buf_text(out, *(const bool *)member ? "true" : "false");
+    } else if (o->type == OPTION_TEXT) {
+        const char *text = *(const char *const *)member;
+        bool is_secret = strstr(text, "password") != NULL;
+        buf_printf(out, "\"%s\"", is_secret ? "[with a password]" : text);
+    } else {
+        const struct config_list *list = member;
+        buf_char(out, '{');
+        for (size_t i = 0; i < list->count; i++)
+            buf_printf(out, "%s\"%s\"", i ? ", " : "", list->at[i]);
+        buf_char(out, '}');
+    }
+}
+
+static void write_effective(struct buf *out, const struct option *options, size_t count,
+                            const void *from, const char *before)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, "%s%s = ", before, options[i].name);
+        write_value(out, &options[i], (const char *)from + options[i].offset);
+        buf_char(out, '\n');
+    }
+}
+
+void config_write_effective(struct buf *out, const struct config *config)
+{
+    write_effective(out, config_options, config_option_count, config, "");
+    for (size_t i = 0; i < config->domain_count; i++) {
+        buf_printf(out, "domain \"%s\" {\n", config->domains[i].name);
+        write_effective(out, config_domain_options, config_domain_option_count, &config->domains[i],
+                        "    ");
+        buf_text(out, "}\n");
+    }
+}
+
 const struct config_domain *config_domain_of(const struct config *config, struct str domain)
 {
     for (size_t i = 0; i < config->domain_count; i++)

@@ -78,6 +78,8 @@ struct config {
 bool config_read(struct arena *arena, const char *path, struct config *config, struct error *err);
 /* The whole file with every name, its default and what it is for. */
 void config_write_example(struct buf *out);
+/* What is in force, in the same form. A database's password is not shown. */
+void config_write_effective(struct buf *out, const struct config *config);
 /* The section for that mail domain (ASCII case folded), or NULL. */
 const struct config_domain *config_domain_of(const struct config *config, struct str domain);
 /* "<state_directory>/<name>" in the arena. */

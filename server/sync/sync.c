@@ -2,17 +2,20 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/workpool.h"
+#include "server/store/leases.h"
 #include "server/store/users.h"
 #include "server/sync/scheduler.h"
 
 enum {
-    BACKSTOP_MS = 5000,        /* a lost NOTIFY delays by no more than this */
-    SWEEP_MS = 10 * 60 * 1000, /* expired sessions, trials, rate rows */
+    BACKSTOP_MS = 5000,       /* a lost NOTIFY delays by no more than this */
+    SWEEP_MS = 2 * 60 * 1000, /* expired sessions, trials, rate rows; removed accounts */
 };
 
 static void on_notify(void *context, struct str payload)
@@ -30,13 +33,26 @@ static int stop_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void sweep(const struct sync_context *sync)
+/* What is past its end, and the mail of accounts that were removed: on a thread of its own, since a
+ * large account takes minutes to purge. */
+struct sweeper {
+    const struct sync_context *sync;
+    struct workpool *thread;
+    atomic_bool is_stopping;
+};
+
+static void sweep(void *context)
 {
+    struct sweeper *sweeper = context;
     struct error err = ERROR_INIT;
-    struct db *db = store_acquire(sync->store, 0, &err);
-    if (!db || !store_sweep(db, &err))
+    struct db *db = store_acquire(sweeper->sync->store, 0, &err);
+    bool is_more = true;
+    bool is_good = db && store_sweep(db, &err);
+    while (is_good && is_more && !atomic_load(&sweeper->is_stopping))
+        is_good = account_purge(db, &is_more, &err);
+    if (!is_good)
         LOG_WARN("sync.sweep", LOG_ERR(&err));
-    store_release(sync->store, &db);
+    store_release(sweeper->sync->store, &db);
 }
 
 /* Waits for a wake-up, at most `wait_ms`; true when asked to stop. */
@@ -58,13 +74,17 @@ int sync_run(const struct sync_context *sync)
     int status = 1;
     if (listener) {
         LOG_INFO("sync.started", log_str("owner", sync->owner), log_int("workers", sync->workers));
-        int64_t sweep_at_ms = clock_monotonic_ms() + SWEEP_MS;
+        struct sweeper sweeper = {.sync = sync, .thread = workpool_new("sweep", 1, 1)};
+        int64_t sweep_at_ms = clock_monotonic_ms();
         while (!wait_for_turn(stop_fd, scheduler_wakeup_fd(scheduler), scheduler_turn(scheduler))) {
             if (clock_monotonic_ms() < sweep_at_ms)
                 continue;
             sweep_at_ms = clock_monotonic_ms() + SWEEP_MS;
-            sweep(sync);
+            if (sweeper.thread)
+                workpool_add(sweeper.thread, sweep, &sweeper);
         }
+        atomic_store(&sweeper.is_stopping, true);
+        workpool_free(&sweeper.thread);
         LOG_INFO("sync.stopping");
         status = 0;
     } else {

@@ -50,17 +50,39 @@ static void write_failure(struct json *json, const char *part, const char *step,
 
 /* --- account and sign-in --------------------------------------------------------------------- */
 
-/* The password that came with the trial, or the one the account has already. */
-static bool open_secret(const struct sync_context *sync, struct db *db, struct arena *arena,
-                        const struct trial *trial, struct secret *secret, struct error *err)
+struct attempt {
+    const char *part;
+    enum sign_in_protocol protocol;
+    struct server_settings server;
+};
+
+/* The password that came with the trial; or, for an account as it stands, the account's own with
+ * its own servers: a stored password never goes to a host that a trial names. */
+static bool open_attempts(const struct sync_context *sync, struct db *db, struct arena *arena,
+                          const struct trial *trial, const json_t *settings,
+                          struct attempt attempts[2], struct secret *secret, struct error *err)
 {
     struct str sealed = trial->secret;
+    struct str kind = member(settings, "kind");
     struct account_work work;
+    read_server(json_object_get(settings, "incoming"), &attempts[0].server);
+    read_server(json_object_get(settings, "smtp"), &attempts[1].server);
     if (sealed.length == 0) {
         if (!account_work_load(db, arena, trial->account_id, &work, err))
             return false;
+        if (work.account.user_id != trial->user_id)
+            return error_set(err, ERROR_NOT_FOUND, "There is no such account.");
         sealed = work.secret;
+        kind = str_of(account_kind_name(work.account.kind));
+        attempts[0].server = work.account.incoming;
+        attempts[1].server = work.account.smtp;
     }
+    attempts[0].part = "incoming";
+    attempts[0].protocol = str_equal(kind, STR("pop3")) ? SIGN_IN_POP3 : SIGN_IN_IMAP;
+    attempts[1].part = "smtp";
+    attempts[1].protocol = SIGN_IN_SMTP;
+    if (attempts[1].server.username.length == 0)
+        attempts[1].server.username = attempts[0].server.username;
     return seal_open(sync->keys, arena_printf(arena, "account:%lld", (long long)trial->account_id),
                      sealed, secret, err);
 }
@@ -75,25 +97,10 @@ static bool check_plaintext(const struct sync_context *sync, const struct trial 
     return error_hint(err, "Choose TLS or STARTTLS.");
 }
 
-struct attempt {
-    const char *part;
-    enum sign_in_protocol protocol;
-    struct server_settings server;
-};
-
-static void try_account(const struct sync_context *sync, struct arena *arena,
-                        const struct trial *trial, const json_t *settings,
-                        const struct secret *secret, struct json *json)
+static void try_account(const struct sync_context *sync, const struct trial *trial,
+                        struct attempt attempts[2], const struct secret *secret, struct json *json)
 {
     struct buf capabilities = BUF_INIT(CAPABILITIES_BYTES_MAX);
-    struct attempt attempts[] = {{.part = "incoming"}, {.part = "smtp", .protocol = SIGN_IN_SMTP}};
-    bool is_pop3 = str_equal(member(settings, "kind"), STR("pop3"));
-    attempts[0].protocol = is_pop3 ? SIGN_IN_POP3 : SIGN_IN_IMAP;
-    read_server(json_object_get(settings, "incoming"), &attempts[0].server);
-    read_server(json_object_get(settings, "smtp"), &attempts[1].server);
-    if (attempts[1].server.username.length == 0)
-        attempts[1].server.username = attempts[0].server.username;
-    (void)arena;
     for (size_t i = 0; i < 2; i++) {
         struct error why = ERROR_INIT;
         enum stream_step step = STREAM_STEP_RESOLVE;
@@ -125,9 +132,10 @@ static bool carry_out(const struct sync_context *sync, struct db *db, struct are
     if (is_done && trial->kind == TRIAL_DISCOVER) {
         is_done = discover_servers(sync, arena, member(settings, "email"), json, err);
     } else if (is_done) {
-        is_done = open_secret(sync, db, arena, trial, &secret, err);
+        struct attempt attempts[2] = {0};
+        is_done = open_attempts(sync, db, arena, trial, settings, attempts, &secret, err);
         if (is_done)
-            try_account(sync, arena, trial, settings, &secret, json);
+            try_account(sync, trial, attempts, &secret, json);
     }
     secret_free(&secret);
     json_decref(settings);

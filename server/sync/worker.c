@@ -1,5 +1,7 @@
 #include "server/sync/worker.h"
 
+#include <stdio.h>
+
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/sync/imap_session.h"
@@ -100,6 +102,8 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
         LOG_WARN("sync.database", LOG_ERR(&err));
     } else if (!account_work_load(slice.db, load_arena, account->id, &slice.work, &err)) {
         result.is_gone = err.kind == ERROR_NOT_FOUND;
+    } else if (!str_equal(slice.work.lease_owner, sync->owner)) {
+        result.is_gone = true; /* we stalled past our lease: the account is another's by now */
     } else if (run(&slice, &err)) {
         result.wait_ms = slice.wait_ms;
     } else {
