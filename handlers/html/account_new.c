@@ -90,7 +90,10 @@ static bool show_draft(struct request *req, struct response *res, const struct d
     set_server(form, "incoming", &draft->settings.incoming, allow_plaintext, req->arena);
     set_server(form, "smtp", &draft->settings.smtp, allow_plaintext, req->arena);
     view_set_bool(page, "isNew", draft->account_id == 0);
-    view_set_i64(page, "accountId", draft->account_id);
+    if (draft->account_id)
+        view_set_path(page, "formUrl", "/accounts/%lld/servers", (long long)draft->account_id);
+    else
+        view_set_path(page, "formUrl", "/accounts/new");
     view_set_bool(page, "isProposed", draft->is_proposed);
     view_set_bool(page, "isNotFound", draft->is_not_found);
     view_set_text(page, "failure", NULL);

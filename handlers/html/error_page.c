@@ -36,7 +36,7 @@ void html_error_page(struct request *req, struct response *res, const struct err
 {
     struct error why = ERROR_INIT;
     struct value *page = page_new(req, title_of(err->kind));
-    view_set_text(page, "message",
+    view_set_text(page, "reason",
                   is_ours(err->kind) ? "This is a fault on our side; nothing of yours is lost."
                                      : err->message);
     view_set_text(page, "hint",

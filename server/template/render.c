@@ -20,6 +20,7 @@ struct scope {
 /* Parents we are in, the outermost last: its blocks win. */
 struct overrides {
     const struct node *parent;
+    const struct template *template; /* that the parent's node stands in */
     const struct overrides *outer;
 };
 
@@ -160,7 +161,7 @@ static bool render_section(struct renderer *r, const struct node *node, struct f
 static bool render_target(struct renderer *r, const struct node *node, struct frame frame)
 {
     struct indent indent = {node->indent, frame.indent};
-    struct overrides overrides = {node, frame.overrides};
+    struct overrides overrides = {node, r->template, frame.overrides};
     frame.indent = node->indent.length ? &indent : NULL;
     if (node->kind == NODE_PARENT)
         frame.overrides = &overrides;
@@ -175,11 +176,18 @@ static bool render_target(struct renderer *r, const struct node *node, struct fr
 static bool render_block(struct renderer *r, const struct node *node, struct frame frame)
 {
     const struct node *chosen = node;
+    const struct template *template = r->template, *home = template;
     for (const struct overrides *o = frame.overrides; o; o = o->outer)
         for (const struct node *block = o->parent->first; block; block = block->next)
-            if (str_equal(block->text, node->text))
+            if (str_equal(block->text, node->text)) {
                 chosen = block;
-    return render_nodes(r, chosen->first, frame);
+                home = o->template;
+            }
+    r->template = home;
+    bool is_done = render_nodes(r, chosen->first, frame);
+    if (is_done)
+        r->template = template;
+    return is_done;
 }
 
 static bool render_node(struct renderer *r, const struct node *node, struct frame frame)
