@@ -94,7 +94,8 @@ static inline void html_check(struct str body, struct str css, const struct html
                STR_ARG(buf_view(&sheet)));
     buf_free(&sheet);
     HTML_CHECK(str_find_char(css, '<') < 0 && str_find_char(css, '\\') < 0 &&
-                   str_find_nocase(css, STR("url(")) < 0 && str_find_nocase(css, STR("import")) < 0,
+                   str_find_nocase(css, STR("url(")) < 0 &&
+                   str_find_nocase(css, STR("@import")) < 0,
                "css %.*s", STR_ARG(css));
 }
 

@@ -76,10 +76,8 @@ static void write_text_node(struct html_walk *walk, const GumboNode *node)
     if (!walk->body->length) /* a parser drops white space before the body */
         while (text.length && ascii_is_space(text.at[0]))
             text = str_skip(text, 1);
-    if (html_is_table_structure(parent_of(walk)) && str_trim(text).length) {
-        walk->needs_check = true;
-        return;
-    }
+    if (html_is_table_structure(parent_of(walk)) && str_trim(text).length)
+        return; /* where no parser would leave it */
     html_write_text(walk, text);
 }
 
@@ -109,11 +107,9 @@ static bool open_element(struct html_walk *walk, const GumboNode *node)
 {
     GumboTag tag = node->v.element.tag;
     unsigned room = tag == GUMBO_TAG_TABLE ? 4 : 1; /* with body, row and cell, or not at all */
-    if (walk->depth + room > HTML_DEPTH_MAX || !html_fits(tag, parent_of(walk))) {
-        walk->needs_check = true;
+    if (walk->depth + room > HTML_DEPTH_MAX || !html_fits(tag, parent_of(walk)))
         return false;
-    }
-    if (html_ends_parent(tag, parent_of(walk)))
+    if (html_ends_open(tag, walk->open, walk->depth))
         walk->needs_check = true;
     walk->is_after_pre = false;
     buf_char(walk->body, '<');
@@ -175,17 +171,9 @@ static void push_step(struct steps *steps, const GumboVector *children, bool is_
     steps->at[steps->count++] = (struct step){.children = children, .is_written = is_written};
 }
 
-/* Elements that a parser moved, cloned or made up are not where their markup would put them. */
-static const unsigned displaced =
-    GUMBO_INSERTION_FROM_ISINDEX | GUMBO_INSERTION_RECONSTRUCTED_FORMATTING_ELEMENT |
-    GUMBO_INSERTION_ADOPTION_AGENCY_CLONED | GUMBO_INSERTION_ADOPTION_AGENCY_MOVED |
-    GUMBO_INSERTION_FOSTER_PARENTED;
-
 static void enter_element(struct html_walk *walk, const GumboNode *node, struct steps *steps)
 {
     const GumboElement *element = &node->v.element;
-    if (node->parse_flags & displaced)
-        walk->needs_check = true;
     switch (html_treatment_of(element)) {
     case HTML_DROP:
         break;
@@ -200,10 +188,6 @@ static void enter_element(struct html_walk *walk, const GumboNode *node, struct 
         break;
     case HTML_BODY:
         push_step(steps, &element->children, open_body(walk, node));
-        break;
-    case HTML_UNWRAP_CHECK:
-        walk->needs_check = true;
-        push_step(steps, &element->children, false);
         break;
     case HTML_UNWRAP:
         push_step(steps, &element->children, false);

@@ -36,8 +36,7 @@ void html_fence_free(struct html_fence *fence);
  */
 
 enum html_treatment {
-    HTML_UNWRAP,       /* its content stands for it */
-    HTML_UNWRAP_CHECK, /* the same, but it had a part in how its content was parsed */
+    HTML_UNWRAP, /* its content stands for it */
     HTML_KEEP,
     HTML_VOID, /* kept, without content and end tag */
     HTML_DROP, /* left out with its content */
@@ -51,8 +50,9 @@ enum html_treatment html_treatment_of(const GumboElement *element);
 bool html_fits(GumboTag tag, GumboTag parent);
 /* Inside these only white space is text. */
 bool html_is_table_structure(GumboTag tag);
-/* Would a parser end `parent` at the start of `tag`, which now stands right below it? */
-bool html_ends_parent(GumboTag tag, GumboTag parent);
+/* Might a parser that reads `tag` below the `open` elements do more than to open it: end one of
+ * them, forget one? True also in doubt. */
+bool html_ends_open(GumboTag tag, const GumboTag *open, unsigned depth);
 /* Does a line break in the text belong before it? */
 bool html_is_block(GumboTag tag);
 
@@ -82,7 +82,7 @@ struct html_walk {
     struct buf *own_urls; /* URLs of ours that were put in, each between NULs */
     struct buf scratch;   /* of one attribute value */
     bool is_first_round;  /* its findings count */
-    bool needs_check;     /* the tree may not be what its own markup parses to */
+    bool needs_check;     /* the output may not parse to the tree it was written from */
     bool is_after_pre;    /* "<pre>" was just written: a parser drops one line end here */
     unsigned depth;       /* elements open in the output */
     GumboTag open[HTML_DEPTH_MAX];
