@@ -157,8 +157,91 @@ $(BUILD)/bench/bench_store: $(BUILD)/tests/bench/bench_store.o $(call room_archi
 bench-store: $(BUILD)/bench/bench_store
 	$<
 
-.PHONY: clean
+# --- running -------------------------------------------------------------------------------------
+# Sub-makes, because what `deps` installs decides the flags that this make has read already.
+.PHONY: deps deps-test demo run
+deps:
+	@.ci/deps run
+deps-test:
+	@.ci/deps test
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@exec python3 tests/mailserver/demo.py $(DEMO)
+
+# The service alone, with sql/, templates/ and static/ read from this checkout.
+run: all
+	RESTANTE_STATE_DIRECTORY=$${RESTANTE_STATE_DIRECTORY:-$(CURDIR)/build/state} \
+	    exec $(BUILD)/restante serve --assets $(CURDIR)
+
+# --- testing ---------------------------------------------------------------------------------------
+PYTEST ?= /usr/bin/python3 -m pytest -p no:cacheprovider
+.PHONY: test integration bench
+# Everything under AddressSanitizer and UBSan, and the unit tests once more as released.
+test: deps-test
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory SAN=1 unit all
+	@$(MAKE) --no-print-directory SAN=1 integration
+	@echo "All tests passed. Next: make lint"
+
+integration: $(BUILD)/restante
+	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q tests/integration tests/browser
+
+bench: deps-test
+	@$(MAKE) --no-print-directory all
+	tests/bench/run $(BENCH)
+
+# --- linting -----------------------------------------------------------------------------------------
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+.PHONY: lint lint-format lint-includes lint-cppcheck lint-tidy
+lint: lint-format lint-includes lint-cppcheck lint-tidy
+	@echo "Lint is clean. Next: make test"
+lint-format:
+	@clang-format --dry-run -Werror $(C_FILES) && echo "layout is right"
+lint-includes: $(BUILD)/restante
+	@.ci/includes $(BUILD)/server $(filter-out -MMD -MP,$(COMMON))
+lint-cppcheck:
+	@cppcheck -q -j2 --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+	    --suppressions-list=.ci/cppcheck-suppressions -D__GNUC__ -I. --library=posix server handlers
+	@echo "cppcheck found nothing"
+# one result a file, so that only what changed is looked at again
+TIDY_OK := $(patsubst %.c,build/tidy/%.ok,$(ALL_SRC))
+build/tidy/%.ok: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@echo "TIDY $<"
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -MMD -MP -W%,$(COMMON)) 2>$@.log || { grep -v 'warnings generated' $@.log; exit 1; }
+	@touch $@
+lint-tidy:
+	@$(MAKE) --no-print-directory -j2 CC=clang $(TIDY_OK)
+	@echo "clang-tidy found nothing"
+
+# --- installing ----------------------------------------------------------------------------------------
+PREFIX ?= /usr/local
+.PHONY: install
+install: $(BUILD)/restante
+	install -D -m 755 $(BUILD)/restante $(DESTDIR)$(PREFIX)/bin/restante
+	install -d $(DESTDIR)$(PREFIX)/share/doc/restante
+	$(BUILD)/restante config --example > $(DESTDIR)$(PREFIX)/share/doc/restante/restante.conf
+	@for unit in .ci/systemd/*; do install -D -m 644 $$unit $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
+
+.PHONY: clean help
 clean:
 	rm -rf build
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make            build build/release/restante
+## make SAN=1      build with AddressSanitizer and UBSan into build/san (TSAN=1, CC=clang alike)
+## make deps       install the Debian packages that are missing (deps-test: for tests and linters too)
+## make demo       install, build, and run everything with sample mail; prints address and sign-ins
+## make run        run the service of this checkout, assets read from disk
+## make test       all tests: unit, integration with real servers, browser
+## make unit       the unit tests alone (SAN=1, TSAN=1, CC=clang alike)
+## make fuzz       every fuzz harness for FUZZ_SECONDS (10) each
+## make bench      measure beside the floor program
+## make lint       layout, include rules, cppcheck, clang-tidy
+## make install    binary, example configuration, systemd units (DESTDIR=, PREFIX=/usr/local)
+## make clean      remove build/
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC))
