@@ -2,8 +2,8 @@
  * where that is safe), reads until it is done, and returns. Belongs to one thread at a time.
  *
  * Errors are typed (server/base/error.h): kind, scope (account, mailbox, message), retry class and,
- * where the server asked for it, retry_after_ms. After ERROR_CLOSED, TIMEOUT, TLS, PROTOCOL and
- * LIMIT the session is dead (imap_is_alive); after any other it goes on.
+ * where the server asked for it, retry_after_ms. Some end the session (imap_is_alive): everything
+ * that breaks the connection or the protocol; what the server refuses does not.
  *
  * What the server tells unasked reaches the handler, at any command.
  *
@@ -289,7 +289,8 @@ struct imap_search_params {
 bool imap_search(struct imap_client *client, struct arena *arena,
                  const struct imap_search_params *params, struct imap_found *found,
                  struct error *err);
-/* UIDs of the messages with that Message-ID (with or without <>) at or above `uid_low`. */
+/* UIDs of the messages with that Message-ID (with or without <>) at or above `uid_low`: candidates,
+ * as HEADER matches parts of it, and servers whose search is broken (QQ) give all at or above. */
 bool imap_search_message_id(struct imap_client *client, struct arena *arena, struct str message_id,
                             uint32_t uid_low, struct imap_found *found, struct error *err);
 
