@@ -13,7 +13,6 @@
 
 enum {
     CONNECTION_MEMORY_BYTES = 32 * 1024, /* holds the whole head: so large may it be */
-    HEADERS_MAX = 100,
     DISCARD_MAX = 1024 * 1024, /* read of a refused body, to be polite, before the line is cut */
     QUEUE_LENGTH = 1024,
     EVENT_STACK_BYTES = 512 * 1024,
@@ -70,77 +69,6 @@ static void complete_exchange(void *cls, struct MHD_Connection *connection, void
         pthread_mutex_unlock(&door->lock);
     }
     http_exchange_unref(exchange);
-}
-
-/* --- the head --- */
-
-static bool is_token(struct str name)
-{
-    for (size_t i = 0; i < name.length; i++) {
-        char c = name.at[i];
-        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && (!c || !strchr("!#$%&'*+-.^_`|~", c)))
-            return false;
-    }
-    return name.length > 0;
-}
-
-static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *key,
-                                   size_t key_size, const char *value, size_t value_size)
-{
-    struct http_exchange *exchange = cls;
-    struct str name = str_make(key, key_size);
-    struct str text = str_trim(str_make(value ? value : "", value ? value_size : 0));
-    (void)kind;
-    if (exchange->base.req.headers.count == HEADERS_MAX) {
-        error_set(&exchange->refusal, ERROR_INVALID, "The request has too many header fields.");
-        return MHD_NO;
-    }
-    bool is_good = is_token(name);
-    for (size_t i = 0; i < text.length; i++)
-        is_good = is_good && ((unsigned char)text.at[i] >= ' ' || text.at[i] == '\t') &&
-                  text.at[i] != 0x7f;
-    if (!is_good) {
-        error_set(&exchange->refusal, ERROR_INVALID, "A header field is not well formed.");
-        return MHD_NO;
-    }
-    request_add_header(&exchange->base.req, name, text);
-    return MHD_YES;
-}
-
-/* What a proxy in front and we might understand differently (request smuggling; RFC 9112 section
- * 6.3): refused, however plausible. */
-static bool check_framing(const struct http_exchange *exchange, struct error *err)
-{
-    const struct http_fields *headers = &exchange->base.req.headers;
-    int lengths = 0, encodings = 0, hosts = 0;
-    bool is_chunked = true;
-    for (size_t i = 0; i < headers->count; i++) {
-        struct str name = headers->at[i].name;
-        if (str_equal_nocase(name, STR("Content-Length"))) {
-            uint64_t length;
-            lengths += str_to_u64(headers->at[i].value, &length) ? 1 : 2;
-        } else if (str_equal_nocase(name, STR("Transfer-Encoding"))) {
-            encodings++;
-            is_chunked = str_equal_nocase(headers->at[i].value, STR("chunked"));
-        } else if (str_equal_nocase(name, STR("Host"))) {
-            hosts++;
-        }
-    }
-    if (lengths > 1 || encodings > 1 || lengths + encodings > 1 || !is_chunked)
-        return error_set(err, ERROR_INVALID, "The length of the request's body is ambiguous.");
-    if (hosts > 1)
-        return error_set(err, ERROR_INVALID, "The request names two hosts.");
-    return true;
-}
-
-static bool check_length(const struct http_exchange *exchange, struct error *err)
-{
-    uint64_t length = 0;
-    str_to_u64(request_header(&exchange->base.req, "Content-Length"), &length);
-    if (length > exchange->body_limit)
-        return error_set(err, ERROR_LIMIT, "The request's body is larger than %llu bytes.",
-                         (unsigned long long)exchange->body_limit);
-    return true;
 }
 
 /* --- the answer --- */
@@ -299,7 +227,8 @@ static enum MHD_Result dispatch(struct http_exchange *exchange)
 
 /* --- libmicrohttpd's calls --- */
 
-static enum MHD_Result take_head(struct http_exchange *exchange, const char *method)
+static enum MHD_Result take_head(struct http_exchange *exchange, const char *method,
+                                 const char *version)
 {
     struct request *req = &exchange->base.req;
     const union MHD_ConnectionInfo *peer =
@@ -307,14 +236,12 @@ static enum MHD_Result take_head(struct http_exchange *exchange, const char *met
     unsigned char address[16];
     bool has_address = address_of(peer->client_addr, address);
     req->method = http_method_parse(str_of(method));
-    bool is_good = exchange->refusal.kind == ERROR_NONE;
-    MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, take_header, exchange);
-    is_good = is_good && exchange->refusal.kind == ERROR_NONE &&
-              check_framing(exchange, &exchange->refusal);
+    bool is_good = exchange->refusal.kind == ERROR_NONE &&
+                   head_read(exchange, method, version, &exchange->refusal);
     exchange_set_peer(&exchange->base, has_address ? address : NULL);
     exchange->body_limit =
         router_body_limit(exchange->door->options.router, req->method, req->path);
-    if (!is_good || !check_length(exchange, &exchange->refusal))
+    if (!is_good || !head_check_length(exchange, &exchange->refusal))
         return refuse(exchange);
     exchange->body_started_ms = clock_monotonic_ms();
     client_set_deadline(exchange->client, exchange->base.options->transfer_ms);
@@ -349,10 +276,9 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     (void)cls;
     (void)connection;
     (void)url;
-    (void)version;
     switch ((enum phase)atomic_load(&exchange->phase)) {
     case PHASE_HEAD:
-        return take_head(exchange, method);
+        return take_head(exchange, method, version);
     case PHASE_BODY:
         if (*upload_data_size > 0)
             return take_body(exchange, upload_data, upload_data_size);

@@ -1,4 +1,5 @@
-/* The HTTP door's parts: door_http.c (requests and answers), door_http_stream.c (streaming bodies),
+/* The HTTP door's parts: door_http.c (requests and answers), door_http_head.c
+ * (what a head may look like), door_http_stream.c (streaming bodies),
  * door_http_clients.c (connections, their deadlines and their number). */
 #ifndef RESTANTE_HTTP_DOOR_HTTP_PRIVATE_H
 #define RESTANTE_HTTP_DOOR_HTTP_PRIVATE_H
@@ -106,6 +107,12 @@ struct door_http {
     int active;            /* requests dispatched and not completed */
 };
 
+/* Reads the header fields strictly: names are tokens, lines end in CR LF, nothing is folded, and
+ * what the body's length is has one reading. `method` and `version` as libmicrohttpd gave them. */
+bool head_read(struct http_exchange *exchange, const char *method, const char *version,
+               struct error *err);
+/* ERROR_LIMIT if the body is announced larger than the route takes. */
+bool head_check_length(const struct http_exchange *exchange, struct error *err);
 void http_exchange_unref(struct http_exchange *exchange);
 
 #endif

@@ -143,6 +143,15 @@ static void test_what_proxies_read_differently_is_refused_and_closed(void **stat
         "GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         "GET /hello HTTP/1.1\r\n\r\n",
         "GET /hello HTTP/1.1\r\nHost: a\r\nX-\x01: b\r\n\r\n",
+        "GET /hello HTTP/1.1\nHost: a\n\n",
+        "GET /hello HTTP/1.1\nHost: a\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a\r\n\n",
+        "GET /hello HTTP/1.1\r\nHost: a\nX: b  \r\n\r\n",
+        "GET /hello HTTP/1.1\r\nX: b \nHost: a\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n",
         "GET hello HTTP/1.1\r\nHost: a\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -151,6 +160,26 @@ static void test_what_proxies_read_differently_is_refused_and_closed(void **stat
             fail_msg("case %zu: %.300s", i, heard.at ? heard.at : "(nothing)");
     }
     assert_int_equal(atomic_load(&house.served), 0);
+}
+
+static void test_odd_but_lawful_heads_are_taken(void **state)
+{
+    (void)state;
+    open_door();
+    static const char *const good[] = {
+        "GET /hello HTTP/1.1\r\nHost: a\r\nX:\r\nY:  \r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost:a\r\nX: b  \t\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a\r\nCookie: a=b; c=d\r\nCookie: e\r\n\r\n",
+        "GET /hello?a=%41&b&c= HTTP/1.1\r\nHost: a\r\nX: \xc3\xa9\r\n\r\n",
+        "GET http://a/hello HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /hello HTTP/1.0\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        int fd = dial(port);
+        if (ask(fd, good[i]) != 200)
+            fail_msg("case %zu: %.300s", i, heard.at);
+        close(fd);
+    }
 }
 
 static void test_a_huge_head_is_refused(void **state)
@@ -475,6 +504,7 @@ int main(void)
         TEST(test_pipelined_requests_are_answered_in_order),
         TEST(test_head_has_the_length_and_no_body),
         TEST(test_what_proxies_read_differently_is_refused_and_closed),
+        TEST(test_odd_but_lawful_heads_are_taken),
         TEST(test_a_huge_head_is_refused),
         TEST(test_a_large_body_is_refused_before_it_is_read),
         TEST(test_an_upload_goes_to_a_file_and_arrives_whole),
