@@ -213,7 +213,7 @@ CREATE TABLE placement (
 ) WITH (fillfactor = 85);
 CREATE INDEX placement_list ON placement (account_id, mailbox_id, received_at, email_id) WHERE NOT is_hidden;
 CREATE UNIQUE INDEX placement_by_uid ON placement (account_id, mailbox_id, uid) WHERE uid IS NOT NULL;
-CREATE INDEX placement_unplaced ON placement (account_id, mailbox_id) WHERE uid IS NULL;
+CREATE INDEX placement_unplaced ON placement (account_id, mailbox_id, email_id) WHERE uid IS NULL;
 
 -- Which conversation a Message-ID belongs to. The key is a hash of the id and the base subject
 -- (RFC 5256), so that a new subject starts a new conversation (RFC 8621 section 3).
