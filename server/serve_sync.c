@@ -54,6 +54,7 @@ int serve_sync(struct serve_context *c)
         close(c->listeners[i]);
     struct egress *egress = open_egress(config, &err);
     sync.egress = egress;
+    sync.ca_file = ca_file;
     if (egress && (sync.tls = tls_context_new(ca_file, &err)) &&
         (sync.parsers = parser_pool_new(&parser_options, &err)) &&
         (sync.store = store_open(&store_options, &err)))

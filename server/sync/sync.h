@@ -16,6 +16,7 @@ struct sync_context {
     const struct seal_key_pair *keys;
     struct tls_context *tls;
     const struct egress *egress;
+    const char *ca_file;  /* more certificate authorities than the system's; NULL: none */
     struct str owner;     /* this process's name in leases: the same after a restart */
     int workers;          /* accounts worked on at once */
     bool allow_plaintext; /* the administrator allows TLS mode "none" */

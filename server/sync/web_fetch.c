@@ -1,0 +1,84 @@
+#include "server/sync/web_fetch.h"
+
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { REDIRECTS_MAX = 3 };
+
+struct fetch {
+    const struct egress *egress;
+    struct buf *body;
+    struct error why; /* of a refused address */
+};
+
+static size_t on_bytes(char *at, size_t size, size_t count, void *context)
+{
+    struct fetch *fetch = context;
+    return buf_append(fetch->body, at, size * count) ? size * count : 0;
+}
+
+/* The one place where an address becomes a connection: names were resolved, redirects followed. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct fetch *fetch = context;
+    if (purpose != CURLSOCKTYPE_IPCXN ||
+        !egress_check_address(fetch->egress, STR_EMPTY, &address->addr, &fetch->why))
+        return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static CURLcode add_authorities(CURL *curl, void *tls, void *ca_file)
+{
+    (void)curl;
+    return SSL_CTX_load_verify_locations(tls, ca_file, NULL) == 1 ? CURLE_OK
+                                                                  : CURLE_SSL_CACERT_BADFILE;
+}
+
+static void set_options(CURL *curl, struct fetch *fetch, const char *url, const char *ca_file,
+                        long timeout_ms)
+{
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "restante");
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, fetch);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, fetch);
+    if (ca_file) { /* besides the system's, not instead of them */
+        curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, add_authorities);
+        curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, (void *)(uintptr_t)ca_file);
+    }
+}
+
+bool web_fetch(const struct egress *egress, const char *url, const char *ca_file, long timeout_ms,
+               struct buf *body, struct error *err)
+{
+    struct fetch fetch = {.egress = egress, .body = body};
+    CURL *curl = curl_easy_init();
+    if (!curl)
+        return error_set(err, ERROR_INTERNAL, "libcurl gives no handle");
+    set_options(curl, &fetch, url, ca_file, timeout_ms);
+    CURLcode status = curl_easy_perform(curl);
+    curl_easy_cleanup(curl);
+    if (status == CURLE_OK)
+        return true;
+    if (fetch.why.kind != ERROR_NONE) {
+        if (err)
+            *err = fetch.why;
+        return false;
+    }
+    if (body->is_full)
+        return error_set(err, ERROR_LIMIT, "%s is larger than %zu bytes", url, body->limit);
+    return error_set(err, status == CURLE_HTTP_RETURNED_ERROR ? ERROR_NOT_FOUND : ERROR_UNREACHABLE,
+                     "%s: %s", url, curl_easy_strerror(status));
+}

@@ -1,0 +1,14 @@
+/* A small file from somebody's web server, over HTTPS, behind the egress rules. */
+#ifndef RESTANTE_SYNC_WEB_FETCH_H
+#define RESTANTE_SYNC_WEB_FETCH_H
+
+#include "server/base/buf.h"
+#include "server/net/egress.h"
+
+/* GET `url` (https only, also after at most three redirects) into `body`, up to its limit, within
+ * `timeout_ms`. The address that each connection is really made to is checked. ERROR_NOT_FOUND for
+ * an answer other than 200, ERROR_FORBIDDEN for an address that the rules refuse. */
+bool web_fetch(const struct egress *egress, const char *url, const char *ca_file, long timeout_ms,
+               struct buf *body, struct error *err);
+
+#endif
