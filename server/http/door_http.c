@@ -13,7 +13,9 @@
 
 enum {
     CONNECTION_MEMORY_BYTES = 32 * 1024, /* holds the whole head: so large may it be */
-    DISCARD_MAX = 1024 * 1024, /* read of a refused body, to be polite, before the line is cut */
+    /* Read of a refused body before the line is cut: closing on unread bytes resets the connection,
+     * and the client (or nginx) may never see why. */
+    DISCARD_MAX = 8 * 1024 * 1024,
     QUEUE_LENGTH = 1024,
     EVENT_STACK_BYTES = 512 * 1024,
     LAST_ANSWERS_MS = 3000,
@@ -227,6 +229,15 @@ static enum MHD_Result dispatch(struct http_exchange *exchange)
 
 /* --- libmicrohttpd's calls --- */
 
+/* A body that is too large is refused before it is read where the client waits for our word, or
+ * where it is too long to be read for politeness. */
+static bool must_refuse_now(const struct request *req)
+{
+    uint64_t length = 0;
+    str_to_u64(request_header(req, "Content-Length"), &length);
+    return length > DISCARD_MAX || request_header(req, "Expect").at;
+}
+
 static enum MHD_Result take_head(struct http_exchange *exchange, const char *method,
                                  const char *version)
 {
@@ -241,7 +252,7 @@ static enum MHD_Result take_head(struct http_exchange *exchange, const char *met
     exchange_set_peer(&exchange->base, has_address ? address : NULL);
     exchange->body_limit =
         router_body_limit(exchange->door->options.router, req->method, req->path);
-    if (!is_good || !head_check_length(exchange, &exchange->refusal))
+    if (!is_good || (!head_check_length(exchange, &exchange->refusal) && must_refuse_now(req)))
         return refuse(exchange);
     exchange->body_started_ms = clock_monotonic_ms();
     client_set_deadline(exchange->client, exchange->base.options->transfer_ms);
@@ -252,18 +263,17 @@ static enum MHD_Result take_head(struct http_exchange *exchange, const char *met
 static enum MHD_Result take_body(struct http_exchange *exchange, const char *piece, size_t *size)
 {
     const struct door_options *options = exchange->base.options;
-    if (exchange->refusal.kind == ERROR_NONE) {
+    if (exchange->refusal.kind == ERROR_NONE)
         exchange_add_body(&exchange->base, str_make(piece, *size), exchange->body_limit,
                           &exchange->refusal);
-        int64_t most_ms = options->transfer_ms +
-                          (int64_t)(exchange->base.spool.bytes / (unsigned)options->transfer_rate);
-        client_set_deadline(exchange->client,
-                            exchange->body_started_ms + most_ms - clock_monotonic_ms());
-    } else {
+    else
         exchange->discarded_bytes += *size;
-        if (exchange->discarded_bytes > DISCARD_MAX)
-            return MHD_NO;
-    }
+    if (exchange->discarded_bytes > DISCARD_MAX)
+        return MHD_NO;
+    uint64_t bytes = exchange->base.spool.bytes + exchange->discarded_bytes;
+    int64_t most_ms = options->transfer_ms + (int64_t)(bytes / (unsigned)options->transfer_rate);
+    client_set_deadline(exchange->client,
+                        exchange->body_started_ms + most_ms - clock_monotonic_ms());
     *size = 0;
     return MHD_YES;
 }

@@ -216,6 +216,24 @@ static void test_a_large_body_is_refused_before_it_is_read(void **state)
     assert_true(str_starts(buf_view(&heard), STR("HTTP/1.1 413 ")));
 }
 
+/* Else its client, still sending, would see a reset instead of the reason. */
+static void test_a_body_somewhat_too_large_is_read_and_then_refused(void **state)
+{
+    (void)state;
+    open_door();
+    struct buf request = BUF_INIT(4000000);
+    buf_text(&request, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n");
+    for (int i = 0; i < 3000000; i++)
+        buf_char(&request, 'a');
+    int fd = dial(port);
+    assert_true(say(fd, buf_view(&request)));
+    assert_int_equal(hear_answer(fd, &heard, true), 413);
+    assert_true(holds(&heard, "Connection: close"));
+    assert_int_equal(atomic_load(&house.served), 0);
+    close(fd);
+    buf_free(&request);
+}
+
 static void test_an_upload_goes_to_a_file_and_arrives_whole(void **state)
 {
     (void)state;
@@ -507,6 +525,7 @@ int main(void)
         TEST(test_odd_but_lawful_heads_are_taken),
         TEST(test_a_huge_head_is_refused),
         TEST(test_a_large_body_is_refused_before_it_is_read),
+        TEST(test_a_body_somewhat_too_large_is_read_and_then_refused),
         TEST(test_an_upload_goes_to_a_file_and_arrives_whole),
         TEST(test_a_chunked_body_is_limited_too),
         TEST(test_a_slow_head_is_cut_off),
