@@ -250,8 +250,10 @@ bool replica_commit(struct replica_batch **batch_at, struct error *err)
 {
     struct replica_batch *batch = *batch_at;
     assert(batch->magic == REPLICA_MAGIC);
-    bool is_good =
-        write_touched(batch, err) && write_changes(batch, err) && db_commit(batch->db, err);
+    bool is_good = db_in_transaction(batch->db) ||
+                   error_set(err, ERROR_DATABASE, "the batch has failed already");
+    is_good = is_good && write_touched(batch, err) && write_changes(batch, err) &&
+              db_commit(batch->db, err);
     db_rollback(batch->db);
     if (is_good && batch->emails_added)
         follow_growth(batch->db, batch->emails_added);

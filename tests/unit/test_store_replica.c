@@ -144,7 +144,8 @@ static void test_a_batch_of_a_removed_account_fails(void **state)
     struct replica_email email = make_email(1, "nobody@x", noon, 0);
     struct replica_batch *batch = replica_begin(mail_db, 404, &err);
     assert_kind(replica_emails_add(batch, 1, &email, 1, &err), ERROR_NOT_FOUND);
-    replica_abandon(&batch);
+    assert_kind(replica_commit(&batch, &err), ERROR_DATABASE);
+    assert_null(batch);
 }
 
 static void test_texts_beyond_the_caps_are_refused_and_the_batch_goes_on(void **state)
