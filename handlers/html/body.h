@@ -2,7 +2,7 @@
 #ifndef RESTANTE_HANDLERS_HTML_BODY_H
 #define RESTANTE_HANDLERS_HTML_BODY_H
 
-#include "handlers/html/content.h"
+#include "handlers/content.h"
 
 enum { BODY_PARTS_MAX = 10 }; /* text parts shown of one message; more are attachments */
 

@@ -1,5 +1,6 @@
 #include "handlers/html/html.h"
 
+#include "handlers/download.h"
 #include "handlers/html/screens.h"
 
 const struct route html_routes[] = {
@@ -13,8 +14,8 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/{mailbox}", html_mailbox, 0},
     {HTTP_GET, "/mail/{account}/{mailbox}/{email}", html_message, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/body", html_body, 0},
-    {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", html_part, 0},
-    {HTTP_GET, "/mail/{account}/message/{email}/raw", html_raw, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", download_part, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/raw", download_raw, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/source", html_source, 0},
     /* the sandboxed frame has no cookies: its ticket is its authority */
     {HTTP_GET, "/picture/{ticket}/{part}", html_picture, ROUTE_PUBLIC | ROUTE_NO_CSRF},

@@ -92,7 +92,7 @@ struct str words_size(struct arena *arena, int64_t bytes)
 {
     static const char *const units[] = {"kB", "MB", "GB", "TB"};
     if (bytes < 1000)
-        return arena_printf(arena, "%lld bytes", (long long)bytes);
+        return arena_printf(arena, "%lld byte%s", (long long)bytes, bytes == 1 ? "" : "s");
     double amount = (double)bytes / 1000;
     size_t unit = 0;
     for (; amount >= 999.5 && unit + 1 < sizeof units / sizeof *units; unit++)

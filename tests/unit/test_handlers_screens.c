@@ -1,0 +1,419 @@
+/* The screens as a browser gets them: router, guard, handlers, templates and a real PostgreSQL. The
+ * sync role is played by the test. */
+#include "handlers/html/html.h"
+#include "handlers/session.h"
+#include "handlers/wait.h"
+#include "server/http/static.h"
+#include "tests/unit/store_mail_fixture.h"
+
+static const char hostile[] = "<script>alert(1)</script>\"'";
+
+static struct app app;
+static struct config config;
+static struct router *router;
+static struct template_function functions[1];
+static const struct router_hooks hooks = {.guard = session_guard, .error_page = html_error_page};
+static int64_t inbox, emails[60];
+
+/* --- a browser ------------------------------------------------------------------------------- */
+
+struct page {
+    struct arena *arena;
+    struct request req;
+    struct response res;
+};
+static struct page page;
+static const char *cookie; /* of the browser; NULL: none */
+
+static void forget_page(void)
+{
+    request_release(&page.req);
+    buf_free(&page.res.body);
+    arena_free(&page.arena);
+    page = (struct page){0};
+}
+
+static struct str header(const char *name)
+{
+    struct str value = http_field_value(&page.res.headers, name);
+    return value.at ? value : STR_EMPTY;
+}
+
+static struct str body(void)
+{
+    return buf_view(&page.res.body);
+}
+
+static void ask(enum http_method method, const char *target, const char *form)
+{
+    struct error why = ERROR_INIT;
+    if (page.arena)
+        forget_page();
+    page.arena = arena_new();
+    request_init(&page.req, page.arena);
+    page.req.method = method;
+    page.req.remote_address = STR("127.0.0.1");
+    assert_true(request_set_target(&page.req, str_of(target), &why));
+    if (cookie)
+        request_add_header(&page.req, STR("Cookie"), str_of(cookie));
+    if (form) {
+        request_add_header(&page.req, STR("Content-Type"),
+                           STR("application/x-www-form-urlencoded"));
+        page.req.body = arena_str(page.arena, str_of(form));
+        page.req.body_bytes = page.req.body.length;
+    }
+    page.res = (struct response){
+        .arena = page.arena, .body = BUF_INIT(RESPONSE_BODY_LIMIT), .status = 200};
+    router_serve(router, &page.req, &page.res);
+}
+
+static void get(const char *target)
+{
+    ask(HTTP_GET, target, NULL);
+}
+
+/* What stands between `before` and the next quote. */
+static const char *cut_after(const char *before)
+{
+    static char text[4096];
+    ptrdiff_t at = str_find(body(), str_of(before));
+    if (at < 0)
+        fail_msg("no %s in the page", before);
+    struct str rest = str_skip(body(), (size_t)at + strlen(before));
+    ptrdiff_t end = str_find_char(rest, '"');
+    assert_true(end >= 0 && str_copy(str_sub(rest, 0, (size_t)end), text, sizeof text));
+    return text;
+}
+
+/* Sends a form of the page that was got last. */
+static void post(const char *target, const char *fields)
+{
+    char form[8192];
+    snprintf(form, sizeof form, "csrf=%s&%s", cut_after("name=\"csrf\" value=\""), fields);
+    ask(HTTP_POST, target, form);
+}
+
+static void assert_status(int status)
+{
+    if (page.res.status != status)
+        fail_msg("status %d, want %d: %.*s", page.res.status, status, STR_ARG(body()));
+}
+
+static void assert_shows(const char *text)
+{
+    if (str_find(body(), str_of(text)) < 0)
+        fail_msg("not on the page: %s\n%.*s", text, STR_ARG(body()));
+}
+
+static void assert_hides(const char *text)
+{
+    if (str_find(body(), str_of(text)) >= 0)
+        fail_msg("on the page: %s", text);
+}
+
+static void assert_goes_to(const char *path)
+{
+    assert_status(303);
+    if (!str_equal(header("Location"), str_of(path)))
+        fail_msg("goes to %.*s, want %s", STR_ARG(header("Location")), path);
+}
+
+/* --- people and mail ------------------------------------------------------------------------- */
+
+/* Signs a person in behind the scenes. */
+static void come_as(int64_t user_id)
+{
+    static char text[256];
+    unsigned char hash[TOKEN_HASH_BYTES];
+    struct buf token = BUF_INIT(200);
+    token_generate(&token);
+    token_hash(buf_view(&token), hash);
+    assert_good(session_create(mail_db, hash, user_id, 3600, STR("127.0.0.1"),
+                               STR("Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0"), &err));
+    snprintf(text, sizeof text, "session=%s", token.at);
+    cookie = text;
+    buf_free(&token);
+}
+
+static void add_mail(void)
+{
+    inbox = add_mailbox(ALICE, "INBOX", ROLE_INBOX, 0);
+    add_mailbox(BOB, "INBOX", ROLE_INBOX, 0);
+    for (int i = 0; i < 60; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "number-%d@mail.example", i);
+        struct replica_email email = make_email((uint32_t)i + 1, id, 1000000 + i, FLAG_SEEN);
+        if (i == 59) {
+            email.subject = str_of(hostile);
+            email.placed.flags = 0;
+            email.from_json = STR("[{\"name\":\"<b>Eve</b>\",\"email\":\"eve@mail.example\"}]");
+        }
+        email.structure = STR("{\"partId\":\"1\",\"size\":10,\"type\":\"text/plain\",\"charset\":"
+                              "\"utf-8\",\"encoding\":\"8bit\",\"textBody\":[\"1\"],\"htmlBody\":"
+                              "[\"1\"],\"attachments\":[]}");
+        emails[i] = add_email(ALICE, inbox, email);
+    }
+}
+
+static int set_up(void **state)
+{
+    struct error why = ERROR_INIT;
+    if (mail_setup(state))
+        return -1;
+    static const struct parser_options parser_options = {.children = 1, .is_permissive = true};
+    assert_true(seal_init(&why));
+    assert_true(config_read(mail_arena, "/dev/null", &config, &why));
+    app.config = &config;
+    app.store = mail_web;
+    app.statics = static_new();
+    functions[0] = (struct template_function){"asset", html_asset, app.statics};
+    app.templates = templates_load(functions, 1, &why);
+    if (!app.templates)
+        fail_msg("%s", why.message);
+    app.parsers = parser_pool_new(&parser_options, &why);
+    app.waiters = waiters_new(mail_web, 2, &why);
+    assert_non_null(app.waiters);
+    router = router_new(html_routes, html_route_count, &hooks, &app);
+    add_mail();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    forget_page();
+    router_free(&router);
+    waiters_free(&app.waiters);
+    parser_pool_free(&app.parsers);
+    templates_free(&app.templates);
+    static_free(&app.statics);
+    return mail_teardown(state);
+}
+
+/* --- tests ----------------------------------------------------------------------------------- */
+
+static void test_a_stranger_is_asked_to_sign_in_and_comes_back(void **state)
+{
+    (void)state;
+    cookie = NULL;
+    get("/mail/1/2");
+    assert_goes_to("/sign-in?next=%2Fmail%2F1%2F2");
+    get("/sign-in?next=/mail/1/2");
+    assert_status(200);
+    assert_shows("name=\"next\" value=\"/mail/1/2\"");
+    get("/sign-in?next=//evil.example/");
+    assert_shows("name=\"next\" value=\"/\"");
+    get("/sign-in?next=/%5Cevil.example/");
+    assert_shows("name=\"next\" value=\"/\"");
+}
+
+static void test_home_is_the_inbox_or_the_first_account_to_add(void **state)
+{
+    (void)state;
+    char path[64];
+    come_as(ALICE);
+    get("/");
+    snprintf(path, sizeof path, "/mail/1/%lld", (long long)inbox);
+    assert_goes_to(path);
+    mail_script("INSERT INTO \"user\" (id, login) VALUES (9, 'dora')");
+    come_as(9);
+    get("/");
+    assert_goes_to("/accounts/new");
+    get("/accounts/new");
+    assert_status(200);
+    assert_shows("Add a mail account");
+}
+
+static void test_a_mailbox_is_shown_page_by_page(void **state)
+{
+    (void)state;
+    char path[64];
+    come_as(ALICE);
+    snprintf(path, sizeof path, "/mail/1/%lld", (long long)inbox);
+    get(path);
+    assert_status(200);
+    assert_shows("60 messages, 1 unread");
+    assert_shows("number-10@mail.example");
+    assert_hides("number-9@mail.example");
+    assert_hides("Newer");
+    get(cut_after("class=\"button\" href=\""));
+    assert_status(200);
+    assert_shows("number-9@mail.example");
+    assert_hides("number-10@mail.example");
+    assert_hides("Older");
+    get(cut_after("class=\"button\" href=\""));
+    assert_shows("number-10@mail.example");
+    assert_hides("number-9@mail.example");
+}
+
+static void test_what_strangers_wrote_is_escaped(void **state)
+{
+    (void)state;
+    char path[64];
+    come_as(ALICE);
+    snprintf(path, sizeof path, "/mail/1/%lld/%lld", (long long)inbox, (long long)emails[59]);
+    get(path);
+    assert_status(200);
+    assert_shows("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;");
+    assert_shows("&lt;b&gt;Eve&lt;/b&gt;");
+    assert_shows("&lt;eve@mail.example&gt;");
+    assert_hides("<script");
+    assert_hides("<b>Eve");
+}
+
+/* The sync role's part: refuses all that was asked for; whether the email's text was among it. */
+static bool refuse_operations(int64_t email_id)
+{
+    struct operation operation;
+    bool is_asked = false;
+    char arguments[100];
+    snprintf(arguments, sizeof arguments, "{\"emailId\":%lld,\"parts\":[\"1\"]}",
+             (long long)email_id);
+    while (operation_take(mail_db, mail_arena, ALICE, &operation, &err)) {
+        struct error why = ERROR_INIT;
+        is_asked |= str_equal(operation.kind, STR("fetch-body")) && operation.is_urgent &&
+                    str_equal(operation.arguments, str_of(arguments));
+        error_set(&why, ERROR_UNREACHABLE, "The server is on holiday.");
+        assert_good(operation_fail(mail_db, ALICE, operation.id, &why, 0, &err));
+    }
+    return is_asked;
+}
+
+static void test_a_message_whose_text_is_not_here_is_asked_for_and_looked_at_again(void **state)
+{
+    (void)state;
+    char path[64];
+    come_as(ALICE);
+    snprintf(path, sizeof path, "/mail/1/%lld/%lld", (long long)inbox, (long long)emails[5]);
+    get(path);
+    assert_status(200);
+    assert_shows("The text is being fetched");
+    assert_true(str_equal(header("Refresh"), STR("2")));
+    assert_true(refuse_operations(emails[5]));
+    get(path);
+    if (refuse_operations(emails[5])) /* long ago enough to be asked for anew */
+        get(path);
+    assert_status(200);
+    assert_shows("The server is on holiday.");
+    assert_shows("Try again");
+    assert_true(str_is_empty(header("Refresh")));
+}
+
+static void test_another_persons_mail_does_not_exist(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/mail/1",
+                                        "/mail/1/1",
+                                        "/mail/1/1/1",
+                                        "/accounts/1",
+                                        "/accounts/1/servers",
+                                        "/accounts/1/delete",
+                                        "/mail/1/message/1/body",
+                                        "/mail/1/message/1/raw",
+                                        "/mail/1/message/1/source",
+                                        "/mail/1/message/1/part/1",
+                                        "/accounts/999",
+                                        "/mail/x/y",
+                                        "/mail/-1/1"};
+    char path[64];
+    come_as(BOB);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        get(paths[i]);
+        assert_status(404);
+        assert_shows("Not found");
+    }
+    snprintf(path, sizeof path, "/mail/1/%lld/%lld", (long long)inbox, (long long)emails[0]);
+    get(path);
+    assert_status(404);
+}
+
+static void test_settings_end_sessions_and_make_tokens_that_are_shown_once(void **state)
+{
+    (void)state;
+    come_as(BOB);
+    come_as(BOB);
+    get("/settings");
+    assert_status(200);
+    assert_shows("Firefox on Linux");
+    assert_shows("this one");
+    post("/settings/tokens", "name=Backup&write=1");
+    assert_status(200);
+    assert_shows("Copy it now");
+    get("/settings");
+    assert_hides("Copy it now");
+    assert_shows("Backup");
+    assert_shows("read, write");
+    char session[128], form[200];
+    snprintf(session, sizeof session, "%s", cut_after("name=\"session\" value=\""));
+    snprintf(form, sizeof form, "session=%s", session);
+    post("/settings/sessions/end", form);
+    assert_goes_to("/settings#sessions");
+    get("/settings");
+    assert_hides(session);
+    post("/settings/sessions/end-all", "");
+    assert_goes_to("/sign-in");
+    get("/settings");
+    assert_goes_to("/sign-in?next=%2Fsettings");
+}
+
+static void test_a_form_without_its_token_is_refused(void **state)
+{
+    (void)state;
+    come_as(BOB);
+    ask(HTTP_POST, "/settings/sessions/end-all", "csrf=nonsense");
+    assert_status(403);
+    ask(HTTP_POST, "/accounts/2/delete", "");
+    assert_status(403);
+}
+
+static void test_how_an_account_is_kept_can_be_changed(void **state)
+{
+    (void)state;
+    struct account account;
+    come_as(BOB);
+    get("/accounts/2");
+    assert_status(200);
+    assert_shows("mail.example:993, TLS, as bob");
+    post("/accounts/2", "name=Post&prefetch=all&prefetchDays=7&pollSeconds=120");
+    assert_goes_to("/accounts/2?saved=1");
+    assert_good(account_by_id(mail_db, mail_arena, BOB, &account, &err));
+    assert_true(str_equal(account.name, STR("Post")));
+    assert_int_equal(account.prefetch, PREFETCH_ALL);
+    assert_int_equal(account.prefetch_days, 7);
+    assert_int_equal(account.poll_seconds, 120);
+    get("/accounts/2");
+    post("/accounts/2", "name=Post&pollSeconds=1");
+    assert_status(400);
+    assert_shows("must be a number from 30 to 86400");
+}
+
+static void test_a_picture_without_a_ticket_does_not_exist(void **state)
+{
+    (void)state;
+    come_as(ALICE);
+    get("/picture/AAAA/1");
+    assert_status(404);
+    get("/picture/"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "AA"
+        "AAAAAAAAAAAAAAAAAAAAAA/1");
+    assert_status(404);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "parser")) /* this program is its own parser child */
+        return parser_child_main(STDIN_FILENO);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_stranger_is_asked_to_sign_in_and_comes_back),
+        cmocka_unit_test(test_home_is_the_inbox_or_the_first_account_to_add),
+        cmocka_unit_test(test_a_mailbox_is_shown_page_by_page),
+        cmocka_unit_test(test_what_strangers_wrote_is_escaped),
+        cmocka_unit_test(test_a_message_whose_text_is_not_here_is_asked_for_and_looked_at_again),
+        cmocka_unit_test(test_another_persons_mail_does_not_exist),
+        cmocka_unit_test(test_settings_end_sessions_and_make_tokens_that_are_shown_once),
+        cmocka_unit_test(test_a_form_without_its_token_is_refused),
+        cmocka_unit_test(test_how_an_account_is_kept_can_be_changed),
+        cmocka_unit_test(test_a_picture_without_a_ticket_does_not_exist),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
