@@ -154,8 +154,9 @@ static int64_t median_page(struct store *store, int64_t mailbox_id)
         arena_reset(arena);
         int64_t began = clock_monotonic_us();
         struct db *db = store_acquire(store, USER, &err);
-        must(db && emails_page(db, arena, ACCOUNT, mailbox_id, (struct email_cursor){0}, false, 50,
-                               &emails, &count, &has_more, &err),
+        must(db != NULL, "acquire");
+        must(emails_page(db, arena, ACCOUNT, mailbox_id, (struct email_cursor){0}, false, 50,
+                         &emails, &count, &has_more, &err),
              "page");
         store_release(store, &db);
         times[i] = clock_monotonic_us() - began;

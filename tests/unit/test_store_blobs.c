@@ -209,7 +209,8 @@ static void test_the_web_role_stores_uploads_and_sees_only_its_own(void **state)
     struct db *alice = store_acquire(mail_web, ALICE, &err);
     struct db *bob = store_acquire(mail_web, BOB, &err);
     struct buf out = BUF_INIT(LENGTH);
-    assert_good(alice && bob && replica_allocate_ids(mail_db, ALICE, 2, &id, &err));
+    assert_good(alice && bob);
+    assert_good(replica_allocate_ids(mail_db, ALICE, 2, &id, &err));
     assert_good(db_begin(alice, &err));
     struct blob_writer *writer = blob_begin(alice, ALICE, id, 0, STR_EMPTY, &err);
     assert_good(writer && blob_append(writer, STR("an upload"), &err));
