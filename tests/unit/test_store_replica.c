@@ -357,6 +357,60 @@ static void test_flags_of_many_are_set_and_counted(void **state)
     assert_int_equal(known[1].modseq, 5);
 }
 
+struct racer {
+    struct db *db; /* the person's */
+    bool is_committed;
+};
+
+/* Commits what the person does once the sync role waits for it. */
+static void *commit_when_waited_for(void *context)
+{
+    struct racer *racer = context;
+    struct error why = ERROR_INIT;
+    struct store *watch = fixture_store(STORE_OWNER, 1);
+    struct db *db = store_acquire(watch, 0, &why);
+    /* returns when somebody waits for a lock; raises after ten seconds */
+    if (db &&
+        db_run_script(db,
+                      "DO $$ BEGIN FOR i IN 1..1000 LOOP"
+                      " IF EXISTS (SELECT FROM pg_locks WHERE NOT granted) THEN RETURN; END IF;"
+                      " PERFORM pg_sleep(0.01); END LOOP; RAISE 'nobody waits'; END $$",
+                      &why))
+        racer->is_committed = db_commit(racer->db, &why);
+    if (!racer->is_committed)
+        db_rollback(racer->db);
+    store_release(watch, &db);
+    store_close(&watch);
+    return NULL;
+}
+
+static void test_a_click_at_the_same_moment_is_counted_once(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "click", ROLE_NONE, 0);
+    int64_t id = add_email(ALICE, mailbox, make_email(1, "click@x", noon, 0));
+    struct racer racer = {.db = store_acquire(mail_web, ALICE, &err)};
+    struct replica_flags told = {.uid = 1, .flags = FLAG_SEEN | FLAG_ANSWERED};
+    pthread_t thread;
+    assert_good(racer.db && db_begin(racer.db, &err) &&
+                db_execute(racer.db, "db_ping", NULL, &err));
+    /* the person reads it here while another program reads it there */
+    assert_good(db_run_script(racer.db,
+                              "UPDATE placement SET pending_set = 5, flags = 5 WHERE email_id ="
+                              " (SELECT id FROM email WHERE message_id = 'click@x');"
+                              "UPDATE mailbox SET unread = unread - 1 WHERE path = 'click'",
+                              &err));
+    assert_int_equal(pthread_create(&thread, NULL, commit_when_waited_for, &racer), 0);
+    struct replica_batch *batch = begin();
+    assert_good(replica_flags_set(batch, mailbox, &told, 1, &err));
+    commit(batch);
+    pthread_join(thread, NULL);
+    assert_true(racer.is_committed);
+    store_release(mail_web, &racer.db);
+    assert_int_equal(flags_of(id), FLAG_SEEN | FLAG_FLAGGED | FLAG_ANSWERED);
+    assert_int_equal(counted(ALICE, mailbox).unread, 0);
+}
+
 static void test_what_is_pending_stays_laid_over_the_servers_flags(void **state)
 {
     (void)state;
@@ -466,33 +520,6 @@ static void test_a_pending_move_survives_the_expunge_of_what_it_leaves(void **st
     assert_good(replica_place_of(mail_db, mail_arena, ALICE, id, &place, &err));
     assert_int_equal(place.uid, 55);
     assert_int_equal(place.mailbox_id, to);
-}
-
-struct racer {
-    struct db *db; /* the person's */
-    bool is_committed;
-};
-
-/* Commits the person's move once the expunge waits for it. */
-static void *commit_when_waited_for(void *context)
-{
-    struct racer *racer = context;
-    struct error why = ERROR_INIT;
-    struct store *watch = fixture_store(STORE_OWNER, 1);
-    struct db *db = store_acquire(watch, 0, &why);
-    /* returns when somebody waits for a lock; raises after ten seconds */
-    if (db &&
-        db_run_script(db,
-                      "DO $$ BEGIN FOR i IN 1..1000 LOOP"
-                      " IF EXISTS (SELECT FROM pg_locks WHERE NOT granted) THEN RETURN; END IF;"
-                      " PERFORM pg_sleep(0.01); END LOOP; RAISE 'nobody waits'; END $$",
-                      &why))
-        racer->is_committed = db_commit(racer->db, &why);
-    if (!racer->is_committed)
-        db_rollback(racer->db);
-    store_release(watch, &db);
-    store_close(&watch);
-    return NULL;
 }
 
 static void test_an_expunge_waits_for_the_move_that_saves_the_email(void **state)
@@ -671,6 +698,7 @@ int main(void)
         cmocka_unit_test(test_a_message_that_joins_two_conversations_merges_them),
         cmocka_unit_test(test_one_batch_joins_its_own_messages_and_several_known_threads),
         cmocka_unit_test(test_flags_of_many_are_set_and_counted),
+        cmocka_unit_test(test_a_click_at_the_same_moment_is_counted_once),
         cmocka_unit_test(test_what_is_pending_stays_laid_over_the_servers_flags),
         cmocka_unit_test(test_expunge_removes_emails_without_any_placement_and_their_threads),
         cmocka_unit_test(test_a_pending_move_survives_the_expunge_of_what_it_leaves),
