@@ -118,8 +118,10 @@ static void add_row(struct value *list, const struct email *email, const struct 
     struct value *row = view_add_object(list);
     bool is_outgoing = mailbox->role == ROLE_SENT || mailbox->role == ROLE_DRAFTS;
     view_set_i64(row, "id", email->id);
-    view_set_path(row, "url", "/mail/%lld/%lld/%lld%" STR_FMT, (long long)email->account_id,
-                  (long long)mailbox->id, (long long)email->id, STR_ARG(query));
+    /* the fragment keeps the row in sight when the list is drawn anew beside its message */
+    view_set_path(row, "url", "/mail/%lld/%lld/%lld%" STR_FMT "#m%lld",
+                  (long long)email->account_id, (long long)mailbox->id, (long long)email->id,
+                  STR_ARG(query), (long long)email->id);
     set_person(row, email, is_outgoing, arena);
     view_set_str(row, "subject", email->subject);
     view_set_str(row, "preview", email->preview);

@@ -236,9 +236,9 @@ static bool set_neighbours(const struct request *req, struct db *db, struct valu
     for (size_t i = 0; i < 2; i++) {
         view_set_text(view, links[i].name, NULL);
         if (links[i].id)
-            view_set_path(view, links[i].name, "/mail/%lld/%lld/%lld%" STR_FMT,
+            view_set_path(view, links[i].name, "/mail/%lld/%lld/%lld%" STR_FMT "#m%lld",
                           (long long)account_id, (long long)mailbox_id, (long long)links[i].id,
-                          STR_ARG(query));
+                          STR_ARG(query), (long long)links[i].id);
     }
     view_set_path(view, "backUrl", "/mail/%lld/%lld%" STR_FMT, (long long)account_id,
                   (long long)mailbox_id, STR_ARG(query));

@@ -12,8 +12,8 @@ route_handler html_home, html_account_mail, html_mailbox, html_sync_now;
 route_handler html_message;
 /* frame.c */
 route_handler html_body;
-/* part.c */
-route_handler html_part, html_raw, html_source;
+/* source.c; what is downloaded comes from handlers/download.h */
+route_handler html_source;
 /* picture.c: pictures inside the frame */
 route_handler html_picture;
 /* accounts.c */
