@@ -143,6 +143,8 @@ static const struct certificate_trouble {
      "The administrator can add the authority's certificate to the trusted ones."},
     {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "came without those that vouch for it",
      "Whoever runs the mail server must send the whole chain of certificates."},
+    {X509_V_ERR_CERT_SIGNATURE_FAILURE, "was not signed by the authority that it names",
+     "Someone may be pretending to be the mail server."},
     {X509_V_ERR_CERT_REVOKED, "was revoked", "Whoever runs the mail server must replace it."},
 };
 
