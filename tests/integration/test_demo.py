@@ -103,7 +103,7 @@ def test_each_person_signs_in_and_opens_a_message(demo, browser, address):
     emails = harness.eventually(first_email, pause=0.5)
     assert emails, browser.page_source
     emails[0].click()
-    assert browser.find_element("tag name", "h1").text
+    assert browser.find_element("css selector", ".subject").text
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
