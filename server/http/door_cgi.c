@@ -10,6 +10,7 @@
 struct cgi_sink {
     struct response_sink sink;
     int output;
+    uint64_t written;
 };
 
 bool door_cgi_is_asked(char *const *environment)
@@ -19,12 +20,14 @@ bool door_cgi_is_asked(char *const *environment)
 
 static bool write_output(struct response_sink *sink, struct str bytes)
 {
-    int output = ((struct cgi_sink *)(void *)sink)->output;
+    struct cgi_sink *out = (struct cgi_sink *)(void *)sink;
     while (bytes.length > 0) {
-        ssize_t written = write(output, bytes.at, bytes.length);
+        ssize_t written = write(out->output, bytes.at, bytes.length);
         if (written < 0 && errno != EINTR)
             return false;
-        bytes = str_skip(bytes, written > 0 ? (size_t)written : 0);
+        size_t length = written > 0 ? (size_t)written : 0;
+        out->written += length;
+        bytes = str_skip(bytes, length);
     }
     return true;
 }
@@ -51,20 +54,22 @@ static bool read_body(struct exchange *exchange, int input, uint64_t length, str
     return true;
 }
 
-static bool write_answer(struct exchange *exchange, struct response_sink *sink)
+static bool write_answer(struct exchange *exchange, struct cgi_sink *out)
 {
     struct response *res = &exchange->res;
+    struct response_sink *sink = &out->sink;
     struct error err = ERROR_INIT;
     struct buf head = BUF_INIT(64 * 1024);
     cgi_write_head(exchange, &head);
     bool is_good = response_write(sink, buf_view(&head));
+    uint64_t promised = head.length + (uint64_t)res->stream_bytes;
     buf_free(&head);
     if (!is_good || !exchange_has_body(exchange))
         return is_good;
     if (!res->stream)
         return response_write(sink, response_body(res));
     if (res->stream(sink, res->stream_context, &err))
-        return true;
+        return res->stream_bytes < 0 || out->written == promised;
     LOG_WARN("http.stream", log_str("request", str_of(exchange->req.id)), LOG_ERR(&err));
     return false;
 }
@@ -88,7 +93,7 @@ bool door_cgi_serve(const struct door_options *options, char *const *environment
             exchange_refuse(&exchange, &err);
         }
     }
-    bool is_good = write_answer(&exchange, &sink.sink);
+    bool is_good = write_answer(&exchange, &sink);
     exchange_release(&exchange);
     return is_good;
 }

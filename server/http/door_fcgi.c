@@ -24,6 +24,7 @@ enum {
     TICK_MS = 250,
     QUEUE_LENGTH = 1024,
     EVENT_STACK_BYTES = 512 * 1024,
+    WRITE_BYTES = 64 * 1024, /* between two looks at the clock */
     DISCARD_MAX = 8 * 1024 * 1024,
     NO_DESCRIPTORS_MS = 50,
 };
@@ -57,6 +58,8 @@ struct fcgi_exchange {
     struct peer *peer;
     FCGX_Request fcgi;
     bool is_broken; /* the connection must not be used again */
+    uint64_t written;
+    int64_t blocked_ms; /* writes took so long in all */
 };
 
 struct fcgi_sink {
@@ -141,18 +144,28 @@ static void accept_peers(struct door_fcgi *door)
 
 /* --- a request --- */
 
+/* Some web servers pass a slow client's pace on to us: as at the HTTP door, it must keep the least
+ * rate over the time that we waited for it. */
 static bool write_output(struct response_sink *sink, struct str bytes)
 {
     struct fcgi_exchange *exchange = ((struct fcgi_sink *)(void *)sink)->exchange;
-    struct door_fcgi *door = exchange->peer->door;
+    const struct door_options *options = exchange->base.options;
+    const struct response *res = &exchange->base.res;
     while (bytes.length > 0) {
-        struct str piece = str_sub(bytes, 0, 1024 * 1024); /* its lengths are ints */
-        if (atomic_load(&door->is_stopping) ||
+        struct str piece = str_sub(bytes, 0, WRITE_BYTES);
+        int64_t most_ms =
+            options->transfer_ms + (int64_t)(exchange->written / (unsigned)options->transfer_rate);
+        bool is_over = (res->stream && atomic_load(&exchange->peer->door->is_stopping)) ||
+                       exchange->blocked_ms > most_ms;
+        int64_t began_ms = clock_monotonic_ms();
+        if (is_over ||
             FCGX_PutStr(piece.at, (int)piece.length, exchange->fcgi.out) != (int)piece.length)
             return false;
+        exchange->blocked_ms += clock_monotonic_ms() - began_ms;
+        exchange->written += piece.length;
         bytes = str_skip(bytes, piece.length);
     }
-    return !exchange->base.res.is_events || FCGX_FFlush(exchange->fcgi.out) == 0;
+    return !res->is_events || FCGX_FFlush(exchange->fcgi.out) == 0;
 }
 
 static bool read_body(struct fcgi_exchange *exchange, uint64_t length, struct error *err)
@@ -201,17 +214,15 @@ static void write_answer(struct fcgi_exchange *exchange)
     struct error err = ERROR_INIT;
     struct buf head = BUF_INIT(64 * 1024);
     cgi_write_head(&exchange->base, &head);
-    bool is_good = FCGX_PutStr(head.at, (int)head.length, exchange->fcgi.out) == (int)head.length;
+    bool is_good = response_write(&sink.sink, buf_view(&head));
+    uint64_t promised = head.length + (uint64_t)res->stream_bytes;
     buf_free(&head);
-    if (is_good && exchange_has_body(&exchange->base)) {
-        struct str body = response_body(res);
-        if (res->stream)
-            is_good = res->stream(&sink.sink, res->stream_context, &err);
-        else
-            is_good =
-                FCGX_PutStr(body.at, (int)body.length, exchange->fcgi.out) == (int)body.length;
-    }
-    if (!is_good && err.kind != ERROR_NONE)
+    if (is_good && exchange_has_body(&exchange->base))
+        is_good = res->stream ? res->stream(&sink.sink, res->stream_context, &err)
+                              : response_write(&sink.sink, response_body(res));
+    if (is_good && res->stream && res->stream_bytes >= 0 && exchange_has_body(&exchange->base))
+        is_good = exchange->written == promised;
+    if (!is_good && err.kind != ERROR_NONE && err.kind != ERROR_CLOSED)
         LOG_WARN("http.stream", log_str("request", str_of(exchange->base.req.id)), LOG_ERR(&err));
     exchange->is_broken = exchange->is_broken || !is_good;
 }

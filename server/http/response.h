@@ -11,7 +11,7 @@ struct response_sink;
 bool response_write(struct response_sink *sink, struct str bytes);
 
 /* Runs on a worker thread after the head is sent. False ends the connection without a proper end,
- * so that the client sees the truncation. */
+ * so that the client sees the truncation; ERROR_CLOSED when it is the client who is gone. */
 typedef bool response_stream_fn(struct response_sink *sink, void *context, struct error *err);
 
 struct response {

@@ -96,6 +96,21 @@ static bool answer_half(struct request *req, struct response *res, struct error 
     return true;
 }
 
+static bool write_short(struct response_sink *sink, void *context, struct error *err)
+{
+    (void)context, (void)err;
+    return response_write(sink, STR("short"));
+}
+
+/* Promises more than it writes, and thinks that all is well. */
+static bool answer_short(struct request *req, struct response *res, struct error *err)
+{
+    (void)req, (void)err;
+    res->stream = write_short;
+    res->stream_bytes = 6;
+    return true;
+}
+
 /* One event, then nothing until the test says so, then another. */
 static bool write_events(struct response_sink *sink, void *context, struct error *err)
 {
@@ -127,6 +142,7 @@ static const struct route house_routes[] = {
     {HTTP_GET, "/who", answer_who, ROUTE_PUBLIC},
     {HTTP_GET, "/plenty", answer_plenty, ROUTE_PUBLIC},
     {HTTP_GET, "/half", answer_half, ROUTE_PUBLIC},
+    {HTTP_GET, "/short", answer_short, ROUTE_PUBLIC},
     {HTTP_GET, "/events", answer_events, ROUTE_PUBLIC | ROUTE_EVENTS},
 };
 

@@ -344,6 +344,9 @@ static void test_a_stream_that_fails_is_seen_to_be_cut(void **state)
     exchange_all("GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(holds(&heard, "half of it"));
     assert_false(str_ends(buf_view(&heard), STR("0\r\n\r\n")));
+    exchange_all("GET /short HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(holds(&heard, "Content-Length: 6\r\n"));
+    assert_true(str_ends(buf_view(&heard), STR("\r\n\r\nshort")));
 }
 
 static void test_a_client_that_leaves_ends_its_stream(void **state)

@@ -320,6 +320,11 @@ static void test_fastcgi_streams_arrive_whole_or_are_cut(void **state)
     say(fd, buf_view(&records));
     assert_false(hear_request(fd));
     close(fd);
+    fd = dial(port);
+    make_request("GET", "/short", STR_EMPTY, true);
+    say(fd, buf_view(&records));
+    assert_false(hear_request(fd));
+    close(fd);
     /* One that leaves. */
     fd = dial(port);
     make_request("GET", "/plenty", STR_EMPTY, false);
@@ -472,6 +477,11 @@ static void test_cgi_answers_one_request(void **state)
          "",
          "Status: 200 OK\r\n",
          "half of it",
+         1},
+        {{CGI_WORDS, "REQUEST_METHOD=GET", "REQUEST_URI=/short", NULL},
+         "",
+         "Status: 200 OK\r\n",
+         "\r\n\r\nshort",
          1},
         {{CGI_WORDS, "REQUEST_METHOD=GET", "REQUEST_URI=/hello", "HTTP_X=a\nb", NULL},
          "",
