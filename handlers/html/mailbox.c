@@ -113,15 +113,20 @@ bool html_mailbox(struct request *req, struct response *res, struct error *err)
 
 bool html_sync_now(struct request *req, struct response *res, struct error *err)
 {
-    int64_t account_id;
+    int64_t account_id, mailbox_id;
     struct account account;
-    if (!request_param_id(req, "account", &account_id, err))
+    struct http_fields form;
+    if (!request_param_id(req, "account", &account_id, err) || !request_form(req, &form, err))
         return false;
     struct db *db = app_db(req, err);
     bool is_done = db && session_account(req, db, account_id, &account, err) &&
                    account_sync_now(db, account_id, err);
     store_release(app_of(req)->store, &db);
-    if (is_done)
-        response_redirect(res, arena_printf(req->arena, "/mail/%lld", (long long)account_id));
-    return is_done;
+    if (!is_done)
+        return false;
+    struct str path = arena_printf(req->arena, "/mail/%lld", (long long)account_id);
+    if (str_to_i64(form_text(&form, "mailbox"), &mailbox_id))
+        path = arena_printf(req->arena, "%s/%lld", path.at, (long long)mailbox_id);
+    response_redirect(res, path);
+    return true;
 }
