@@ -1,0 +1,25 @@
+/* /api/v1: the replica for programs. Objects and properties are named as in RFC 8621 (Mailbox,
+ * Email, Thread) and RFC 8620; ids are strings there, and so they are here. Errors are problem
+ * documents (RFC 9457). The table of routes in api.c is the place to begin. */
+#ifndef RESTANTE_HANDLERS_API_API_H
+#define RESTANTE_HANDLERS_API_API_H
+
+#include "server/http/router.h"
+
+extern const struct route api_routes[];
+extern const size_t api_route_count;
+
+/* session.c */
+route_handler api_session, api_session_begin, api_session_end;
+route_handler api_tokens, api_token_create, api_token_revoke;
+/* accounts.c */
+route_handler api_accounts, api_account, api_account_create, api_account_update, api_account_delete;
+route_handler api_account_sync, api_account_test, api_discover;
+/* mailboxes.c */
+route_handler api_mailboxes, api_mailbox;
+/* emails.c, email.c */
+route_handler api_emails, api_email, api_thread;
+/* changes.c */
+route_handler api_changes, api_operation;
+
+#endif
