@@ -221,8 +221,8 @@ static enum MHD_Result dispatch(struct http_exchange *exchange)
         exchange->must_close = true;
         exchange_refuse(&exchange->base, &err);
         atomic_store(&exchange->phase, PHASE_ANSWERED);
-        http_exchange_unref(exchange);
         MHD_resume_connection(exchange->connection);
+        http_exchange_unref(exchange); /* the worker's; libmicrohttpd's own goes on */
     }
     return MHD_YES;
 }

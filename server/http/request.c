@@ -245,7 +245,7 @@ static bool read_all(const struct request *req, struct str *body, struct error *
 
 bool request_form(const struct request *req, struct http_fields *form, struct error *err)
 {
-    struct str rest;
+    struct str rest = STR_EMPTY;
     if (!http_type_is(request_header(req, "Content-Type"), "application/x-www-form-urlencoded"))
         return error_set(err, ERROR_INVALID, "a form is expected here");
     if (!read_all(req, &rest, err))

@@ -14,18 +14,22 @@ enum {
 };
 
 struct static_file {
-    struct str name;        /* below static/: "app.css" */
-    struct str hashed_name; /* "app.3f2a9c01b4d7.css" */
+    struct str name; /* below static/: "app.css" */
     struct str url;
     struct str bytes;
     struct str gzip; /* NULL pointer: not worth it */
     char hash[HASH_DIGITS + 1];
 };
 
+struct hashed_name {
+    struct str name; /* "app.3f2a9c01b4d7.css" */
+    const struct static_file *file;
+};
+
 struct static_files {
     struct arena *arena;
-    struct static_file *files; /* sorted by name */
-    struct static_file **by_hashed_name;
+    struct static_file *files;  /* sorted by name */
+    struct hashed_name *hashed; /* sorted by name */
     size_t count;
 };
 
@@ -104,7 +108,8 @@ static struct str compress_file(struct arena *arena, struct str bytes)
 
 static void add_file(struct static_files *files, struct str name, struct str bytes)
 {
-    struct static_file *file = &files->files[files->count++];
+    struct static_file *file = &files->files[files->count];
+    struct hashed_name *hashed = &files->hashed[files->count++];
     file->name = name;
     file->bytes = bytes;
     write_hash(bytes, file->hash);
@@ -114,19 +119,20 @@ static void add_file(struct static_files *files, struct str name, struct str byt
     bool has_suffix = dot > 1 && name.at[dot - 1] == '.' && name.at[dot - 2] != '/';
     struct str stem = has_suffix ? str_sub(name, 0, dot - 1) : name;
     struct str suffix = has_suffix ? str_skip(name, dot - 1) : STR_EMPTY;
-    file->hashed_name = arena_printf(files->arena, "%" STR_FMT ".%s%" STR_FMT, STR_ARG(stem),
-                                     file->hash, STR_ARG(suffix));
+    hashed->file = file;
+    hashed->name = arena_printf(files->arena, "%" STR_FMT ".%s%" STR_FMT, STR_ARG(stem), file->hash,
+                                STR_ARG(suffix));
     /* From disk the hash would be of the build's file, not of today's. */
     file->url = arena_printf(files->arena, "/static/%" STR_FMT,
-                             STR_ARG(assets_on_disk() ? name : file->hashed_name));
+                             STR_ARG(assets_on_disk() ? name : hashed->name));
     if (!assets_on_disk() && is_compressible(name))
         file->gzip = compress_file(files->arena, bytes);
 }
 
 static int compare_hashed(const void *a, const void *b)
 {
-    const struct static_file *const *left = a, *const *right = b;
-    return str_compare((*left)->hashed_name, (*right)->hashed_name);
+    return str_compare(((const struct hashed_name *)a)->name,
+                       ((const struct hashed_name *)b)->name);
 }
 
 struct static_files *static_new(void)
@@ -137,16 +143,14 @@ struct static_files *static_new(void)
     const struct asset *assets = asset_list(&count);
     files->arena = arena;
     files->files = ARENA_ARRAY(arena, count, struct static_file);
-    files->by_hashed_name = ARENA_ARRAY(arena, count, struct static_file *);
+    files->hashed = ARENA_ARRAY(arena, count, struct hashed_name);
     for (size_t i = 0; i < count; i++) {
         struct str name = str_of(assets[i].name);
         if (str_starts(name, STR("static/")))
             add_file(files, str_skip(name, strlen("static/")), assets[i].bytes);
     }
-    for (size_t i = 0; i < files->count; i++)
-        files->by_hashed_name[i] = &files->files[i];
     if (files->count > 0)
-        qsort(files->by_hashed_name, files->count, sizeof *files->by_hashed_name, compare_hashed);
+        qsort(files->hashed, files->count, sizeof *files->hashed, compare_hashed);
     return files;
 }
 
@@ -164,12 +168,6 @@ static int compare_name(const void *key, const void *entry)
     return str_compare(*(const struct str *)key, ((const struct static_file *)entry)->name);
 }
 
-static int compare_key_hashed(const void *key, const void *entry)
-{
-    const struct static_file *const *file = entry;
-    return str_compare(*(const struct str *)key, (*file)->hashed_name);
-}
-
 static const struct static_file *find(const struct static_files *files, struct str name)
 {
     if (files->count == 0)
@@ -179,11 +177,10 @@ static const struct static_file *find(const struct static_files *files, struct s
 
 static const struct static_file *find_hashed(const struct static_files *files, struct str name)
 {
-    if (files->count == 0)
-        return NULL;
-    struct static_file **file = bsearch(&name, files->by_hashed_name, files->count,
-                                        sizeof *files->by_hashed_name, compare_key_hashed);
-    return file ? *file : NULL;
+    struct hashed_name key = {name, NULL}, *found = NULL;
+    if (files->count > 0)
+        found = bsearch(&key, files->hashed, files->count, sizeof key, compare_hashed);
+    return found ? found->file : NULL;
 }
 
 struct str static_find_url(const struct static_files *files, struct str name)
