@@ -50,3 +50,15 @@ const struct provider *provider_of(struct str domain)
     }
     return NULL;
 }
+
+const struct provider *provider_of_host(struct str host)
+{
+    for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
+        const struct provider *provider = &providers[i];
+        const char *hosts[] = {provider->imap, provider->pop3, provider->smtp};
+        for (size_t k = 0; k < sizeof hosts / sizeof *hosts; k++)
+            if (hosts[k] && str_equal_nocase(host, str_of(hosts[k])))
+                return provider;
+    }
+    return NULL;
+}

@@ -14,5 +14,7 @@ struct provider {
 
 /* NULL: not in the table. */
 const struct provider *provider_of(struct str domain);
+/* By the name of one of its servers. */
+const struct provider *provider_of_host(struct str host);
 
 #endif
