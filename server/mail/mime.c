@@ -33,13 +33,9 @@ static void cut(struct scan *scan, const char *why)
 /* --- delimiters ----------------------------------------------------------------------------------
  */
 
-static bool is_blank(struct str s)
-{
-    return str_trim(s).length == 0;
-}
-
 /* Which open multipart the line (which begins with "--") delimits: the longest boundary that fits,
- * for one may begin with another. */
+ * for one may begin with another. What stands behind white space says nothing (RFC 2046 section
+ * 5.1.1). */
 static ptrdiff_t match_boundary(const struct scan *scan, struct str line, bool *is_closing)
 {
     ptrdiff_t best = -1;
@@ -50,7 +46,8 @@ static ptrdiff_t match_boundary(const struct scan *scan, struct str line, bool *
             continue;
         struct str after = str_skip(text, boundary.length);
         bool closes = str_starts(after, STR("--"));
-        if (!closes && !is_blank(after))
+        bool ends = after.length == 0 || ascii_is_space(after.at[0]);
+        if (!closes && !ends) /* another boundary, which begins like this one */
             continue;
         if (best < 0 || boundary.length > scan->open[best]->boundary.length) {
             best = (ptrdiff_t)i - 1;

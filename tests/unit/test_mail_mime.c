@@ -122,6 +122,9 @@ static void test_broken_structures_lose_no_text(void **state)
         /* header without its empty line */
         {MULTIPART("mixed", "b") "--b\r\nContent-Type: text/html\r\n--b\r\n\r\nout\r\n--b--",
          "multipart/mixed(1=text/html 2=text/plain) text:1,2 html:1,2 att:"},
+        /* words behind the boundary */
+        {MULTIPART("mixed", "b") "--b and words\r\n\r\none\r\n--bc\r\n--b-- more words\r\n--b\r\n",
+         "multipart/mixed(1=text/plain) text:1 html:1 att:"},
         /* white space behind the boundary, and bare line feeds */
         {MULTIPART("mixed", "b") "--b  \n\none\n--b--\t\n",
          "multipart/mixed(1=text/plain) text:1 html:1 att:"},
