@@ -20,6 +20,7 @@ struct egress {
     size_t port_count;
 };
 
+enum { ANY_PORT = 0 };
 static const uint16_t default_ports[] = {25, 80, 110, 143, 443, 465, 587, 993, 995, 2525};
 
 /* Not for people's servers: the special-purpose registries of IANA (RFC 6890 and after). */
@@ -138,8 +139,8 @@ static bool add_allowed(struct egress *egress, struct str word, struct error *er
 
 static bool add_port(struct egress *egress, struct str word, struct error *err)
 {
-    uint32_t port;
-    if (!str_to_u32(word, &port) || port < 1 || port > 65535)
+    uint32_t port = ANY_PORT;
+    if (!str_equal(word, STR("any")) && (!str_to_u32(word, &port) || port < 1 || port > 65535))
         return error_set(err, ERROR_INVALID, "\"%" STR_FMT "\" is not a port (1 to 65535)",
                          STR_ARG(str_sub(word, 0, 80)));
     egress->ports = grown(egress->ports, egress->port_count + 1, sizeof *egress->ports);
@@ -237,7 +238,7 @@ bool egress_check_port(const struct egress *egress, int port, struct error *err)
     size_t count =
         egress->port_count ? egress->port_count : sizeof default_ports / sizeof *default_ports;
     for (size_t i = 0; i < count; i++)
-        if (ports[i] == port)
+        if (ports[i] == port || ports[i] == ANY_PORT)
             return true;
     error_set(err, ERROR_FORBIDDEN, "Connections to port %d are not allowed here", port);
     return error_hint(err, "Check the port; the administrator can allow others.");

@@ -15,8 +15,8 @@ struct egress;
 
 /* `allow`: what is allowed besides public addresses, separated by spaces or commas: networks
  * ("10.1.0.0/16", "fd00::/8"), addresses, and host names, which then may lead anywhere. `ports`:
- * the ports allowed ("143 993"); empty: the mail ports and 80, 443. ERROR_INVALID names the word
- * that is neither. */
+ * the ports allowed ("143 993", "any"); empty: the mail ports and 80, 443. ERROR_INVALID names the
+ * word that is neither. */
 struct egress *egress_new(struct str allow, struct str ports, struct error *err);
 void egress_free(struct egress **egress);
 
