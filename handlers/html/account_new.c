@@ -215,7 +215,8 @@ static bool save_draft(struct request *req, const struct draft *draft, const str
         trial_delete(db, str_of(trial->id), &ignored);
     }
     store_release(app_of(req)->store, &db);
-    return is_saved;
+    return is_saved || (err->kind == ERROR_CONFLICT &&
+                        error_set(err, ERROR_CONFLICT, "You have this account here already."));
 }
 
 /* The whole way of a filled form. Shows it again with what is wrong, or leads on. */

@@ -1,5 +1,7 @@
 /* The screens as a browser gets them: router, guard, handlers, templates and a real PostgreSQL. The
  * sync role is played by the test. */
+#include <pthread.h>
+
 #include "handlers/html/html.h"
 #include "handlers/session.h"
 #include "handlers/wait.h"
@@ -163,6 +165,9 @@ static int set_up(void **state)
     static const struct parser_options parser_options = {.children = 1, .is_permissive = true};
     assert_true(seal_init(&why));
     assert_true(config_read(mail_arena, "/dev/null", &config, &why));
+    struct seal_key_pair keys;
+    seal_generate(&keys);
+    app.seal_key = keys.public;
     app.config = &config;
     app.store = mail_web;
     app.statics = static_new();
@@ -187,6 +192,45 @@ static int tear_down(void **state)
     templates_free(&app.templates);
     static_free(&app.statics);
     return mail_teardown(state);
+}
+
+/* --- the sync role, for trials -----------------------------------------------------------------
+ */
+
+/* Answers each trial in turn with one of these. */
+struct answers {
+    const char *at[4];
+    size_t count;
+    struct store *store;
+};
+
+static void *answer_trials(void *context)
+{
+    struct answers *answers = context;
+    struct error why = ERROR_INIT;
+    struct arena *arena = arena_new();
+    struct db *db = store_acquire(answers->store, 0, &why);
+    for (size_t given = 0; db && given < answers->count;) {
+        struct trial trial;
+        if (trial_take(db, arena, &trial, &why))
+            trial_finish(db, str_of(trial.id), str_of(answers->at[given++]), &why);
+        else
+            usleep(10000);
+    }
+    store_release(answers->store, &db);
+    arena_free(&arena);
+    return NULL;
+}
+
+/* Sends a form of the page that was got last while trials are answered. */
+static void post_and_answer(const char *target, const char *fields, struct answers answers)
+{
+    pthread_t thread;
+    answers.store = fixture_store(STORE_SYNC, 1);
+    assert_int_equal(pthread_create(&thread, NULL, answer_trials, &answers), 0);
+    post(target, fields);
+    pthread_join(thread, NULL);
+    store_close(&answers.store);
 }
 
 /* --- tests ----------------------------------------------------------------------------------- */
@@ -386,6 +430,69 @@ static void test_how_an_account_is_kept_can_be_changed(void **state)
     assert_shows("must be a number from 30 to 86400");
 }
 
+static const char found[] =
+    "{\"candidates\":[{\"source\":\"srv\",\"kind\":\"imap\",\"incoming\":{\"host\":"
+    "\"imap.mail.example\",\"port\":993,\"tls\":\"implicit\",\"username\":\"eve@mail.example\"},"
+    "\"smtp\":null}],\"recommended\":0}";
+static const char refused[] =
+    "{\"ok\":false,\"part\":\"incoming\",\"step\":\"sign-in\",\"kind\":\"auth\",\"message\":\"The "
+    "server refused <this> password.\",\"hint\":\"Try an app password.\"}";
+static const char accepted[] = "{\"ok\":true,\"capabilities\":\"IMAP4rev1\"}";
+
+static void test_an_account_is_found_tried_and_only_then_saved(void **state)
+{
+    (void)state;
+    struct account *accounts;
+    size_t count;
+    mail_script("INSERT INTO \"user\" (id, login) VALUES (20, 'eve');"
+                "SELECT setval('account_id_seq', 100)");
+    come_as(20);
+    get("/accounts/new");
+    post_and_answer("/accounts/new", "email=eve%40mail.example&password=wrong",
+                    (struct answers){.at = {found, refused}, .count = 2});
+    assert_status(422);
+    assert_shows("The server refused &lt;this&gt; password.");
+    assert_shows("Try an app password.");
+    assert_shows("class=\"step is-bad\">Signed in");
+    assert_shows("value=\"imap.mail.example\"");
+    assert_hides("wrong");
+    assert_good(account_list(mail_db, mail_arena, 20, &accounts, &count, &err));
+    assert_int_equal(count, 0);
+    post_and_answer("/accounts/new",
+                    "email=eve%40mail.example&password=right&name=Eve&kind=imap&"
+                    "host=imap.mail.example&tls=implicit&port=993&username=&smtpHost=",
+                    (struct answers){.at = {accepted}, .count = 1});
+    assert_status(303);
+    assert_good(account_list(mail_db, mail_arena, 20, &accounts, &count, &err));
+    assert_int_equal(count, 1);
+    assert_true(str_equal(accounts[0].name, STR("Eve")));
+    assert_true(str_equal(accounts[0].incoming.username, STR("eve@mail.example")));
+    get("/accounts/new");
+    post_and_answer("/accounts/new",
+                    "email=eve%40mail.example&password=right&host=imap.mail.example",
+                    (struct answers){.at = {accepted}, .count = 1});
+    assert_status(422);
+    assert_shows("You have this account here already.");
+    get(arena_text(mail_arena, arena_printf(mail_arena, "/mail/%lld", (long long)accounts[0].id)));
+    assert_status(200);
+    assert_shows("Getting ready");
+    assert_true(str_equal(header("Refresh"), STR("2")));
+}
+
+static void test_an_address_without_servers_is_set_up_by_hand(void **state)
+{
+    (void)state;
+    come_as(20);
+    get("/accounts/new");
+    post_and_answer("/accounts/new", "email=a%40nowhere.example&password=x",
+                    (struct answers){.at = {"{\"candidates\":[],\"recommended\":0}"}, .count = 1});
+    assert_status(200);
+    assert_shows("No servers were found for this address.");
+    post("/accounts/new", "email=a%40nowhere.example&password=x&host=h&tls=none&port=70000");
+    assert_status(422);
+    assert_shows("A port is a number from 1 to 65535.");
+}
+
 static void test_a_picture_without_a_ticket_does_not_exist(void **state)
 {
     (void)state;
@@ -413,6 +520,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_settings_end_sessions_and_make_tokens_that_are_shown_once),
         cmocka_unit_test(test_a_form_without_its_token_is_refused),
         cmocka_unit_test(test_how_an_account_is_kept_can_be_changed),
+        cmocka_unit_test(test_an_account_is_found_tried_and_only_then_saved),
+        cmocka_unit_test(test_an_address_without_servers_is_set_up_by_hand),
         cmocka_unit_test(test_a_picture_without_a_ticket_does_not_exist),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
