@@ -226,6 +226,11 @@ static void read_calendar(struct arena *arena, icalcomponent *calendar, struct c
 bool calendar_parse(struct arena *arena, struct str text, struct calendar *out)
 {
     *out = (struct calendar){.method = STR_EMPTY, .is_cut = text.length > CALENDAR_BYTES_MAX};
+    /* What stands before is not libical's: it writes about it to the standard error. */
+    ptrdiff_t begin = str_find_nocase(text, STR("BEGIN:VCALENDAR"));
+    if (begin < 0)
+        return false;
+    text = str_skip(text, (size_t)begin);
     out->events = ARENA_ARRAY(arena, CALENDAR_EVENTS_MAX, struct calendar_event);
     icalerror_set_errors_are_fatal(false);
     icalcomponent *root =

@@ -3,16 +3,20 @@
 #include <ftw.h>
 #include <stdlib.h>
 
+#include "server/mail/calendar.h"
 #include "server/mail/decode.h"
 #include "server/mail/envelope.h"
 #include "server/mail/preview.h"
+#include "server/mail/report.h"
 #include "server/mail/thread.h"
+#include "server/mail/tnef.h"
+#include "server/mail/vcard.h"
 #include "server/mail/words.h"
 #include "tests/unit/mail_fixture.h"
 
 enum { FILE_BYTES_MAX = 32 * 1024 * 1024 };
 
-static size_t files, parts;
+static size_t files, parts, reports, invitations, cards, winmails;
 
 static void check_addresses(const struct mail_addresses *list)
 {
@@ -44,8 +48,32 @@ static void check_envelope(struct arena *arena, struct str raw, struct words *wo
         assert_int_not_equal(keys[i], 0);
 }
 
+static void check_tnef(struct arena *arena, struct str bytes)
+{
+    struct tnef tnef;
+    if (!tnef_parse(arena, bytes, &tnef))
+        return;
+    winmails++;
+    assert_text(tnef.text);
+    for (size_t i = 0; i < tnef.count; i++)
+        assert_text(tnef.attachments[i].name);
+}
+
+static void check_calendar(struct arena *arena, struct str text)
+{
+    struct calendar calendar;
+    struct vcards contacts;
+    invitations += calendar_parse(arena, text, &calendar);
+    for (size_t i = 0; i < calendar.count; i++)
+        assert_text(calendar.events[i].summary);
+    cards += vcard_parse(arena, text, &contacts);
+    for (size_t i = 0; i < contacts.count; i++)
+        assert_text(contacts.at[i].name);
+}
+
 /* A leaf lies within its parent, its size is what it decodes to, and its text is clean. */
-static void check_part(struct str raw, const struct mime_part *part, struct words *words)
+static void check_part(struct arena *arena, struct str raw, const struct mime_part *part,
+                       struct words *words)
 {
     assert_true(part->body_offset + part->body_length <= raw.length);
     assert_true(part->header_offset <= part->body_offset);
@@ -65,12 +93,14 @@ static void check_part(struct str raw, const struct mime_part *part, struct word
     struct buf bytes = BUF_INIT(FILE_BYTES_MAX), text = BUF_INIT(4 * FILE_BYTES_MAX);
     assert_true(mime_decode(&bytes, body, part->encoding));
     assert_int_equal(bytes.length, part->size);
+    check_tnef(arena, buf_view(&bytes));
     if (str_starts(part->type, STR("text/"))) {
         assert_true(mime_decode_text(&text, body, part));
         assert_text(buf_view(&text));
         bool is_lost = text.length == 0 && bytes.length > 16 && !part->first_child;
         assert_false(is_lost);
         words_add(words, buf_view(&text), WORDS_BODY);
+        check_calendar(arena, buf_view(&text));
     }
     buf_free(&bytes);
     buf_free(&text);
@@ -96,12 +126,14 @@ static void check_message(struct str raw)
     struct mime_message *m = mime_parse(arena, raw);
     size_t count = 0;
     for (const struct mime_part *part = m->root; part; part = mime_next(part), count++) {
-        check_part(raw, part, words);
+        check_part(arena, raw, part, words);
         if (part->id.length)
             assert_ptr_equal(mime_find(m, part->id), part);
     }
     assert_int_equal(count, m->part_count);
     check_lists(raw, m);
+    struct report report;
+    reports += report_parse(arena, raw, m, &report);
     struct str preview = preview_of_message(arena, raw, m);
     assert_text(preview);
     struct buf vector = BUF_INIT(4 * WORDS_VECTOR_BYTES_MAX);
@@ -128,6 +160,13 @@ static int check_file(const char *path, const struct stat *info, int type, struc
     fclose(file);
     if (getenv("RESTANTE_TEST_VERBOSE"))
         print_message("%s\n", path);
+    struct arena *arena = arena_new();
+    struct buf text = BUF_INIT(3 * FILE_BYTES_MAX);
+    utf8_repair(&text, buf_view(&raw));
+    check_calendar(arena, buf_view(&text)); /* .ics and .vcf are no messages */
+    check_tnef(arena, buf_view(&raw));
+    buf_free(&text);
+    arena_free(&arena);
     check_message(buf_view(&raw));
     buf_free(&raw);
     return 0;
@@ -141,7 +180,9 @@ static void test_every_file_of_the_corpus_is_read_whole_and_clean(void **state)
         print_message("skipped: ../shared/corpus is not there\n");
         skip();
     }
-    print_message("%zu files, %zu parts\n", files, parts);
+    print_message(
+        "%zu files, %zu parts, %zu reports, %zu invitations, %zu cards, %zu winmail.dat\n", files,
+        parts, reports, invitations, cards, winmails);
     assert_true(parts > files);
 }
 
