@@ -1,0 +1,522 @@
+/* Parser children: what they answer, and what happens to one that dies, loops, eats memory, lies or
+ * tries to get out. This program runs itself as the child: then main() ends in
+ * parser_child_serve(). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/parser/child.h"
+#include "server/parser/parser.h"
+#include "server/parser/wire.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define IS_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_SANITIZED true
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED false
+#endif
+
+/* --- the child: does what the message says, else what a parser does ----------------------------
+ */
+
+static void eat_memory(void)
+{
+    for (;;) {
+        char *at = malloc(16 << 20);
+        if (!at)
+            abort();
+        memset(at, 1, 16 << 20);
+    }
+}
+
+static bool try_open(void)
+{
+    return open("/etc/passwd", O_RDONLY) >= 0;
+}
+
+static bool try_create(void)
+{
+    return open("/tmp/restante-parser-test", O_WRONLY | O_CREAT, 0600) >= 0;
+}
+
+static bool try_socket(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0) >= 0;
+}
+
+static bool try_execute(void)
+{
+    char *const arguments[] = {"true", NULL};
+    char *const environment[] = {NULL};
+    return execve("/bin/true", arguments, environment) == 0;
+}
+
+static bool try_fork(void)
+{
+    return fork() >= 0;
+}
+
+static bool try_code(void)
+{
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                0) != MAP_FAILED;
+}
+
+static bool try_kill(void)
+{
+    return kill(getppid(), 0) == 0;
+}
+
+static const struct escape {
+    const char *word;
+    bool (*attempt)(void);
+} escapes[] = {{"open", try_open},       {"create", try_create}, {"socket", try_socket},
+               {"execute", try_execute}, {"fork", try_fork},     {"kill", try_kill},
+               {"code", try_code}};
+enum { ESCAPE_COUNT = sizeof escapes / sizeof escapes[0] };
+
+static bool says(const struct parser_request *request, const char *word)
+{
+    char line[64];
+    snprintf(line, sizeof line, "X-Do: %s\r\n", word);
+    return str_find(request->payload, str_of(line)) >= 0;
+}
+
+static bool hostile_answer(struct arena *arena, const struct parser_request *request,
+                           struct buf *reply)
+{
+    static unsigned requests;
+    requests++;
+    if (says(request, "die") || (says(request, "die-second") && requests > 1))
+        raise(SIGKILL);
+    if (says(request, "loop"))
+        for (volatile bool is_on = true; is_on;)
+            continue;
+    if (says(request, "eat"))
+        eat_memory();
+    if (says(request, "leave"))
+        return false;
+    if (says(request, "lie"))
+        return buf_text(reply, "\x01\x00\x00\x00 this is no answer");
+    if (says(request, "long"))
+        return parser_answer(arena, request, reply) && buf_char(reply, 'x');
+    for (size_t i = 0; i < ESCAPE_COUNT; i++)
+        if (says(request, escapes[i].word) && escapes[i].attempt())
+            return false; /* the test sees no answer, and knows that EPERM would give one */
+    return parser_answer(arena, request, reply);
+}
+
+/* --- the tests ---------------------------------------------------------------------------------
+ */
+
+static struct parser_pool *new_pool(int children, int deadline_ms, size_t memory_bytes)
+{
+    const struct parser_options options = {
+        .children = children, .deadline_ms = deadline_ms, .memory_bytes = memory_bytes};
+    struct error err = ERROR_INIT;
+    struct parser_pool *pool = parser_pool_new(&options, &err);
+    assert_non_null(pool);
+    return pool;
+}
+
+static const char simple[] =
+    "Message-ID: <a@b>\r\nFrom: Ann <ann@example.org>\r\nTo: b@example.org\r\n"
+    "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"
+    "Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    "--x\r\nContent-Type: text/plain\r\n\r\nHello there, world.\r\n"
+    "--x\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\nzz\r\n--x--\r\n";
+
+static struct str doing(struct arena *arena, const char *word)
+{
+    return arena_printf(arena, "Subject: x\r\nX-Do: %s\r\n\r\ntext\r\n", word);
+}
+
+static enum parser_verdict verdict_of(struct parser_pool *pool, struct arena *arena,
+                                      struct str message)
+{
+    struct parser_summary summary;
+    struct error err = ERROR_INIT;
+    assert_true(parser_message(pool, arena, &PARSER_BYTES(message), &summary, &err));
+    return summary.verdict;
+}
+
+static void test_a_message_comes_back_as_its_columns(void **state)
+{
+    (void)state;
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct arena *arena = arena_new();
+    struct parser_summary s;
+    struct error err = ERROR_INIT;
+    assert_true(parser_message(pool, arena, &PARSER_BYTES(str_of(simple)), &s, &err));
+    assert_int_equal(s.verdict, PARSER_PARSED);
+    assert_string_equal(s.message_id.at, "a@b");
+    assert_string_equal(s.subject.at, "Gr\xc3\xbc\xc3\x9f"
+                                      "e");
+    assert_non_null(strstr(s.from_json.at, "ann@example.org"));
+    assert_int_equal(s.bcc_json.length, 0);
+    assert_string_equal(s.preview.at, "Hello there, world.");
+    assert_true(s.has_attachment);
+    assert_true(s.thread_key_count > 0);
+    assert_true(s.message_key != 0);
+    assert_true(str_find(s.words, STR("world")) > 0 && str_find(s.words, STR("ann")) > 0);
+    struct mime_message *message = parser_structure_read(arena, s.structure, &err);
+    assert_non_null(message);
+    assert_int_equal(message->part_count, 3);
+    assert_int_equal(message->text_body.count, 1);
+    assert_string_equal(message->attachments.at[0]->name.at, "a.pdf");
+    assert_string_equal(message->attachments.at[0]->id.at, "2");
+    assert_true(message->has_attachment);
+    assert_null(parser_structure_read(arena, STR("{\"bodyStructure\":3}"), &err));
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
+static void test_a_message_can_be_given_by_descriptor(void **state)
+{
+    (void)state;
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct arena *arena = arena_new();
+    struct parser_summary s;
+    struct error err = ERROR_INIT;
+    int fd = memfd_create("message", MFD_CLOEXEC);
+    assert_int_equal(write(fd, "garbage", 7), 7);
+    assert_int_equal(write(fd, simple, sizeof simple - 1), sizeof simple - 1);
+    const struct parser_input input = {.fd = fd, .offset = 7, .length = sizeof simple - 1};
+    for (int i = 0; i < 40; i++) { /* more than a child may have open */
+        assert_true(parser_message(pool, arena, &input, &s, &err));
+        assert_int_equal(s.verdict, PARSER_PARSED);
+        assert_string_equal(s.preview.at, "Hello there, world.");
+    }
+    const struct parser_input beyond = {.fd = fd, .offset = 1 << 20, .length = 1 << 20};
+    assert_true(parser_message(pool, arena, &beyond, &s, &err));
+    assert_int_equal(s.verdict, PARSER_POISON);
+    close(fd);
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
+static void test_headers_come_with_their_structure_and_text(void **state)
+{
+    (void)state;
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct arena *arena = arena_new();
+    struct error err = ERROR_INIT;
+    struct mime_part file = {.type = STR("application/pdf"),
+                             .disposition = STR("attachment"),
+                             .name = STR("; filename*0*=utf-8''r%C3%A9; filename*1=\"sum.pdf\""),
+                             .body_length = 10};
+    struct mime_part text = {.type = STR("text/html"), .charset = STR("utf-8"), .next = &file};
+    struct mime_part root = {.type = STR("multipart/mixed"), .first_child = &text};
+    text.parent = file.parent = &root;
+    const struct parser_headers_item items[] = {
+        {.header = STR("Subject: one\r\n"),
+         .structure = &root,
+         .text = STR("<p>Hi &amp; bye</p>"),
+         .text_part = &text},
+        {.header = STR("Subject: two\r\n"), .text = STR_EMPTY},
+    };
+    struct parser_summary s[2];
+    assert_true(parser_headers(pool, arena, items, 2, s, &err));
+    assert_string_equal(s[0].subject.at, "one");
+    assert_string_equal(s[0].preview.at, "Hi & bye");
+    assert_true(s[0].has_attachment);
+    struct mime_message *message = parser_structure_read(arena, s[0].structure, &err);
+    assert_string_equal(message->attachments.at[0]->name.at, "r\xc3\xa9sum.pdf");
+    assert_string_equal(message->text_body.at[0]->id.at, "1");
+    assert_string_equal(s[1].subject.at, "two");
+    assert_int_equal(s[1].structure.length, 0);
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
+static void test_what_fells_two_children_is_poison_and_the_pool_goes_on(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"die", "loop", "leave", "lie", "long"};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        bool loops = !strcmp(words[i], "loop");
+        struct parser_pool *pool = new_pool(1, loops ? 300 : 0, 0);
+        struct parser_counts counts;
+        assert_int_equal(verdict_of(pool, arena, doing(arena, words[i])), PARSER_POISON);
+        parser_pool_counts(pool, &counts);
+        assert_int_equal(counts.deaths, 2);
+        assert_int_equal(counts.timeouts, loops ? 2 : 0);
+        assert_int_equal(counts.poison, 1);
+        parser_pool_free(&pool);
+        pool = new_pool(1, 0, 0);
+        assert_int_equal(
+            verdict_of(pool, arena, doing(arena, words[i] == words[1] ? "die" : words[i])),
+            PARSER_POISON);
+        assert_int_equal(verdict_of(pool, arena, doing(arena, "well")), PARSER_PARSED);
+        parser_pool_free(&pool);
+    }
+    arena_free(&arena);
+}
+
+static void test_memory_is_limited(void **state)
+{
+    (void)state;
+    if (IS_SANITIZED)
+        skip(); /* its run-time reserves terabytes */
+    struct arena *arena = arena_new();
+    struct parser_pool *pool = new_pool(1, 30000, 400 << 20);
+    struct parser_counts counts;
+    assert_int_equal(verdict_of(pool, arena, doing(arena, "eat")), PARSER_POISON);
+    parser_pool_counts(pool, &counts);
+    assert_int_equal(counts.timeouts, 0);
+    assert_int_equal(verdict_of(pool, arena, doing(arena, "well")), PARSER_PARSED);
+    parser_pool_free(&pool);
+    arena_free(&arena);
+}
+
+static void test_a_child_that_dies_once_costs_nobody_a_message(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct parser_counts counts;
+    assert_int_equal(verdict_of(pool, arena, doing(arena, "well")), PARSER_PARSED);
+    assert_int_equal(verdict_of(pool, arena, doing(arena, "die-second")), PARSER_PARSED);
+    parser_pool_counts(pool, &counts);
+    assert_int_equal(counts.deaths, 1);
+    assert_int_equal(counts.poison, 0);
+    assert_int_equal(counts.children, 1);
+    assert_int_equal(counts.busy, 0);
+    parser_pool_free(&pool);
+    arena_free(&arena);
+}
+
+static void test_a_batch_loses_only_its_poison(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 };
+    struct arena *arena = arena_new();
+    struct parser_pool *pool = new_pool(2, 0, 0);
+    struct parser_headers_item items[COUNT];
+    struct parser_summary summaries[COUNT];
+    struct error err = ERROR_INIT;
+    for (int i = 0; i < COUNT; i++)
+        items[i] = (struct parser_headers_item){
+            .header = i == 7 || i == 31 ? doing(arena, "die")
+                                        : arena_printf(arena, "Subject: number %d\r\n", i),
+            .text = STR_EMPTY};
+    assert_true(parser_headers(pool, arena, items, COUNT, summaries, &err));
+    for (int i = 0; i < COUNT; i++) {
+        bool is_poison = i == 7 || i == 31;
+        assert_int_equal(summaries[i].verdict, is_poison ? PARSER_POISON : PARSER_PARSED);
+        struct str subject = is_poison ? STR_EMPTY : arena_printf(arena, "number %d", i);
+        assert_true(str_equal(summaries[i].subject, subject));
+    }
+    parser_pool_free(&pool);
+    arena_free(&arena);
+}
+
+/* In release builds the attempt ends the child; in sanitizer builds it fails and the child goes on.
+ * The counts tell it from a success, after which the child ends by itself. */
+static void test_the_sandbox_lets_nothing_out(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < ESCAPE_COUNT; i++) {
+        struct parser_pool *pool = new_pool(1, 0, 0);
+        bool may = IS_SANITIZED && (!strcmp(escapes[i].word, "code")); /* its run-time maps so */
+        if (!may)
+            assert_int_equal(verdict_of(pool, arena, doing(arena, escapes[i].word)),
+                             IS_SANITIZED ? PARSER_PARSED : PARSER_POISON);
+        parser_pool_free(&pool);
+    }
+    assert_int_equal(access("/tmp/restante-parser-test", F_OK), -1);
+    arena_free(&arena);
+}
+
+static void test_html_is_rendered_with_the_pictures_of_its_own_message(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct error err = ERROR_INIT;
+    struct mime_part nested = {.id = STR("3.1"), .type = STR("image/png"), .cid = STR("n@x")};
+    struct mime_part inner = {
+        .id = STR("3"), .type = STR("message/rfc822"), .first_child = &nested};
+    struct mime_part svg = {
+        .id = STR("2.2"), .type = STR("image/svg+xml"), .cid = STR("s@x"), .next = &inner};
+    struct mime_part picture = {
+        .id = STR("2.1"), .type = STR("image/png"), .cid = STR("p@x"), .next = &svg};
+    struct mime_part html = {
+        .id = STR("1"), .type = STR("text/html"), .charset = STR("utf-8"), .next = &picture};
+    struct mime_part root = {.type = STR("multipart/related"), .first_child = &html};
+    html.parent = picture.parent = svg.parent = inner.parent = &root;
+    nested.parent = &inner;
+    struct mime_message message = {.root = &root};
+    struct parser_render_options options = {.part_url_prefix = STR("/m/7/part/"),
+                                            .message = &message};
+    struct str body = STR("<style>p{color:red}</style><p>x<img src=cid:p@x><img src=cid:s@x>"
+                          "<img src=cid:n@x><img src=http://t.example/x><script>alert(1)</script>"
+                          "<a href=http://evil.example>bank.com</a>");
+    struct parser_rendered r;
+    assert_true(parser_render(pool, arena, &html, body, &options, &r, &err));
+    assert_int_equal(r.verdict, PARSER_PARSED);
+    assert_true(r.is_html && r.brings_own_colours && !r.is_cut);
+    assert_non_null(strstr(r.html.at, "<p>x<img src=\"/m/7/part/2.1\"><img><img><img>"));
+    assert_string_equal(r.css.at, "p{color:red}");
+    assert_int_equal(r.remote_count, 1);
+    assert_string_equal(r.remote_hosts.at, "t.example");
+    assert_int_equal(r.deceptive_links, 1);
+    options.as_text = true;
+    assert_true(parser_render(pool, arena, &html, body, &options, &r, &err));
+    assert_false(r.is_html);
+    assert_string_equal(r.html.at, "xbank.com");
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
+static void test_html_beyond_the_fences_is_shown_as_its_text(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct parser_pool *pool = new_pool(1, 60000, 0);
+    struct error err = ERROR_INIT;
+    struct mime_part part = {.id = STR("1"), .type = STR("text/html"), .charset = STR("utf-8")};
+    struct buf html = BUF_INIT(4 << 20);
+    buf_text(&html, "words here");
+    while (html.length < 1500000)
+        buf_text(&html, "<div>");
+    struct parser_rendered r;
+    const struct parser_render_options options = {.part_url_prefix = STR_EMPTY};
+    assert_true(parser_render(pool, arena, &part, buf_view(&html), &options, &r, &err));
+    assert_int_equal(r.verdict, PARSER_PARSED);
+    assert_true(!r.is_html && r.is_cut);
+    assert_string_equal(r.html.at, "words here");
+    buf_free(&html);
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
+static void test_text_is_decoded_and_rendered(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct error err = ERROR_INIT;
+    struct mime_part part = {.id = STR("1"),
+                             .type = STR("text/plain"),
+                             .charset = STR("iso-8859-1"),
+                             .encoding = MIME_QUOTED_PRINTABLE,
+                             .is_flowed = true};
+    struct parser_rendered r;
+    const struct parser_render_options options = {.part_url_prefix = STR_EMPTY};
+    assert_true(
+        parser_render(pool, arena, &part, STR("caf=E9 <b>=20\r\ngoes on\r\n"), &options, &r, &err));
+    assert_string_equal(r.html.at, "caf\xc3\xa9 &lt;b&gt; goes on");
+    struct str text;
+    bool is_cut, is_poison;
+    assert_true(parser_decode_text(pool, arena, &part, STR("caf=E9 au lait"), 1000, &text, &is_cut,
+                                   &is_poison, &err));
+    assert_string_equal(text.at, "caf\xc3\xa9 au lait");
+    assert_true(!is_cut && !is_poison);
+    assert_true(parser_decode_text(pool, arena, &part, STR("caf=E9 au lait"), 4, &text, &is_cut,
+                                   &is_poison, &err));
+    assert_true(text.length <= 4 && is_cut);
+    struct parser_header_field *fields;
+    size_t count;
+    assert_true(parser_header_fields(pool, arena, STR("A: =?utf-8?Q?=C3=A9?=\r\nb:c\r\n\r\nd: e"),
+                                     &fields, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(fields[0].value.at, "\xc3\xa9");
+    assert_string_equal(fields[1].name.at, "b");
+    const struct parser_text_item items[] = {{&part, STR("see you")}, {&part, STR_EMPTY}};
+    struct parser_text_summary texts[2];
+    assert_true(parser_texts(pool, arena, items, 2, texts, &err));
+    assert_string_equal(texts[0].preview.at, "see you");
+    assert_true(str_find(texts[0].words, STR("see")) > 0);
+    assert_int_equal(texts[1].preview.length, 0);
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
+static void *ask_often(void *context)
+{
+    struct arena *arena = arena_new();
+    for (int i = 0; i < 20; i++) {
+        const char *word = i % 10 == 9 ? "die" : "well";
+        assert_int_equal(verdict_of(context, arena, doing(arena, word)),
+                         i % 10 == 9 ? PARSER_POISON : PARSER_PARSED);
+        arena_reset(arena);
+    }
+    arena_free(&arena);
+    return NULL;
+}
+
+static void test_threads_share_the_children(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    struct parser_pool *pool = new_pool(2, 0, 0);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_often, pool), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    struct parser_counts counts;
+    parser_pool_counts(pool, &counts);
+    assert_int_equal(counts.requests, THREADS * 20);
+    assert_int_equal(counts.poison, THREADS * 2);
+    assert_int_equal(counts.busy, 0);
+    parser_pool_free(&pool);
+}
+
+static void test_no_child_is_an_error_and_not_poison(void **state)
+{
+    (void)state;
+    static const char *const programs[] = {"/nonexistent", "/bin/false"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct parser_options options = {.program = programs[i], .children = 1};
+        struct error err = ERROR_INIT;
+        struct parser_pool *pool = parser_pool_new(&options, &err);
+        struct arena *arena = arena_new();
+        struct parser_summary summary;
+        assert_false(parser_message(pool, arena, &PARSER_BYTES(STR("x")), &summary, &err));
+        assert_int_equal(err.kind, ERROR_INTERNAL);
+        arena_free(&arena);
+        parser_pool_free(&pool);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && !strcmp(argv[1], "parser"))
+        _exit(parser_child_serve(STDIN_FILENO, hostile_answer));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_message_comes_back_as_its_columns),
+        cmocka_unit_test(test_a_message_can_be_given_by_descriptor),
+        cmocka_unit_test(test_headers_come_with_their_structure_and_text),
+        cmocka_unit_test(test_what_fells_two_children_is_poison_and_the_pool_goes_on),
+        cmocka_unit_test(test_memory_is_limited),
+        cmocka_unit_test(test_a_child_that_dies_once_costs_nobody_a_message),
+        cmocka_unit_test(test_a_batch_loses_only_its_poison),
+        cmocka_unit_test(test_the_sandbox_lets_nothing_out),
+        cmocka_unit_test(test_html_is_rendered_with_the_pictures_of_its_own_message),
+        cmocka_unit_test(test_html_beyond_the_fences_is_shown_as_its_text),
+        cmocka_unit_test(test_text_is_decoded_and_rendered),
+        cmocka_unit_test(test_threads_share_the_children),
+        cmocka_unit_test(test_no_child_is_an_error_and_not_poison),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
