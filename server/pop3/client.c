@@ -27,7 +27,7 @@ struct pop3_client *pop3_attach(struct stream *stream, const struct pop3_params 
     client->capabilities = BUF_INIT(16384);
     client->capable.expire_days = POP3_EXPIRE_UNKNOWN;
     client->spoke_ms = clock_monotonic_ms();
-    if (!client_greet(client, params, err))
+    if (!pop3_client_greet(client, params, err))
         pop3_free(&client);
     return client;
 }
@@ -58,9 +58,9 @@ bool pop3_quit(struct pop3_client **pointer, struct error *err)
     struct pop3_client *client = *pointer;
     struct pop3_reply reply;
     check(client);
-    bool is_done = client_ask(client, "QUIT", &reply, err);
+    bool is_done = pop3_client_ask(client, "QUIT", &reply, err);
     if (is_done && reply.status != POP3_OK)
-        is_done = client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
+        is_done = pop3_client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
     pop3_free(pointer);
     return is_done;
 }
@@ -95,7 +95,7 @@ struct stream *pop3_stream(struct pop3_client *client)
     return client->stream;
 }
 
-bool client_die(struct pop3_client *client, const struct error *failure, struct error *err)
+bool pop3_client_die(struct pop3_client *client, const struct error *failure, struct error *err)
 {
     if (!client->is_dead)
         client->failure = *failure;
@@ -110,16 +110,16 @@ static bool die(struct pop3_client *client, enum error_kind kind, const char *wh
 {
     struct error failure = ERROR_INIT;
     error_set(&failure, kind, "%s", what);
-    return client_die(client, &failure, err);
+    return pop3_client_die(client, &failure, err);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-bool client_fill(struct pop3_client *client, struct error *err)
+bool pop3_client_fill(struct pop3_client *client, struct error *err)
 {
     struct error failure = ERROR_INIT;
     if (client->is_dead)
-        return client_die(client, &client->failure, err);
+        return pop3_client_die(client, &client->failure, err);
     if (client->in_from == client->in_to)
         client->in_from = client->in_to = 0;
     if (client->in_to == CLIENT_IN_BYTES) {
@@ -132,12 +132,12 @@ bool client_fill(struct pop3_client *client, struct error *err)
     ptrdiff_t n = stream_read_some(client->stream, client->in + client->in_to,
                                    CLIENT_IN_BYTES - client->in_to, &failure);
     if (n < 0)
-        return client_die(client, &failure, err);
+        return pop3_client_die(client, &failure, err);
     client->in_to += (size_t)n;
     return true;
 }
 
-bool client_read_line(struct pop3_client *client, struct str *line, struct error *err)
+bool pop3_client_read_line(struct pop3_client *client, struct str *line, struct error *err)
 {
     size_t seen = 0; /* from in_from on: no LF in there */
     for (;;) {
@@ -146,7 +146,7 @@ bool client_read_line(struct pop3_client *client, struct str *line, struct error
         const char *end = there > seen ? memchr(from + seen, '\n', there - seen) : NULL;
         if (!end) {
             seen = there;
-            if (!client_fill(client, err))
+            if (!pop3_client_fill(client, err))
                 return false;
             continue;
         }
@@ -158,20 +158,20 @@ bool client_read_line(struct pop3_client *client, struct str *line, struct error
     }
 }
 
-bool client_read_reply(struct pop3_client *client, struct pop3_reply *reply, struct error *err)
+bool pop3_client_read_reply(struct pop3_client *client, struct pop3_reply *reply, struct error *err)
 {
     struct str line;
-    if (!client_read_line(client, &line, err))
+    if (!pop3_client_read_line(client, &line, err))
         return false;
     client->spoke_ms = clock_monotonic_ms();
     return pop3_parse_reply(line, reply) ||
            die(client, ERROR_PROTOCOL, "The mail server's answer is not POP3", err);
 }
 
-bool client_read_listed(struct pop3_client *client, struct str *line, bool *is_end,
-                        struct error *err)
+bool pop3_client_read_listed(struct pop3_client *client, struct str *line, bool *is_end,
+                             struct error *err)
 {
-    if (!client_read_line(client, line, err))
+    if (!pop3_client_read_line(client, line, err))
         return false;
     *is_end = str_equal(*line, STR("."));
     if (str_starts(*line, STR(".")))
@@ -181,26 +181,26 @@ bool client_read_listed(struct pop3_client *client, struct str *line, bool *is_e
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-void client_command(struct pop3_client *client, const char *words)
+void pop3_client_command(struct pop3_client *client, const char *words)
 {
     stream_put(client->stream, str_of(words), NULL); /* the stream remembers a failure */
     stream_put(client->stream, STR("\r\n"), NULL);
 }
 
-bool client_flush(struct pop3_client *client, struct error *err)
+bool pop3_client_flush(struct pop3_client *client, struct error *err)
 {
     struct error failure = ERROR_INIT;
     if (client->is_dead)
-        return client_die(client, &client->failure, err);
+        return pop3_client_die(client, &client->failure, err);
     stream_set_deadline(client->stream, deadline_in_ms(CLIENT_COMMAND_MS));
-    return stream_flush(client->stream, &failure) || client_die(client, &failure, err);
+    return stream_flush(client->stream, &failure) || pop3_client_die(client, &failure, err);
 }
 
-bool client_ask(struct pop3_client *client, const char *words, struct pop3_reply *reply,
-                struct error *err)
+bool pop3_client_ask(struct pop3_client *client, const char *words, struct pop3_reply *reply,
+                     struct error *err)
 {
-    client_command(client, words);
-    return client_flush(client, err) && client_read_reply(client, reply, err);
+    pop3_client_command(client, words);
+    return pop3_client_flush(client, err) && pop3_client_read_reply(client, reply, err);
 }
 
 /* --- what a refusal means --------------------------------------------------------------------- */
@@ -230,8 +230,8 @@ static bool is_for_now(struct str text)
     return false;
 }
 
-bool client_explain(const struct pop3_client *client, const struct pop3_reply *reply,
-                    enum error_scope scope, struct error *err)
+bool pop3_client_explain(const struct pop3_client *client, const struct pop3_reply *reply,
+                         enum error_scope scope, struct error *err)
 {
     enum error_kind kind = ERROR_REFUSED;
     char words[300];
@@ -275,12 +275,12 @@ static unsigned read_mechanisms(struct str words)
     return mechanisms & ~(1u << SASL_NONE);
 }
 
-bool client_ask_capabilities(struct pop3_client *client, struct error *err)
+bool pop3_client_ask_capabilities(struct pop3_client *client, struct error *err)
 {
     struct pop3_reply reply;
     struct str line;
     bool is_end = false;
-    if (!client_ask(client, "CAPA", &reply, err))
+    if (!pop3_client_ask(client, "CAPA", &reply, err))
         return false;
     client->capable =
         (struct pop3_capabilities){.offered = of_rfc_1939, .expire_days = POP3_EXPIRE_UNKNOWN};
@@ -290,7 +290,7 @@ bool client_ask_capabilities(struct pop3_client *client, struct error *err)
         return true;
     client->capable.offered = 1u << POP3_CAP_CAPA;
     for (int i = 0; i < CLIENT_CAPA_LINES_MAX; i++) {
-        if (!client_read_listed(client, &line, &is_end, err))
+        if (!pop3_client_read_listed(client, &line, &is_end, err))
             return false;
         if (is_end)
             return true;

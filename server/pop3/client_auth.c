@@ -15,7 +15,7 @@ static bool read_greeting(struct pop3_client *client, const struct pop3_params *
 {
     struct str line;
     struct pop3_reply reply;
-    if (!client_read_line(client, &line, err))
+    if (!pop3_client_read_line(client, &line, err))
         return false;
     if (!pop3_parse_reply(line, &reply) || reply.status == POP3_CONTINUE) {
         error_set(err, ERROR_PROTOCOL, "%" STR_FMT " does not greet as a POP3 server",
@@ -23,7 +23,7 @@ static bool read_greeting(struct pop3_client *client, const struct pop3_params *
         return error_hint(err, "Check the port: 995 with TLS, 110 with STARTTLS.");
     }
     if (reply.status != POP3_OK) {
-        client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
+        pop3_client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
         if (err->kind == ERROR_REFUSED)
             err->kind = ERROR_UNAVAILABLE;
         return false;
@@ -38,10 +38,10 @@ static bool start_tls(struct pop3_client *client, const struct pop3_params *para
 {
     struct pop3_reply reply = {.status = POP3_ERR};
     reached(params, STREAM_STEP_TLS);
-    if (!client_ask_capabilities(client, err))
+    if (!pop3_client_ask_capabilities(client, err))
         return false;
     bool may_ask = pop3_has(client, POP3_CAP_STLS) || !pop3_has(client, POP3_CAP_CAPA);
-    if (may_ask && !client_ask(client, "STLS", &reply, err))
+    if (may_ask && !pop3_client_ask(client, "STLS", &reply, err))
         return false;
     if (reply.status != POP3_OK) {
         error_set(err, ERROR_PROTOCOL, "%" STR_FMT " does not offer TLS on port %d",
@@ -81,7 +81,7 @@ static bool answer_challenge(struct pop3_client *client, struct sasl *sasl, stru
         put_base64(client, buf_view(answer));
         stream_put(client->stream, STR("\r\n"), NULL);
     } else
-        client_command(client, "*");
+        pop3_client_command(client, "*");
     buf_free(&challenge);
     return is_good;
 }
@@ -106,9 +106,9 @@ static bool authenticate(struct pop3_client *client, struct sasl *sasl,
         is_pending = false;
     }
     stream_put(client->stream, STR("\r\n"), NULL);
-    while (
-        (is_alive = client_flush(client, &broken) && client_read_reply(client, reply, &broken)) &&
-        reply->status == POP3_CONTINUE) {
+    while ((is_alive = pop3_client_flush(client, &broken) &&
+                       pop3_client_read_reply(client, reply, &broken)) &&
+           reply->status == POP3_CONTINUE) {
         if (is_good && is_pending && reply->text.length == 0) {
             put_base64(client, buf_view(&answer));
             stream_put(client->stream, STR("\r\n"), NULL);
@@ -116,7 +116,7 @@ static bool authenticate(struct pop3_client *client, struct sasl *sasl,
         } else if (is_good)
             is_good = answer_challenge(client, sasl, reply->text, &answer, &refused);
         else
-            client_command(client, "*");
+            pop3_client_command(client, "*");
     }
     secret_wipe(answer.at, answer.capacity);
     buf_free(&answer);
@@ -146,20 +146,21 @@ static bool user_pass(struct pop3_client *client, const struct pop3_params *para
     stream_put(client->stream, STR("USER "), NULL);
     stream_put(client->stream, params->username, NULL);
     stream_put(client->stream, STR("\r\n"), NULL);
-    if (!at_once && (!client_flush(client, err) || !client_read_reply(client, reply, err)))
+    if (!at_once &&
+        (!pop3_client_flush(client, err) || !pop3_client_read_reply(client, reply, err)))
         return false;
     if (!at_once && reply->status != POP3_OK)
         return true;
     stream_put(client->stream, STR("PASS "), NULL);
     stream_put_secret(client->stream, secret_reveal(params->secret), NULL);
     stream_put(client->stream, STR("\r\n"), NULL);
-    if (!client_flush(client, err))
+    if (!pop3_client_flush(client, err))
         return false;
-    if (at_once && !client_read_reply(client, reply, err))
+    if (at_once && !pop3_client_read_reply(client, reply, err))
         return false;
     bool is_named = !at_once || reply->status == POP3_OK;
     struct pop3_reply second;
-    if (!client_read_reply(client, is_named ? reply : &second, err))
+    if (!pop3_client_read_reply(client, is_named ? reply : &second, err))
         return false;
     return true;
 }
@@ -188,7 +189,7 @@ static bool apop(struct pop3_client *client, const struct pop3_params *params,
     stream_put_secret(client->stream, buf_view(&hex), NULL);
     stream_put(client->stream, STR("\r\n"), NULL);
     buf_free(&hex);
-    return client_flush(client, err) && client_read_reply(client, reply, err);
+    return pop3_client_flush(client, err) && pop3_client_read_reply(client, reply, err);
 }
 
 /* A refusal is about name and password unless its code or its words say otherwise; a server with
@@ -196,7 +197,7 @@ static bool apop(struct pop3_client *client, const struct pop3_params *params,
 static bool explain_sign_in(const struct pop3_client *client, const struct pop3_reply *reply,
                             struct error *err)
 {
-    client_explain(client, reply, ERROR_SCOPE_ACCOUNT, err);
+    pop3_client_explain(client, reply, ERROR_SCOPE_ACCOUNT, err);
     if (err->kind != ERROR_REFUSED && err->kind != ERROR_AUTH)
         return false;
     if (reply->code == POP3_CODE_SYS_PERM)
@@ -221,7 +222,7 @@ static bool is_ascii(struct str s)
 static bool ask_for_utf8(struct pop3_client *client, struct error *err)
 {
     struct pop3_reply reply;
-    return !pop3_has(client, POP3_CAP_UTF8) || client_ask(client, "UTF8", &reply, err);
+    return !pop3_has(client, POP3_CAP_UTF8) || pop3_client_ask(client, "UTF8", &reply, err);
 }
 
 static bool sign_in(struct pop3_client *client, const struct pop3_params *params, struct error *err)
@@ -269,7 +270,8 @@ static bool sign_in(struct pop3_client *client, const struct pop3_params *params
     return false;
 }
 
-bool client_greet(struct pop3_client *client, const struct pop3_params *params, struct error *err)
+bool pop3_client_greet(struct pop3_client *client, const struct pop3_params *params,
+                       struct error *err)
 {
     struct error unused = ERROR_INIT;
     if (!err)
@@ -282,13 +284,13 @@ bool client_greet(struct pop3_client *client, const struct pop3_params *params, 
         !start_tls(client, params, err))
         return false;
     reached(params, STREAM_STEP_GREETING);
-    if (!client_ask_capabilities(client, err) || !ask_for_utf8(client, err))
+    if (!pop3_client_ask_capabilities(client, err) || !ask_for_utf8(client, err))
         return false;
     reached(params, STREAM_STEP_SIGN_IN);
     if (!sign_in(client, params, err))
         return false;
     /* What is offered may change with the sign-in (RFC 2449 section 5). */
-    if (pop3_has(client, POP3_CAP_CAPA) && !client_ask_capabilities(client, err))
+    if (pop3_has(client, POP3_CAP_CAPA) && !pop3_client_ask_capabilities(client, err))
         return false;
     reached(params, STREAM_STEP_DONE);
     return true;

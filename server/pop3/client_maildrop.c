@@ -40,7 +40,7 @@ static bool read_listing(struct pop3_client *client, bool is_uidl, struct listin
     bool is_end = false;
     for (size_t lines = 0; lines <= POP3_MESSAGES_MAX; lines++) {
         struct pop3_message message = {.uidl = STR_EMPTY};
-        if (!client_read_listed(client, &line, &is_end, err))
+        if (!pop3_client_read_listed(client, &line, &is_end, err))
             return false;
         if (is_end) {
             qsort(listing->at, listing->count, listing->count ? sizeof *listing->at : 1, by_number);
@@ -54,7 +54,7 @@ static bool read_listing(struct pop3_client *client, bool is_uidl, struct listin
     }
     struct error failure = ERROR_INIT;
     error_set(&failure, ERROR_LIMIT, "The mail server lists more messages than we take");
-    return client_die(client, &failure, err);
+    return pop3_client_die(client, &failure, err);
 }
 
 /* Both ascending: what LIST and UIDL tell of each number. The first of a number counts. */
@@ -94,18 +94,18 @@ bool pop3_list(struct pop3_client *client, struct arena *arena, struct pop3_mail
     uint64_t bytes;
     *maildrop = (struct pop3_maildrop){.at = NULL};
     for (size_t i = 0; at_once && i < count; i++)
-        client_command(client, commands[i]);
+        pop3_client_command(client, commands[i]);
     for (size_t i = 0; i < count; i++) {
         if (!at_once)
-            client_command(client, commands[i]);
-        if (!client_flush(client, err) || !client_read_reply(client, &reply, err))
+            pop3_client_command(client, commands[i]);
+        if (!pop3_client_flush(client, err) || !pop3_client_read_reply(client, &reply, err))
             return false;
         if (reply.status != POP3_OK) {
             if (i == 2)
                 break; /* no UIDL here */
-            client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
+            pop3_client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
             if (at_once && err)
-                client_die(client, err, err); /* answers are under way that nobody will read */
+                pop3_client_die(client, err, err); /* answers are under way that nobody will read */
             return false;
         }
         if (i == 0) {
@@ -129,7 +129,7 @@ static void send_retrieve(struct pop3_client *client, const struct pop3_wanted *
         snprintf(words, sizeof words, "TOP %u %d", wanted->number, wanted->top_lines);
     else
         snprintf(words, sizeof words, "RETR %u", wanted->number);
-    client_command(client, words);
+    pop3_client_command(client, words);
 }
 
 /* The lines behind a +OK. As long as bytes come there is no deadline: messages may be large. */
@@ -142,7 +142,7 @@ static bool read_message(struct pop3_client *client, const struct pop3_sink *sin
         client->in_from += pop3_dots_feed(&dots, there, sink->write, sink->context, &is_wanted);
         if (dots.state == POP3_DOTS_DONE)
             return true;
-        if (!client_fill(client, err))
+        if (!pop3_client_fill(client, err))
             return false;
     }
 }
@@ -160,13 +160,13 @@ bool pop3_retrieve(struct pop3_client *client, const struct pop3_wanted *wanted,
         if (goes_on && sent - i <= window / 2)
             while (sent < count && sent < i + window)
                 send_retrieve(client, &wanted[sent++]);
-        if (!client_flush(client, err))
+        if (!pop3_client_flush(client, err))
             return false;
         stream_set_deadline(client->stream, DEADLINE_NEVER);
-        if (!client_read_reply(client, &reply, err))
+        if (!pop3_client_read_reply(client, &reply, err))
             return false;
         if (reply.status != POP3_OK) {
-            client_explain(client, &reply, ERROR_SCOPE_MESSAGE, &why);
+            pop3_client_explain(client, &reply, ERROR_SCOPE_MESSAGE, &why);
             if (goes_on && sink->failed)
                 sink->failed(sink->context, i, &why);
             continue;
@@ -194,12 +194,12 @@ bool pop3_delete(struct pop3_client *client, const uint32_t *numbers, size_t cou
             for (; sent < count && sent < i + window; sent++) {
                 char words[32];
                 snprintf(words, sizeof words, "DELE %u", numbers[sent]);
-                client_command(client, words);
+                pop3_client_command(client, words);
             }
-            if (!client_flush(client, err))
+            if (!pop3_client_flush(client, err))
                 return false;
         }
-        if (!client_read_reply(client, &reply, err))
+        if (!pop3_client_read_reply(client, &reply, err))
             return false;
         is_marked[i] = reply.status == POP3_OK;
     }
@@ -211,5 +211,5 @@ bool pop3_keep_alive(struct pop3_client *client, struct error *err)
     struct pop3_reply reply;
     if (clock_monotonic_ms() - client->spoke_ms < CLIENT_QUIET_MS)
         return true;
-    return client_ask(client, "NOOP", &reply, err);
+    return pop3_client_ask(client, "NOOP", &reply, err);
 }

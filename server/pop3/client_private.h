@@ -33,28 +33,30 @@ struct pop3_client {
 };
 
 /* Ends the session for good: later calls fail with this error too. Copies it to `err`. */
-bool client_die(struct pop3_client *client, const struct error *failure, struct error *err);
+bool pop3_client_die(struct pop3_client *client, const struct error *failure, struct error *err);
 /* One line without its end; valid until the next read. */
-bool client_read_line(struct pop3_client *client, struct str *line, struct error *err);
+bool pop3_client_read_line(struct pop3_client *client, struct str *line, struct error *err);
 /* More bytes into `in`, of which some room must be free. */
-bool client_fill(struct pop3_client *client, struct error *err);
-bool client_read_reply(struct pop3_client *client, struct pop3_reply *reply, struct error *err);
+bool pop3_client_fill(struct pop3_client *client, struct error *err);
+bool pop3_client_read_reply(struct pop3_client *client, struct pop3_reply *reply,
+                            struct error *err);
 /* A line of a listing, dots unstuffed; `*is_end` at its end. */
-bool client_read_listed(struct pop3_client *client, struct str *line, bool *is_end,
-                        struct error *err);
+bool pop3_client_read_listed(struct pop3_client *client, struct str *line, bool *is_end,
+                             struct error *err);
 
-/* Puts words and the line's end; sent by client_flush at the latest. */
-void client_command(struct pop3_client *client, const char *words);
-bool client_flush(struct pop3_client *client, struct error *err);
+/* Puts words and the line's end; sent by pop3_client_flush at the latest. */
+void pop3_client_command(struct pop3_client *client, const char *words);
+bool pop3_client_flush(struct pop3_client *client, struct error *err);
 /* command, flush, reply. False: the session is dead. */
-bool client_ask(struct pop3_client *client, const char *words, struct pop3_reply *reply,
-                struct error *err);
+bool pop3_client_ask(struct pop3_client *client, const char *words, struct pop3_reply *reply,
+                     struct error *err);
 
 /* What an -ERR means: kind, scope, words, waiting time; returns false. */
-bool client_explain(const struct pop3_client *client, const struct pop3_reply *reply,
-                    enum error_scope scope, struct error *err);
-bool client_ask_capabilities(struct pop3_client *client, struct error *err);
+bool pop3_client_explain(const struct pop3_client *client, const struct pop3_reply *reply,
+                         enum error_scope scope, struct error *err);
+bool pop3_client_ask_capabilities(struct pop3_client *client, struct error *err);
 /* client_auth.c: everything from the greeting to the first command. */
-bool client_greet(struct pop3_client *client, const struct pop3_params *params, struct error *err);
+bool pop3_client_greet(struct pop3_client *client, const struct pop3_params *params,
+                       struct error *err);
 
 #endif

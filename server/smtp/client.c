@@ -25,7 +25,7 @@ struct smtp_client *smtp_attach(struct stream *stream, const struct smtp_params 
     client->without = params->without;
     client->line = BUF_INIT(CLIENT_LINE_BYTES);
     client->capabilities = BUF_INIT(16384);
-    if (!client_greet(client, params, err))
+    if (!smtp_client_greet(client, params, err))
         smtp_free(&client);
     return client;
 }
@@ -55,10 +55,10 @@ void smtp_quit(struct smtp_client **client)
     enum { PATIENCE_MS = 1000 };
     struct client_reply reply;
     if (*client && !(*client)->is_dead) {
-        client_text(*client, "QUIT\r\n");
-        if (client_flush(*client, NULL)) {
+        smtp_client_text(*client, "QUIT\r\n");
+        if (smtp_client_flush(*client, NULL)) {
             stream_set_deadline((*client)->stream, deadline_in_ms(PATIENCE_MS));
-            client_read_reply(*client, NULL, NULL, &reply, NULL);
+            smtp_client_read_reply(*client, NULL, NULL, &reply, NULL);
         }
     }
     smtp_free(client);
@@ -89,7 +89,7 @@ struct stream *smtp_stream(struct smtp_client *client)
     return client->stream;
 }
 
-bool client_die(struct smtp_client *client, const struct error *failure, struct error *err)
+bool smtp_client_die(struct smtp_client *client, const struct error *failure, struct error *err)
 {
     if (!client->is_dead)
         client->failure = *failure;
@@ -114,22 +114,22 @@ static void keep_text(struct client_reply *reply, struct str text)
     reply->text[length] = '\0';
 }
 
-bool client_read_reply(struct smtp_client *client, client_line_fn *each, void *context,
-                       struct client_reply *reply, struct error *err)
+bool smtp_client_read_reply(struct smtp_client *client, client_line_fn *each, void *context,
+                            struct client_reply *reply, struct error *err)
 {
     struct error failure = ERROR_INIT;
     struct smtp_line line;
     if (client->is_dead)
-        return client_die(client, &client->failure, err);
+        return smtp_client_die(client, &client->failure, err);
     *reply = (struct client_reply){0};
     for (int i = 0; i < CLIENT_REPLY_LINES_MAX; i++) {
         buf_reset(&client->line);
         if (!stream_read_line(client->stream, &client->line, &failure))
-            return client_die(client, &failure, err);
+            return smtp_client_die(client, &failure, err);
         if (!smtp_parse_line(buf_view(&client->line), &line) ||
             (i > 0 && line.code != reply->code)) {
             error_set(&failure, ERROR_PROTOCOL, "The mail server's answer is not SMTP");
-            return client_die(client, &failure, err);
+            return smtp_client_die(client, &failure, err);
         }
         reply->code = line.code;
         if (line.status[0])
@@ -141,37 +141,37 @@ bool client_read_reply(struct smtp_client *client, client_line_fn *each, void *c
             return true;
     }
     error_set(&failure, ERROR_LIMIT, "The mail server does not come to an end");
-    return client_die(client, &failure, err);
+    return smtp_client_die(client, &failure, err);
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-void client_text(struct smtp_client *client, const char *text)
+void smtp_client_text(struct smtp_client *client, const char *text)
 {
     stream_put(client->stream, str_of(text), NULL);
 }
 
-bool client_flush(struct smtp_client *client, struct error *err)
+bool smtp_client_flush(struct smtp_client *client, struct error *err)
 {
     struct error failure = ERROR_INIT;
     if (client->is_dead)
-        return client_die(client, &client->failure, err);
+        return smtp_client_die(client, &client->failure, err);
     stream_set_deadline(client->stream, deadline_in_ms(CLIENT_COMMAND_MS));
-    return stream_flush(client->stream, &failure) || client_die(client, &failure, err);
+    return stream_flush(client->stream, &failure) || smtp_client_die(client, &failure, err);
 }
 
-bool client_ask(struct smtp_client *client, const char *words, struct client_reply *reply,
-                struct error *err)
+bool smtp_client_ask(struct smtp_client *client, const char *words, struct client_reply *reply,
+                     struct error *err)
 {
-    client_text(client, words);
-    client_text(client, "\r\n");
-    return client_flush(client, err) && client_read_reply(client, NULL, NULL, reply, err);
+    smtp_client_text(client, words);
+    smtp_client_text(client, "\r\n");
+    return smtp_client_flush(client, err) && smtp_client_read_reply(client, NULL, NULL, reply, err);
 }
 
 /* --- what a refusal means --------------------------------------------------------------------- */
 
-bool client_explain(const struct smtp_client *client, const struct client_reply *reply,
-                    enum error_scope scope, struct error *err)
+bool smtp_client_explain(const struct smtp_client *client, const struct client_reply *reply,
+                         enum error_scope scope, struct error *err)
 {
     enum error_kind kind = reply->code >= 500   ? ERROR_REFUSED
                            : reply->code >= 400 ? ERROR_UNAVAILABLE

@@ -17,7 +17,7 @@ static bool read_greeting(struct smtp_client *client, const struct smtp_params *
 {
     struct client_reply reply;
     struct error failure = ERROR_INIT;
-    if (!client_read_reply(client, NULL, NULL, &reply, &failure) || reply.code == 220) {
+    if (!smtp_client_read_reply(client, NULL, NULL, &reply, &failure) || reply.code == 220) {
         if (!client->is_dead)
             return true;
         *err = failure;
@@ -27,7 +27,7 @@ static bool read_greeting(struct smtp_client *client, const struct smtp_params *
                   STR_ARG(params->stream.host));
         return error_hint(err, "Check the port: 465 with TLS, 587 with STARTTLS.");
     }
-    return client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
+    return smtp_client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
 }
 
 /* --- EHLO ------------------------------------------------------------------------------------- */
@@ -67,12 +67,12 @@ static void put_name(struct smtp_client *client, struct str helo)
     }
     if (getsockname(stream_fd(client->stream), &own.any, &length) ||
         (own.any.sa_family != AF_INET && own.any.sa_family != AF_INET6)) {
-        client_text(client, "[127.0.0.1]");
+        smtp_client_text(client, "[127.0.0.1]");
         return;
     }
-    client_text(client, own.any.sa_family == AF_INET6 ? "[IPv6:" : "[");
-    client_text(client, address_text(&own.any, text));
-    client_text(client, "]");
+    smtp_client_text(client, own.any.sa_family == AF_INET6 ? "[IPv6:" : "[");
+    smtp_client_text(client, address_text(&own.any, text));
+    smtp_client_text(client, "]");
 }
 
 static bool say_hello(struct smtp_client *client, const struct smtp_params *params,
@@ -82,22 +82,22 @@ static bool say_hello(struct smtp_client *client, const struct smtp_params *para
     client->capable = (struct smtp_capabilities){0};
     client->mechanisms = 0;
     buf_reset(&client->capabilities);
-    client_text(client, "EHLO ");
+    smtp_client_text(client, "EHLO ");
     put_name(client, params->helo);
-    client_text(client, "\r\n");
-    if (!client_flush(client, err) ||
-        !client_read_reply(client, take_capability, client, &reply, err))
+    smtp_client_text(client, "\r\n");
+    if (!smtp_client_flush(client, err) ||
+        !smtp_client_read_reply(client, take_capability, client, &reply, err))
         return false;
     if (reply.code == 250)
         return true;
     if (reply.code < 500)
-        return client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
-    client_text(client, "HELO ");
+        return smtp_client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
+    smtp_client_text(client, "HELO ");
     put_name(client, params->helo);
-    client_text(client, "\r\n");
-    if (!client_flush(client, err) || !client_read_reply(client, NULL, NULL, &reply, err))
+    smtp_client_text(client, "\r\n");
+    if (!smtp_client_flush(client, err) || !smtp_client_read_reply(client, NULL, NULL, &reply, err))
         return false;
-    return reply.code == 250 || client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
+    return reply.code == 250 || smtp_client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
 }
 
 /* Nothing of what the server said before counts after (RFC 3207 section 4.2). */
@@ -106,10 +106,10 @@ static bool start_tls(struct smtp_client *client, const struct smtp_params *para
 {
     struct client_reply reply = {.code = 502};
     reached(params, STREAM_STEP_TLS);
-    if (smtp_has(client, SMTP_CAP_STARTTLS) && !client_ask(client, "STARTTLS", &reply, err))
+    if (smtp_has(client, SMTP_CAP_STARTTLS) && !smtp_client_ask(client, "STARTTLS", &reply, err))
         return false;
     if (reply.code >= 400 && reply.code < 500)
-        return client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
+        return smtp_client_explain(client, &reply, ERROR_SCOPE_ACCOUNT, err);
     if (reply.code != 220) {
         error_set(err, ERROR_PROTOCOL, "%" STR_FMT " does not offer TLS on port %d",
                   STR_ARG(params->stream.host), params->stream.port);
@@ -128,7 +128,7 @@ static void put_base64(struct smtp_client *client, struct str bytes)
     stream_put_secret(client->stream, buf_view(&text), NULL);
     secret_wipe(text.at, text.capacity);
     buf_free(&text);
-    client_text(client, "\r\n");
+    smtp_client_text(client, "\r\n");
 }
 
 /* What a 334 says: the last line's text, which is base64. */
@@ -153,7 +153,7 @@ static bool answer_challenge(struct smtp_client *client, struct sasl *sasl, stru
     if (is_good)
         put_base64(client, buf_view(answer));
     else
-        client_text(client, "*\r\n");
+        smtp_client_text(client, "*\r\n");
     buf_free(&challenge);
     return is_good;
 }
@@ -170,24 +170,25 @@ static bool authenticate(struct smtp_client *client, struct sasl *sasl,
     bool is_pending = sasl_is_client_first(sasl);
     if (is_pending)
         is_good = sasl_step(sasl, STR_EMPTY, &answer, &refused);
-    client_text(client, "AUTH ");
-    client_text(client, sasl_name(mechanism));
+    smtp_client_text(client, "AUTH ");
+    smtp_client_text(client, sasl_name(mechanism));
     if (is_good && is_pending && answer.length * 4 / 3 + 32 <= COMMAND_BYTES_MAX) {
-        client_text(client, answer.length ? " " : " =");
+        smtp_client_text(client, answer.length ? " " : " =");
         put_base64(client, buf_view(&answer));
         is_pending = false;
     } else
-        client_text(client, "\r\n");
-    while ((is_alive = client_flush(client, &broken) &&
-                       client_read_reply(client, take_challenge, &challenge, reply, &broken)) &&
-           reply->code == 334) {
+        smtp_client_text(client, "\r\n");
+    while (
+        (is_alive = smtp_client_flush(client, &broken) &&
+                    smtp_client_read_reply(client, take_challenge, &challenge, reply, &broken)) &&
+        reply->code == 334) {
         if (is_good && is_pending && challenge.length == 0) {
             put_base64(client, buf_view(&answer));
             is_pending = false;
         } else if (is_good)
             is_good = answer_challenge(client, sasl, buf_view(&challenge), &answer, &refused);
         else
-            client_text(client, "*\r\n");
+            smtp_client_text(client, "*\r\n");
     }
     secret_wipe(answer.at, answer.capacity);
     buf_free(&answer);
@@ -203,7 +204,7 @@ static bool authenticate(struct smtp_client *client, struct sasl *sasl,
 static bool explain_sign_in(const struct smtp_client *client, const struct client_reply *reply,
                             struct error *err)
 {
-    client_explain(client, reply, ERROR_SCOPE_ACCOUNT, err);
+    smtp_client_explain(client, reply, ERROR_SCOPE_ACCOUNT, err);
     if (reply->code == 530 || reply->code == 538)
         return error_hint(err, "Choose TLS or STARTTLS.");
     if (err->kind != ERROR_REFUSED)
@@ -239,7 +240,8 @@ static bool sign_in(struct smtp_client *client, const struct smtp_params *params
     return reply.code == 235 || explain_sign_in(client, &reply, err);
 }
 
-bool client_greet(struct smtp_client *client, const struct smtp_params *params, struct error *err)
+bool smtp_client_greet(struct smtp_client *client, const struct smtp_params *params,
+                       struct error *err)
 {
     struct error unused = ERROR_INIT;
     if (!err)

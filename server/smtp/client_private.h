@@ -34,22 +34,23 @@ struct smtp_client {
 };
 
 /* Ends the session for good: later calls fail with this error too. Copies it to `err`. */
-bool client_die(struct smtp_client *client, const struct error *failure, struct error *err);
+bool smtp_client_die(struct smtp_client *client, const struct error *failure, struct error *err);
 /* Sees each line of a reply; may be NULL. */
 typedef void client_line_fn(void *context, const struct smtp_line *line, bool is_first);
-bool client_read_reply(struct smtp_client *client, client_line_fn *each, void *context,
-                       struct client_reply *reply, struct error *err);
-/* Puts words; sent by client_flush at the latest. The stream remembers a failure. */
-void client_text(struct smtp_client *client, const char *text);
-bool client_flush(struct smtp_client *client, struct error *err);
+bool smtp_client_read_reply(struct smtp_client *client, client_line_fn *each, void *context,
+                            struct client_reply *reply, struct error *err);
+/* Puts words; sent by smtp_client_flush at the latest. The stream remembers a failure. */
+void smtp_client_text(struct smtp_client *client, const char *text);
+bool smtp_client_flush(struct smtp_client *client, struct error *err);
 /* A command line, flush, reply. False: the session is dead. */
-bool client_ask(struct smtp_client *client, const char *words, struct client_reply *reply,
-                struct error *err);
+bool smtp_client_ask(struct smtp_client *client, const char *words, struct client_reply *reply,
+                     struct error *err);
 /* What a reply of 4xx or 5xx means: kind, scope, words; returns false. */
-bool client_explain(const struct smtp_client *client, const struct client_reply *reply,
-                    enum error_scope scope, struct error *err);
+bool smtp_client_explain(const struct smtp_client *client, const struct client_reply *reply,
+                         enum error_scope scope, struct error *err);
 
 /* client_auth.c: everything from the greeting to the first message. */
-bool client_greet(struct smtp_client *client, const struct smtp_params *params, struct error *err);
+bool smtp_client_greet(struct smtp_client *client, const struct smtp_params *params,
+                       struct error *err);
 
 #endif
