@@ -99,7 +99,7 @@ static void read_peer(struct exchange *exchange, char *const *environment)
     unsigned char address[16];
     req->is_https = str_equal_nocase(cgi_variable(environment, "HTTPS"), STR("on")) ||
                     str_equal(cgi_variable(environment, "REQUEST_SCHEME"), STR("https"));
-    if (address_parse(remote, address))
+    if (ip_parse(remote, address))
         exchange_set_peer(exchange, address);
     else if (str_starts(remote, STR("unix:"))) /* a proxy in front of the web server */
         exchange_set_peer(exchange, NULL);

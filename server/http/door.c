@@ -30,7 +30,7 @@ struct door_options door_defaults(const struct router *router)
 
 static const unsigned char ipv4_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
-bool address_parse(struct str text, unsigned char address[16])
+bool ip_parse(struct str text, unsigned char address[16])
 {
     char name[INET6_ADDRSTRLEN + 1];
     if (!str_copy(text, name, sizeof name))
@@ -42,7 +42,7 @@ bool address_parse(struct str text, unsigned char address[16])
     return inet_pton(AF_INET6, name, address) == 1;
 }
 
-bool address_of(const struct sockaddr *peer, unsigned char address[16])
+bool ip_of(const struct sockaddr *peer, unsigned char address[16])
 {
     if (peer && peer->sa_family == AF_INET) {
         memcpy(address, ipv4_prefix, sizeof ipv4_prefix);
@@ -61,7 +61,7 @@ bool network_parse(struct str text, struct network *network, struct error *err)
     struct str bits = text;
     struct str address = str_cut(&bits, '/');
     uint32_t count = 128;
-    if (!address_parse(address, network->address))
+    if (!ip_parse(address, network->address))
         return error_set(err, ERROR_INVALID, "\"%" STR_FMT "\" is not an address or network",
                          STR_ARG(text));
     uint32_t most = str_find_char(address, ':') < 0 ? 32 : 128;
@@ -142,7 +142,7 @@ int listen_open(struct str where, struct error *err)
     bool is_v6 = host.length > 2 && host.at[0] == '[' && host.at[host.length - 1] == ']';
     if (is_v6)
         host = str_sub(host, 1, host.length - 2);
-    if (!is_good || !address_parse(host, address)) {
+    if (!is_good || !ip_parse(host, address)) {
         error_set(err, ERROR_INVALID, "\"%" STR_FMT "\" is not an address to listen on",
                   STR_ARG(where));
         error_hint(err, "write 127.0.0.1:8080, [::1]:8080 or /path/of/a/socket");
@@ -224,12 +224,12 @@ static bool parse_forwarded(struct str text, unsigned char address[16])
 {
     if (text.length > 0 && *text.at == '[') {
         struct str rest = str_skip(text, 1);
-        return address_parse(str_cut(&rest, ']'), address);
+        return ip_parse(str_cut(&rest, ']'), address);
     }
-    if (address_parse(text, address))
+    if (ip_parse(text, address))
         return true;
     struct str rest = text;
-    return address_parse(str_cut(&rest, ':'), address);
+    return ip_parse(str_cut(&rest, ':'), address);
 }
 
 void exchange_set_peer(struct exchange *exchange, const unsigned char *peer)

@@ -17,9 +17,9 @@ struct network {
 bool network_parse(struct str text, struct network *network, struct error *err);
 bool network_holds(const struct network *network, const unsigned char address[16]);
 /* The 16 bytes of an address in text (without a port); false if it is none. */
-bool address_parse(struct str text, unsigned char address[16]);
+bool ip_parse(struct str text, unsigned char address[16]);
 /* The same of a peer; false for a UNIX socket. */
-bool address_of(const struct sockaddr *peer, unsigned char address[16]);
+bool ip_of(const struct sockaddr *peer, unsigned char address[16]);
 
 struct door_options {
     const struct router *router;

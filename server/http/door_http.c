@@ -245,7 +245,7 @@ static enum MHD_Result take_head(struct http_exchange *exchange, const char *met
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     unsigned char address[16];
-    bool has_address = address_of(peer->client_addr, address);
+    bool has_address = ip_of(peer->client_addr, address);
     req->method = http_method_parse(str_of(method));
     bool is_good = exchange->refusal.kind == ERROR_NONE &&
                    head_read(exchange, method, version, &exchange->refusal);
@@ -308,7 +308,7 @@ static enum MHD_Result accept_policy(void *cls, const struct sockaddr *peer, soc
     struct door_http *door = cls;
     unsigned char address[16];
     (void)length;
-    if (!address_of(peer, address) || exchange_is_proxy(&door->options, address))
+    if (!ip_of(peer, address) || exchange_is_proxy(&door->options, address))
         return MHD_YES;
     bool has_room = clients_of_address(&door->clients, address) < door->options.per_address_max;
     return has_room ? MHD_YES : MHD_NO;

@@ -39,7 +39,7 @@ struct client *clients_add(struct clients *clients, const struct sockaddr *peer,
     if (!client)
         abort();
     client->fd = fd;
-    client->has_address = address_of(peer, client->address);
+    client->has_address = ip_of(peer, client->address);
     atomic_init(&client->deadline_ms, INT64_MAX);
     pthread_mutex_lock(&clients->lock);
     client->link = bucket_of(clients, client->address);
