@@ -143,19 +143,28 @@ struct replica_touch *replica_touch(struct replica_batch *batch, int64_t mailbox
     return touch;
 }
 
-bool replica_take_ids(struct replica_batch *batch, size_t count, int64_t *first, struct error *err)
-{
-    struct db *db = batch->db;
-    if (db->transaction != DB_TX_ASKED)
-        return account_next_ids(db, batch->account_id, (int64_t)count, first, err);
-    db_rollback(db); /* nothing was done in it yet */
-    return account_next_ids(db, batch->account_id, (int64_t)count, first, err) && db_begin(db, err);
-}
-
 bool replica_allocate_ids(struct db *db, int64_t account_id, int count, int64_t *first,
                           struct error *err)
 {
-    return account_next_ids(db, account_id, count, first, err);
+    struct db_rows rows;
+    if (db_in_transaction(db)) /* which must not lose its durability */
+        return account_next_ids(db, account_id, count, first, err);
+    if (!db_select_one(db, "replica_next_ids", &rows, "there is no such account", err,
+                       db_i64(account_id), db_i64(count)))
+        return false;
+    *first = db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, struct error *err)
+{
+    struct db *db = batch->db;
+    bool is_untouched = db->transaction == DB_TX_ASKED;
+    if (is_untouched)
+        db_rollback(db);
+    return replica_allocate_ids(db, batch->account_id, count, first, err) &&
+           (!is_untouched || db_begin(db, err));
 }
 
 /* Counts and cursors, in the order of ids. */

@@ -435,7 +435,7 @@ bool replica_emails_add(struct replica_batch *batch, int64_t mailbox_id,
             return false;
     }
     /* before it is known how many are needed: gaps are harmless, a locked account is not */
-    if (!replica_take_ids(batch, 2 * count, &next_id, err) || !match_uids(&adding, err) ||
+    if (!replica_take_ids(batch, 2 * (int)count, &next_id, err) || !match_uids(&adding, err) ||
         !match_upstream(&adding, err) || !match_unplaced(&adding, err))
         return false;
     for (size_t i = 0; i < count; i++)

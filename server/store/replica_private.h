@@ -55,7 +55,7 @@ int32_t id_map_get(const struct id_map *map, int64_t key);
 /* The mailbox's entry, made if missing; valid until the next call. */
 struct replica_touch *replica_touch(struct replica_batch *batch, int64_t mailbox_id);
 /* Ids for this batch; before its transaction if nothing was done in it yet. */
-bool replica_take_ids(struct replica_batch *batch, size_t count, int64_t *first, struct error *err);
+bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, struct error *err);
 
 static inline bool flags_are_unread(int flags)
 {

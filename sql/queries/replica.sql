@@ -68,6 +68,15 @@ UPDATE mailbox SET modseq = $3 WHERE account_id = $1 AND id = ANY ($2);
 
 -- === adding messages =============================================================================
 
+-- On its own, before a batch. It need not reach the disk by itself: the batch that uses the ids comes
+-- later in the log, so whatever survives of the batch survives of this.
+-- name: replica_next_ids
+UPDATE account
+   SET next_id = next_id + $2
+  FROM (SELECT set_config('synchronous_commit', 'off', true) AS is_synchronous) quick
+ WHERE id = $1 AND quick.is_synchronous = 'off'
+RETURNING next_id - $2;
+
 -- name: replica_known_uids
 SELECT k.uid, p.email_id
   FROM unnest($3::bigint[]) AS k (uid)
