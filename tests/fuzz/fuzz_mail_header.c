@@ -2,6 +2,7 @@
 #include "server/mail/envelope.h"
 #include "server/mail/filename.h"
 #include "server/mail/header.h"
+#include "server/mail/sender.h"
 #include "server/mail/thread.h"
 #include "tests/fuzz/mail_fuzz.h"
 
@@ -27,6 +28,20 @@ static void check_field(struct arena *arena, struct str value)
     }
 }
 
+static void check_sender(struct arena *arena, const struct envelope *e)
+{
+    const struct str trusted = STR("mx.example");
+    struct sender_authentication result;
+    struct sender_unsubscribe ways;
+    sender_authenticate(arena, e, &trusted, 1, &result);
+    require_text(result.server);
+    require_text(result.dkim_domain);
+    require_text(result.spf_domain);
+    sender_unsubscribe(arena, e, &ways);
+    require_text(ways.https);
+    require_text(ways.mailto);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     struct arena *arena = arena_new();
@@ -48,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     require_text(e.base_subject);
     require_text(e.references);
     require_text(e.list_id);
+    check_sender(arena, &e);
     struct buf json = BUF_INIT(64 * 1024 * 1024);
     envelope_write_json(&json, &e);
     require_text(buf_view(&json));
