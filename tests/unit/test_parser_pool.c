@@ -451,6 +451,55 @@ static void test_text_is_decoded_and_rendered(void **state)
     parser_pool_free(&pool);
 }
 
+/* Their tables must have been loaded before the sandbox closed. */
+static void test_all_charsets_and_scripts_work_inside(void **state)
+{
+    (void)state;
+    static const char *const labels[] = {
+        "utf-7",        "utf-16",       "utf-16be",     "iso-2022-jp",
+        "iso-2022-kr",  "hz-gb-2312",   "gb2312",       "gb18030",
+        "big5",         "euc-jp",       "shift_jis",    "euc-kr",
+        "koi8-r",       "koi8-u",       "macintosh",    "ibm866",
+        "iso-8859-2",   "iso-8859-8-i", "windows-1250", "windows-1251",
+        "windows-1255", "windows-874",  "iso-8859-15",  "no-such",
+        "iso-8859-16",  "tis-620",      "us-ascii",     "",
+    };
+    static const char
+        *const texts[] =
+            {
+                "\xe0\xb8\xaa\xe0\xb8\xa7\xe0\xb8\xb1\xe0\xb8\xaa\xe0\xb8\x94\xe0\xb8\xb5\xe0\xb8"
+                "\x8a"
+                "\xe0\xb8\xb2\xe0\xb8\xa7\xe0\xb9\x82\xe0\xb8\xa5\xe0\xb8\x81", /* Thai */
+                "\xe0\xba\xaa\xe0\xba\xb0\xe0\xba\x9a\xe0\xba\xb2\xe0\xba\x8d\xe0\xba\x94\xe0\xba"
+                "\xb5", /* Lao */
+                "\xe1\x9e\x87\xe1\x9f\x86\xe1\x9e\x9a\xe1\x9e\xb6\xe1\x9e\x94\xe1\x9e\x9f\xe1\x9e"
+                "\xbd"
+                "\xe1\x9e\x9a", /* Khmer */
+                "\xe1\x80\x99\xe1\x80\x84\xe1\x80\xba\xe1\x80\xb9\xe1\x80\x82\xe1\x80\x9c\xe1\x80"
+                "\xac"
+                "\xe1\x80\x95\xe1\x80\xab", /* Burmese */
+                "\xe4\xbd\xa0\xe5\xa5\xbd\xe3\x81\x93\xe3\x82\x93\xec\x95\x88\xeb\x85\x95", /* CJK
+                                                                                             */
+                "+AOk-\x1b$B$3$s\x1b(B~{VP~}\xc4\xe3\xba\xc3\x82\xb1", /* any */
+            };
+    struct arena *arena = arena_new();
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct parser_counts counts;
+    struct error err = ERROR_INIT;
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
+        for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
+            const struct mime_part part = {.type = STR("text/plain"), .charset = str_of(labels[i])};
+            const struct parser_text_item item = {&part, str_of(texts[k])};
+            struct parser_text_summary summary;
+            assert_true(parser_texts(pool, arena, &item, 1, &summary, &err));
+            assert_int_equal(summary.verdict, PARSER_PARSED);
+        }
+    parser_pool_counts(pool, &counts);
+    assert_int_equal(counts.deaths, 0);
+    parser_pool_free(&pool);
+    arena_free(&arena);
+}
+
 static void *ask_often(void *context)
 {
     struct arena *arena = arena_new();
@@ -515,6 +564,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_html_is_rendered_with_the_pictures_of_its_own_message),
         cmocka_unit_test(test_html_beyond_the_fences_is_shown_as_its_text),
         cmocka_unit_test(test_text_is_decoded_and_rendered),
+        cmocka_unit_test(test_all_charsets_and_scripts_work_inside),
         cmocka_unit_test(test_threads_share_the_children),
         cmocka_unit_test(test_no_child_is_an_error_and_not_poison),
     };
