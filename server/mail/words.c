@@ -42,12 +42,16 @@ struct words *words_new(struct arena *arena)
     struct words *words = ARENA_NEW(arena, struct words);
     *words = (struct words){.arena = arena, .slot_count = 256};
     words->slots = ARENA_ARRAY(arena, words->slot_count, uint32_t);
+    /* Where it happens to lie in memory: nobody can choose words whose hashes meet. What comes out
+     * is sorted, and does not depend on it. */
+    words->seed = (uint32_t)((uint64_t)(uintptr_t)words * 0x9e3779b97f4a7c15u >> 32);
     return words;
 }
 
-static uint32_t hash_of(struct str s)
+/* FNV-1a, from the seed on. */
+static uint32_t hash_of(const struct words *words, struct str s)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a: a flood of collisions is bounded by the input's cap */
+    uint32_t hash = 2166136261u ^ words->seed;
     for (size_t i = 0; i < s.length; i++)
         hash = (hash ^ (unsigned char)s.at[i]) * 16777619u;
     return hash ^ hash >> 15;
@@ -99,7 +103,7 @@ static size_t vector_cost(struct str text)
 /* The lexeme of that text; NULL when there is no room for one more. */
 static struct lexeme *lexeme_for(struct words *words, struct str text)
 {
-    uint32_t hash = hash_of(text), *slot = find_slot(words, text, hash);
+    uint32_t hash = hash_of(words, text), *slot = find_slot(words, text, hash);
     if (*slot)
         return &words->lexemes[*slot - 1];
     if (words->vector_bytes + vector_cost(text) + 2 > WORDS_VECTOR_BYTES_MAX)
