@@ -4,6 +4,8 @@
 #include "handlers/html/screens.h"
 
 const struct route html_routes[] = {
+    {HTTP_GET, "/static/{path*}", html_static, ROUTE_PUBLIC | ROUTE_NO_CSRF},
+
     {HTTP_GET, "/sign-in", html_sign_in_form, ROUTE_PUBLIC},
     {HTTP_POST, "/sign-in", html_sign_in, ROUTE_PUBLIC | ROUTE_NO_CSRF},
     {HTTP_POST, "/sign-out", html_sign_out, 0},

@@ -4,6 +4,8 @@
 
 #include "server/http/router.h"
 
+/* static_files.c */
+route_handler html_static;
 /* sign_in_page.c */
 route_handler html_sign_in_form, html_sign_in, html_sign_out;
 /* mailbox.c */
