@@ -405,6 +405,8 @@ bool client_die(struct imap_client *client, const struct error *failure, struct 
 {
     if (!client->is_dead)
         client->failure = *failure;
+    if (!client->is_dead && failure->kind == ERROR_CLOSED && client->has_bye)
+        client_explain(client, IMAP_BYE, client->bye_code, client->bye_text, &client->failure);
     client->is_dead = true;
     if (err)
         *err = client->failure;
@@ -422,11 +424,8 @@ bool client_read(struct imap_client *client, struct error *err)
         error_set(&failure, ERROR_LIMIT, "The server does not stop sending");
         return client_die(client, &failure, err);
     }
-    if (!wire_read(&client->wire, client->sink, &text, &failure)) {
-        if (failure.kind == ERROR_CLOSED && client->has_bye)
-            client_explain(client, IMAP_BYE, client->bye_code, client->bye_text, &failure);
+    if (!wire_read(&client->wire, client->sink, &text, &failure))
         return client_die(client, &failure, err);
-    }
     arena_reset(client->arena);
     if (!imap_parse(client->arena, &text, &response, &failure) ||
         !handle(client, &response, &failure))

@@ -110,12 +110,10 @@ static bool script_match(struct script *script, struct str pattern, struct str l
                 end++;
             struct str word = str_sub(line, 0, end);
             const char *known = script_kept(script, name);
-            if (str_equal(name, STR("tag"))) { /* the newest one counts */
+            if (str_starts(name, STR("tag")) && known) { /* the newest one counts */
                 for (size_t i = 0; i < script->kept_count; i++)
-                    if (!strcmp(script->kept[i].name, "tag"))
+                    if (str_equal(str_of(script->kept[i].name), name))
                         str_copy(word, script->kept[i].value, sizeof script->kept[i].value);
-                if (!known)
-                    script_keep(script, name, word);
             } else if (known && !str_equal(str_of(known), word))
                 return false;
             else if (!known)
