@@ -25,8 +25,10 @@ struct words {
     struct arena *arena;
     struct lexeme *lexemes;
     size_t count, capacity;
-    uint32_t
-        *slots; /* open addressing: index + 1 of a lexeme, 0: free; a power of two, half full */
+    uint32_t seed; /* of hashes */
+    /* Open addressing: index + 1 of a lexeme, 0: free; their number is a power of two, at most half
+     * of them are taken. */
+    uint32_t *slots;
     size_t slot_count;
     struct occurrence *occurrences;
     size_t occurrence_count, occurrence_capacity;
