@@ -3,18 +3,12 @@
 #define RESTANTE_SYNC_IMAP_BODY_H
 
 #include "server/sync/imap_session.h"
+#include "server/sync/operations.h"
 
 /* One batch of text parts that the account's policy wants here. `*is_done`: nothing is left. */
 bool imap_prefetch_text(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
                         struct error *err);
 
-enum { BODY_PARTS_MAX = 32 };
-struct body_wanted {
-    int64_t email_id;
-    bool is_whole; /* the raw message; else: */
-    struct str parts[BODY_PARTS_MAX];
-    size_t part_count;
-};
 /* Fetches them into blobs, in one transaction, a chunk at a time. ERROR_NOT_FOUND: the message is
  * nowhere upstream any more. */
 bool imap_fetch_body(struct slice *slice, const struct body_wanted *wanted, struct error *err);

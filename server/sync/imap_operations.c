@@ -1,113 +1,27 @@
 #include "server/sync/imap_operations.h"
 
-#include <jansson.h>
-
-#include "server/base/clock.h"
-#include "server/base/log.h"
-#include "server/store/operations.h"
 #include "server/sync/imap_body.h"
+#include "server/sync/operations.h"
 
-enum { RETRY_S = 30, RESULT_BYTES = 64 };
-
-/* Carries one out; `result` is JSON for who waits, empty: {}. */
-typedef bool operation_fn(struct slice *slice, const struct operation *operation,
-                          const json_t *arguments, struct str *result, struct error *err);
-
-/* {"emailId": n, "parts": ["1", …]} or {"emailId": n, "whole": true} */
 static bool fetch_body(struct slice *slice, const struct operation *operation,
                        const json_t *arguments, struct str *result, struct error *err)
 {
-    struct body_wanted wanted = {.email_id =
-                                     json_integer_value(json_object_get(arguments, "emailId")),
-                                 .is_whole = json_is_true(json_object_get(arguments, "whole"))};
-    const json_t *parts = json_object_get(arguments, "parts");
+    struct body_wanted wanted;
     (void)operation;
     (void)result;
-    for (size_t i = 0; i < json_array_size(parts) && i < BODY_PARTS_MAX; i++)
-        wanted.parts[wanted.part_count++] = str_of(json_string_value(json_array_get(parts, i)));
-    if (!wanted.is_whole && wanted.part_count == 0)
-        return error_set(err, ERROR_INVALID, "no part was named");
-    return imap_fetch_body(slice, &wanted, err);
+    return operation_read_body(arguments, &wanted, err) && imap_fetch_body(slice, &wanted, err);
 }
 
-static const struct {
-    const char *kind;
-    operation_fn *run;
-} kinds[] = {
-    {"fetch-body", fetch_body},
-};
-
-static operation_fn *find_kind(struct str kind)
+static bool is_alive(const struct slice *slice)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (str_equal(kind, str_of(kinds[i].kind)))
-            return kinds[i].run;
-    return NULL;
-}
-
-static bool carry_out(struct slice *slice, const struct operation *operation, struct str *result,
-                      struct error *err)
-{
-    operation_fn *run = find_kind(operation->kind);
-    if (!run)
-        return error_set(err, ERROR_INVALID, "unknown operation %" STR_FMT,
-                         STR_ARG(operation->kind));
-    json_t *arguments = json_loadb(operation->arguments.at, operation->arguments.length, 0, NULL);
-    bool is_done = run(slice, operation, arguments, result, err);
-    json_decref(arguments);
-    return is_done;
-}
-
-/* Whether trying again later can help. What concerns the connection is not the operation's fault.
- */
-static bool is_worth_a_retry(const struct error *why)
-{
-    switch (why->kind) {
-    case ERROR_CLOSED:
-    case ERROR_TIMEOUT:
-    case ERROR_UNREACHABLE:
-    case ERROR_TLS:
-    case ERROR_AUTH:
-    case ERROR_PROTOCOL:
-    case ERROR_UNAVAILABLE:
-    case ERROR_DATABASE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool settle(struct slice *slice, const struct operation *operation, bool is_done,
-                   struct str result, const struct error *why, struct error *err)
-{
-    if (is_done)
-        return operation_finish(slice->db, operation->account_id, operation->id,
-                                result.length ? result : STR("{}"), err);
-    LOG_WARN("sync.operation", log_str("kind", operation->kind),
-             log_int("operation", operation->id), LOG_ERR(why));
-    int64_t retry_at = is_worth_a_retry(why) ? clock_now_us() + (int64_t)RETRY_S * 1000000 : 0;
-    return operation_fail(slice->db, operation->account_id, operation->id, why, retry_at, err);
+    return imap_is_alive(slice->account->imap->client);
 }
 
 bool imap_run_operations(struct slice *slice, struct error *err)
 {
-    for (;;) {
-        struct operation operation;
-        struct error why = ERROR_INIT;
-        struct str result = STR_EMPTY;
-        arena_reset(slice->arena);
-        if (!operation_take(slice->db, slice->arena, slice->account->id, &operation, &why)) {
-            if (why.kind == ERROR_NOT_FOUND)
-                return true;
-            *err = why;
-            return false;
-        }
-        bool is_done = carry_out(slice, &operation, &result, &why);
-        if (!settle(slice, &operation, is_done, result, &why, err))
-            return false;
-        if (!is_done && !imap_is_alive(slice->account->imap->client)) {
-            *err = why;
-            return false;
-        }
-    }
+    static const struct operation_kind list[] = {
+        {"fetch-body", fetch_body},
+    };
+    static const struct operation_kinds kinds = {list, sizeof list / sizeof *list, is_alive};
+    return operations_run(slice, &kinds, err);
 }

@@ -252,6 +252,24 @@ CREATE TABLE blob_chunk (
 );
 ALTER TABLE blob_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL; -- compressed by us where it pays
 
+-- What was met in the maildrop of a POP3 account. Of messages with the same UIDL (identical copies may
+-- share one, RFC 1939 section 7) `occurrence` tells which. A row outlives its email, so that what was
+-- deleted here is not fetched again, and is forgotten when the message is gone upstream.
+CREATE TABLE pop3_uidl (
+    account_id   bigint NOT NULL REFERENCES account ON DELETE CASCADE,
+    uidl         text NOT NULL,                  -- as the server says; bytes beyond ASCII as %XX
+    occurrence   int NOT NULL DEFAULT 0,
+    email_id     bigint,                         -- NULL: deleted here
+    size_bytes   bigint NOT NULL,                -- as the server lists it
+    fingerprint  text NOT NULL,                  -- hash of the header, for when UIDLs change or are missing
+    state        text NOT NULL CHECK (state IN ('partial', 'here', 'dele-sent', 'removed')),
+    received_at  timestamptz NOT NULL DEFAULT now(), -- when it came here: 'remove-after' counts from it
+    absent_since timestamptz,                    -- not listed any more since then
+    PRIMARY KEY (account_id, uidl, occurrence),
+    FOREIGN KEY (account_id, email_id) REFERENCES email ON DELETE SET NULL (email_id)
+);
+CREATE INDEX pop3_uidl_by_email ON pop3_uidl (account_id, email_id) WHERE email_id IS NOT NULL;
+
 -- The words of an email, found by us with ICU and sent as a ready tsvector.
 CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE TABLE search (
@@ -357,7 +375,8 @@ DO $$
 DECLARE t text;
 BEGIN
     FOREACH t IN ARRAY ARRAY['mailbox', 'email', 'placement', 'thread_key', 'blob', 'blob_chunk',
-                             'search', 'operation', 'change', 'identity', 'submission'] LOOP
+                             'pop3_uidl', 'search', 'operation', 'change', 'identity',
+                             'submission'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format($policy$
             CREATE POLICY viewer ON %I USING (account_id = ANY (ARRAY(
