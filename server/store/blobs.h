@@ -38,7 +38,8 @@ struct blob_writer;
 struct blob_writer *blob_begin(struct db *db, int64_t account_id, int64_t blob_id, int64_t email_id,
                                struct str part, struct error *err);
 bool blob_append(struct blob_writer *writer, struct str bytes, struct error *err);
-/* Writes the row and frees the writer; `*writer` NULL afterwards in any case. */
+/* Writes the row and frees the writer; `*writer` NULL afterwards in any case. `size_bytes` may be
+ * NULL. */
 bool blob_finish(struct blob_writer **writer, int64_t *size_bytes, struct error *err);
 void blob_abandon(struct blob_writer **writer);
 
