@@ -245,7 +245,7 @@ bool blob_finish(struct blob_writer **writer_at, int64_t *size_bytes, struct err
     if (is_good) {
         crypto_generichash_final(&writer->hash, hash, sizeof hash);
         if (size_bytes)
-        *size_bytes = writer->size_bytes;
+            *size_bytes = writer->size_bytes;
         is_good =
             db_post(writer->db, "blob_put", err, db_i64(writer->account_id), db_i64(writer->id),
                     db_or_null(db_i64(writer->email_id)), db_text(str_of(writer->part)),

@@ -4,6 +4,8 @@
 -- a row that another process has just taken is checked anew when its lock is got, but with the old
 -- picture of sync_process; its new lease_until then says that it is held.
 
+-- An account that works is always wanted by somebody, so that its connection can wait for news; one
+-- that failed waits for its time, or for somebody who wants something of it.
 -- name: lease_due
 WITH due AS MATERIALIZED (
     SELECT a.id FROM account a
@@ -11,7 +13,7 @@ WITH due AS MATERIALIZED (
        AND (a.lease_until IS NULL OR a.lease_until <= now())
        AND NOT EXISTS (SELECT FROM sync_process p
                         WHERE p.name = a.lease_owner AND p.alive_until > now())
-       AND (a.next_sync_at <= now()
+       AND (a.sync_state IN ('new', 'syncing', 'current') OR a.next_sync_at <= now()
             OR EXISTS (SELECT FROM operation o
                         WHERE o.account_id = a.id AND o.state = 'pending'
                           AND o.not_before <= now()))
