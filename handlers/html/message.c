@@ -215,6 +215,7 @@ static void set_attachments(struct value *view, const struct mime_message *messa
         view_set_text(item, "icon", icon_of(part->type));
         total += (int64_t)part->size;
     }
+    view_set_bool(view, "hasAttachments", count > 0);
     view_set_i64(view, "attachmentCount", (int64_t)count);
     view_set_bool(view, "hasOneAttachment", count == 1);
     view_set_str(view, "attachmentSize", words_size(arena, total));
