@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests import harness
 from tests.mailserver import mailserver as mail
+from tests.mailserver import ports
 from tests.webservers import WebServer
 
 _serial = itertools.count(1)
@@ -39,7 +40,7 @@ def restante(mailserver, state_folder):
     (IMAP with STARTTLS), example.net (POP3), down.example (a server that is not there)."""
     if not harness.BINARY.exists():
         pytest.skip(f"{harness.BINARY} is not built")
-    nobody, fastcgi = mail.ports.free(2)
+    nobody, fastcgi = ports.free(2)
     domains = {
         "example.org": harness.domain("imap", mailserver),
         "starttls.example": harness.domain("imap", mailserver, tls="starttls"),

@@ -156,13 +156,18 @@ class Restante:
                 pass  # gone meanwhile
         return found
 
+    def pid_of(self, what):
+        """Of the role "web" or "sync", or of "postgres", as the log last told it."""
+        pattern = r"event=cluster.start pid=(\d+)" if what == "postgres" else \
+            rf"event=serve.started what={what} pid=(\d+)"
+        return int(re.findall(pattern, self.log.read_text(errors="replace"))[-1])
+
     def kill(self, what):
-        """kill -9 of the children whose command line contains `what` ("--role web",
-        "--role sync", "postgres -D"). Returns how many."""
-        victims = [pid for pid, line in self.children().items() if what in line]
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
-        return len(victims)
+        """kill -9 of the role "web" or "sync", or of "postgres". Returns its pid."""
+        pid = self.pid_of(what)
+        assert pid in self.children(), f"{what} does not run"
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
 
 @dataclass

@@ -81,7 +81,7 @@ def emails_of(browser):
     """The links to messages on the page."""
     links = browser.find_elements("css selector", "a[href^='/mail/']")
     return [link for link in links
-            if re.fullmatch(r"/mail/\d+/\d+/\d+(\?.*)?", link.get_dom_attribute("href"))]
+            if re.fullmatch(r"/mail/\d+/\d+/\d+([?#].*)?", link.get_dom_attribute("href"))]
 
 
 def test_the_address_and_the_people_are_told(demo):
