@@ -93,6 +93,7 @@ static void check_name(struct arena *arena, struct str wire)
     REQUIRE(str_equal(imap_mailbox_decode(arena, again), name));
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     struct arena *arena = arena_new();

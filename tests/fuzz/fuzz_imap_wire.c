@@ -58,6 +58,7 @@ static void talk(struct imap_client *client, struct arena *arena)
     imap_noop(client, NULL);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     int fds[2];

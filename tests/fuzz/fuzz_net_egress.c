@@ -5,6 +5,7 @@
 #include "server/net/egress.h"
 #include "server/net/resolve.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     struct str host = str_make(bytes, length);
