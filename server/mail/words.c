@@ -123,13 +123,12 @@ static struct lexeme *lexeme_for(struct words *words, struct str text)
     return lexeme;
 }
 
-static bool take_lexeme(void *context, struct str text, bool is_whole)
+static bool take_lexeme(void *context, const struct segment *segment)
 {
     struct words *words = context;
-    (void)is_whole;
     if (words->position < WORDS_POSITION_MAX)
         words->position++;
-    struct lexeme *lexeme = lexeme_for(words, text);
+    struct lexeme *lexeme = lexeme_for(words, segment->lexeme);
     if (!lexeme) {
         words->is_full = true;
         return false;
@@ -233,17 +232,17 @@ struct query_words {
     unsigned position;
 };
 
-static bool take_query_word(void *context, struct str text, bool is_whole)
+static bool take_query_word(void *context, const struct segment *segment)
 {
     struct query_words *query = context;
     query->position++;
-    if (text.length == 0) /* a place without a word */
+    if (segment->lexeme.length == 0) /* a place without a word */
         return true;
     if (query->count == QUERY_WORDS_MAX)
         return false;
-    query->at[query->count++] = (struct word){.lexeme = arena_str(query->arena, text),
+    query->at[query->count++] = (struct word){.lexeme = arena_str(query->arena, segment->lexeme),
                                               .position = query->position,
-                                              .is_prefix = !is_whole};
+                                              .is_prefix = !segment->is_whole};
     return true;
 }
 

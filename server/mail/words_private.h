@@ -4,9 +4,15 @@
 
 #include "server/base/str.h"
 
-/* Takes one lexeme, folded, at most WORDS_LEXEME_BYTES_MAX bytes long, valid until it returns.
- * `is_whole` is false when it may be the beginning of a longer one. False ends the work. */
-typedef bool (*words_taker)(void *context, struct str lexeme, bool is_whole);
+struct segment {
+    struct str lexeme; /* folded, at most WORDS_LEXEME_BYTES_MAX bytes; valid until the next one;
+                          empty in queries: a place without a word */
+    struct str source; /* the slice of the text it was made from */
+    bool is_whole;     /* false when it may be the beginning of a longer one */
+};
+
+/* Takes one; false ends the work. */
+typedef bool (*words_taker)(void *context, const struct segment *segment);
 
 /* All lexemes of text to be found. */
 void words_segment(struct str text, words_taker take, void *context);

@@ -30,10 +30,17 @@ struct segmenter {
     struct buf lexeme; /* of letters, being folded */
 };
 
-static void emit(struct segmenter *s, struct str lexeme, bool is_whole)
+/* What lies between two places of the text. */
+static struct str between(const char *start, const char *end)
 {
+    return str_make(start, (size_t)(end - start));
+}
+
+static void emit(struct segmenter *s, struct str lexeme, struct str source, bool is_whole)
+{
+    struct segment segment = {lexeme, source, is_whole};
     if (!s->is_stopped)
-        s->is_stopped = !s->take(s->context, lexeme, is_whole);
+        s->is_stopped = !s->take(s->context, &segment);
 }
 
 static enum kind kind_by_script(uint32_t c)
@@ -63,7 +70,8 @@ static enum kind kind_of(uint32_t c)
         return ascii_is_alpha((char)c) || ascii_is_digit((char)c) ? KIND_LETTER : KIND_SEPARATOR;
     if (c == 0x30fc || c == 0xff70) /* the long sound of kana belongs to no script */
         return KIND_IDEOGRAPH;
-    if (c == 0xad || c == 0x200c || c == 0x200d) /* soft hyphen and joiners do not end a word */
+    /* Soft hyphen and joiners do not end a word, nor do the sound marks of half-width kana. */
+    if (c == 0xad || c == 0x200c || c == 0x200d || c == 0xff9e || c == 0xff9f)
         return KIND_MARK;
     uint32_t category = U_MASK(u_charType((UChar32)c));
     if (category & U_GC_M_MASK)
@@ -140,6 +148,7 @@ static void fold_character(const struct segmenter *s, struct buf *out, uint32_t 
 /* The word at the front. What of it is longer than PostgreSQL takes is left out. */
 static void take_letters(struct segmenter *s)
 {
+    const char *start = s->rest.at;
     buf_reset(&s->lexeme);
     while (s->rest.length) {
         struct str before = s->rest;
@@ -152,7 +161,7 @@ static void take_letters(struct segmenter *s)
         fold_character(s, &s->lexeme, c);
     }
     if (s->lexeme.length)
-        emit(s, buf_view(&s->lexeme), s->rest.length > 0);
+        emit(s, buf_view(&s->lexeme), between(start, s->rest.at), s->rest.length > 0);
 }
 
 /* The same for what most words are: ASCII to their end. False when it is not, or too long. */
@@ -169,94 +178,154 @@ static bool take_ascii(struct segmenter *s)
     }
     if (length == SHORT_WORD || (length < s->rest.length && (s->rest.at[length] & 0x80)))
         return false;
+    struct str source = str_sub(s->rest, 0, length);
     s->rest = str_skip(s->rest, length);
-    emit(s, str_make(word, length), s->rest.length > 0);
+    emit(s, str_make(word, length), source, s->rest.length > 0);
     return true;
 }
 
 /* --- ideographs and dictionary scripts -----------------------------------------------------------
  */
 
-/* Folds the next characters of one kind, as many as fit; returns how many units they are. */
-static int32_t fold_chunk(struct segmenter *s, enum kind kind, UChar *folded, int32_t capacity)
-{
+/* Characters of one kind, folded, and where each unit comes from. */
+struct chunk {
     UChar units[CHUNK_UNITS];
-    int32_t count = 0;
+    const char *starts[CHUNK_UNITS], *ends[CHUNK_UNITS];
+    int32_t count;
+};
+
+/* What folding leaves as it is; nearly all there is. */
+static bool is_folded(uint32_t c)
+{
+    return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3041 && c <= 0x3096) ||
+           (c >= 0x30a1 && c <= 0x30fc) || (c >= 0xac00 && c <= 0xd7a3);
+}
+
+/* Vowels and final consonants of Hangul that is written in pieces. */
+static bool is_inner_jamo(uint32_t c)
+{
+    return c >= 0x1160 && c <= 0x11ff;
+}
+
+/* Appends the character at the front, with the marks that belong to it. */
+static void fold_unit(struct segmenter *s, struct chunk *chunk)
+{
+    enum { GIVEN_MAX = 24, FOLDED_MAX = 64 };
+    UChar given[GIVEN_MAX], folded[FOLDED_MAX];
+    const char *start = s->rest.at;
+    int32_t count = 0, length = 0;
     UErrorCode status = U_ZERO_ERROR;
-    while (s->rest.length && count + 2 <= CHUNK_UNITS) {
+    uint32_t first = utf8_next(&s->rest);
+    U16_APPEND_UNSAFE(given, count, first);
+    while (s->rest.length && count + 2 <= GIVEN_MAX) {
         struct str before = s->rest;
         uint32_t c = utf8_next(&s->rest);
-        enum kind next = kind_of(c);
-        if (next != kind && next != KIND_MARK) {
+        if (kind_of(c) != KIND_MARK && !is_inner_jamo(c)) {
             s->rest = before;
             break;
         }
-        U16_APPEND_UNSAFE(units, count, c);
+        U16_APPEND_UNSAFE(given, count, c);
     }
-    int32_t length = unorm2_normalize(s->fold, units, count, folded, capacity, &status);
-    if (U_SUCCESS(status))
-        return length;
-    memcpy(folded, units, (size_t)count * sizeof *units);
-    return count;
+    const UChar *units = folded;
+    if (count > 1 || !is_folded(first))
+        length = unorm2_normalize(s->fold, given, count, folded, FOLDED_MAX, &status);
+    if ((count == 1 && is_folded(first)) || U_FAILURE(status)) {
+        units = given;
+        length = count;
+    }
+    for (int32_t i = 0; i < length; i++) {
+        chunk->units[chunk->count] = units[i];
+        chunk->starts[chunk->count] = start;
+        chunk->ends[chunk->count++] = s->rest.at;
+    }
 }
 
-static void emit_units(struct segmenter *s, const UChar *units, int32_t count, bool is_whole)
+/* As many characters of one kind as fit. */
+static void fold_chunk(struct segmenter *s, enum kind kind, struct chunk *chunk)
 {
-    char text[CHUNK_UNITS * 3];
+    enum { UNIT_MAX = 64 }; /* of one character */
+    chunk->count = 0;
+    while (s->rest.length && chunk->count + UNIT_MAX <= CHUNK_UNITS) {
+        struct str behind = s->rest;
+        enum kind next = kind_of(utf8_next(&behind));
+        if (next != kind && next != KIND_MARK)
+            return;
+        fold_unit(s, chunk);
+    }
+}
+
+static void emit_units(struct segmenter *s, const UChar *units, int32_t count, struct str source,
+                       bool is_whole)
+{
+    char text[CHUNK_UNITS * 3]; /* less than WORDS_LEXEME_BYTES_MAX */
     int32_t length = 0;
     UErrorCode status = U_ZERO_ERROR;
     u_strToUTF8(text, sizeof text, &length, units, count, &status);
-    length = length < WORDS_LEXEME_BYTES_MAX ? length : WORDS_LEXEME_BYTES_MAX;
     if (U_SUCCESS(status) && length > 0)
-        emit(s, utf8_prefix(str_make(text, (size_t)length), WORDS_LEXEME_BYTES_MAX), is_whole);
+        emit(s, str_make(text, (size_t)length), source, is_whole);
 }
+
+/* A character waiting for the one behind it. */
+struct waiting {
+    UChar units[4]; /* of it and, for a moment, the next */
+    int32_t count;
+    const char *start, *end;
+};
 
 /* Overlapping pairs. The last character is stored alone too; a query leaves its place empty, so
  * that the words behind it stand where they were stored. */
 static void take_ideographs(struct segmenter *s)
 {
-    UChar folded[CHUNK_UNITS * 4], pair[4];
-    int32_t pair_length = 0; /* of the character waiting for the next one, across chunks */
+    struct chunk chunk;
+    struct waiting last = {.count = 0};
     size_t characters = 0;
     while (s->rest.length && !s->is_stopped) {
-        size_t left = s->rest.length;
-        int32_t count = fold_chunk(s, KIND_IDEOGRAPH, folded, CHUNK_UNITS * 4);
-        if (left == s->rest.length)
+        const char *before = s->rest.at;
+        fold_chunk(s, KIND_IDEOGRAPH, &chunk);
+        if (before == s->rest.at)
             break;
-        for (int32_t i = 0; i < count;) {
+        for (int32_t i = 0; i < chunk.count;) {
             int32_t start = i;
-            U16_FWD_1(folded, i, count);
-            memcpy(pair + pair_length, folded + start, (size_t)(i - start) * sizeof *folded);
+            U16_FWD_1(chunk.units, i, chunk.count);
+            size_t bytes = (size_t)(i - start) * sizeof *chunk.units;
+            memcpy(last.units + last.count, chunk.units + start, bytes);
             if (characters++ > 0)
-                emit_units(s, pair, pair_length + i - start, true);
-            memcpy(pair, folded + start, (size_t)(i - start) * sizeof *folded);
-            pair_length = i - start;
+                emit_units(s, last.units, last.count + i - start,
+                           between(last.start, chunk.ends[i - 1]), true);
+            memcpy(last.units, chunk.units + start, bytes);
+            last = (struct waiting){.units = {last.units[0], last.units[1]},
+                                    .count = i - start,
+                                    .start = chunk.starts[start],
+                                    .end = chunk.ends[i - 1]};
         }
     }
     if (s->is_query && characters > 1)
-        emit(s, STR_EMPTY, true);
-    else
-        emit_units(s, pair, pair_length, false);
+        emit(s, STR_EMPTY, STR_EMPTY, true);
+    else if (characters > 0)
+        emit_units(s, last.units, last.count, between(last.start, last.end), false);
 }
 
 static void take_dictionary_words(struct segmenter *s)
 {
-    UChar folded[CHUNK_UNITS * 4];
-    int32_t count = fold_chunk(s, KIND_DICTIONARY, folded, CHUNK_UNITS * 4);
+    struct chunk chunk;
     UErrorCode status = U_ZERO_ERROR;
+    fold_chunk(s, KIND_DICTIONARY, &chunk);
+    if (chunk.count == 0)
+        return;
     if (!s->iterator)
         s->iterator = ubrk_open(UBRK_WORD, "th", NULL, 0, &status);
     if (U_SUCCESS(status))
-        ubrk_setText(s->iterator, folded, count, &status);
+        ubrk_setText(s->iterator, chunk.units, chunk.count, &status);
     if (U_FAILURE(status)) {
-        emit_units(s, folded, count < CHUNK_UNITS ? count : CHUNK_UNITS, true);
+        emit_units(s, chunk.units, chunk.count,
+                   between(chunk.starts[0], chunk.ends[chunk.count - 1]), true);
         return;
     }
     int32_t start = ubrk_first(s->iterator);
-    for (int32_t end; (end = ubrk_next(s->iterator)) != UBRK_DONE; start = end) {
-        int32_t length = end - start < CHUNK_UNITS ? end - start : CHUNK_UNITS;
-        emit_units(s, folded + start, length, end < count || s->rest.length > 0);
-    }
+    for (int32_t end; (end = ubrk_next(s->iterator)) != UBRK_DONE; start = end)
+        emit_units(s, chunk.units + start, end - start,
+                   between(chunk.starts[start], chunk.ends[end - 1]),
+                   end < chunk.count || s->rest.length > 0);
 }
 
 static void segment(struct str text, words_taker take, void *context, bool is_query)
@@ -309,11 +378,10 @@ void words_segment_query(struct str text, words_taker take, void *context)
     segment(text, take, context, true);
 }
 
-static bool take_nothing(void *context, struct str lexeme, bool is_whole)
+static bool take_nothing(void *context, const struct segment *segment)
 {
     (void)context;
-    (void)lexeme;
-    (void)is_whole;
+    (void)segment;
     return true;
 }
 

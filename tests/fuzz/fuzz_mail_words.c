@@ -1,4 +1,5 @@
 /* Words: a tsvector that PostgreSQL takes, and a query that finds each word of its own text. */
+#include "server/mail/snippet.h"
 #include "server/mail/words.h"
 #include "tests/fuzz/mail_fuzz.h"
 
@@ -38,6 +39,22 @@ static bool check_vector(struct str vector, const struct word *wanted)
     return is_found;
 }
 
+/* Whatever is marked, nothing of the text is markup. */
+static void check_snippet(struct str text, const struct word *query, size_t count)
+{
+    struct buf out = BUF_INIT(1024 * 1024);
+    bool is_found = snippet_write_html(&out, text, query, count);
+    REQUIRE(is_found == (count > 0));
+    snippet_write_whole_html(&out, text, query, count);
+    REQUIRE(!out.is_full);
+    for (size_t i = 0; i < out.length; i++) {
+        struct str rest = str_skip(buf_view(&out), i);
+        REQUIRE(rest.at[0] != '<' || str_starts(rest, STR("<mark>")) ||
+                str_starts(rest, STR("</mark>")));
+    }
+    buf_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     struct arena *arena = arena_new();
@@ -52,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     check_vector(buf_view(&vector), NULL);
     for (size_t i = 0; i < count; i++)
         REQUIRE(check_vector(buf_view(&vector), &query[i]));
+    check_snippet(text, query, count);
     buf_free(&vector);
     arena_free(&arena);
     return 0;
