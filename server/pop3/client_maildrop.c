@@ -137,11 +137,19 @@ static bool read_message(struct pop3_client *client, const struct pop3_sink *sin
                          struct error *err)
 {
     struct pop3_dots dots = {.is_lf_only = client->is_lf_only};
+    uint64_t dropped = 0;
     for (;;) {
         struct str there = str_make(client->in + client->in_from, client->in_to - client->in_from);
-        client->in_from += pop3_dots_feed(&dots, there, sink->write, sink->context, &is_wanted);
+        size_t taken = pop3_dots_feed(&dots, there, sink->write, sink->context, &is_wanted);
+        client->in_from += taken;
         if (dots.state == POP3_DOTS_DONE)
             return true;
+        dropped += is_wanted ? 0 : taken;
+        if (dropped > CLIENT_DROPPED_BYTES_MAX) {
+            struct error failure = ERROR_INIT;
+            error_set(&failure, ERROR_LIMIT, "The mail server does not stop sending a message");
+            return pop3_client_die(client, &failure, err);
+        }
         if (!pop3_client_fill(client, err))
             return false;
     }

@@ -5,6 +5,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/sync/imap_session.h"
+#include "server/sync/pop3_session.h"
 #include "server/sync/slice.h"
 
 enum {
@@ -121,4 +122,5 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
 void worker_account_close(struct worker_account *account)
 {
     imap_session_free(&account->imap);
+    pop3_session_free(&account->pop3);
 }

@@ -7,6 +7,7 @@
 #include "server/sync/sync.h"
 
 struct imap_session;
+struct pop3_session;
 
 /* An account that this process holds. Everything but the flags belongs to the worker thread that
  * runs its slice. */
@@ -16,6 +17,7 @@ struct worker_account {
     atomic_bool is_stopping;    /* the process is about to end */
     int64_t reconnect_at_ms;    /* monotonic: not tried again before, whoever asks */
     struct imap_session *imap;  /* the connection kept between slices, or NULL */
+    struct pop3_session *pop3;  /* the same; only while there is something to get */
 };
 
 struct worker_result {

@@ -1,0 +1,176 @@
+#include "server/sync/pop3_download.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "server/base/log.h"
+
+enum {
+    RUN_BYTES = 16 << 20, /* asked for at once: what is wasted at most when the slice ends */
+    RUN_MESSAGES = 1000,
+    PREVIEW_LINES = 40,
+    /* How much more may come than LIST said. Servers count line ends differently; one that does not
+     * stop at all is not a mail server. */
+    SURPLUS_BYTES = 64 << 20,
+};
+
+struct download {
+    struct slice *slice;
+    struct pop3_session *session;
+    struct pop3_step **steps; /* asked for, in order */
+    struct pop3_batch *batch;
+    struct pop3_received *current; /* under way; NULL: none */
+    struct pop3_fingerprint fingerprint;
+    struct error err; /* of the spool or the database */
+};
+
+/* What is under way is dropped. */
+static bool fail(struct download *download)
+{
+    download->current = NULL;
+    return false;
+}
+
+static void begin_message(void *context, size_t index)
+{
+    struct download *download = context;
+    struct pop3_batch *batch = download->batch;
+    if (batch->spool < 0 && (batch->spool = memfd_create("messages", MFD_CLOEXEC)) < 0) {
+        error_errno(&download->err, ERROR_INTERNAL, "no spool for messages");
+        return;
+    }
+    download->current = &batch->at[batch->count];
+    *download->current =
+        (struct pop3_received){.step = download->steps[index], .offset = batch->length};
+    pop3_fingerprint_begin(&download->fingerprint);
+}
+
+static bool write_all(int fd, struct str bytes)
+{
+    while (bytes.length > 0) {
+        ssize_t n = write(fd, bytes.at, bytes.length);
+        if (n <= 0)
+            return false;
+        bytes = str_skip(bytes, (size_t)n);
+    }
+    return true;
+}
+
+static bool write_message(void *context, struct str bytes)
+{
+    struct download *download = context;
+    struct pop3_received *current = download->current;
+    if (!current)
+        return false;
+    int64_t limit = current->step->listed.size_bytes * 2 + SURPLUS_BYTES;
+    if ((int64_t)(current->length + bytes.length) > limit) {
+        error_set(&download->err, ERROR_LIMIT, "A message is far larger than the server said.");
+        return fail(download);
+    }
+    if (!write_all(download->batch->spool, bytes)) {
+        error_errno(&download->err, ERROR_INTERNAL, "the spool of a message is full");
+        return fail(download);
+    }
+    current->length += bytes.length;
+    download->batch->length += bytes.length;
+    pop3_fingerprint_add(&download->fingerprint, bytes);
+    return true;
+}
+
+static bool end_message(void *context, size_t index)
+{
+    struct download *download = context;
+    struct pop3_batch *batch = download->batch;
+    (void)index;
+    if (download->err.kind != ERROR_NONE)
+        return false;
+    pop3_fingerprint_end(&download->fingerprint, download->current->fingerprint);
+    download->current = NULL;
+    batch->count++;
+    if (batch->count < POP3_BATCH_MESSAGES && batch->length < POP3_BATCH_BYTES)
+        return true;
+    return pop3_import(download->slice, batch, &download->err);
+}
+
+/* The others go on; this one is asked for again in the next session. */
+static void failed_message(void *context, size_t index, const struct error *why)
+{
+    struct download *download = context;
+    struct pop3_step *step = download->steps[index];
+    LOG_WARN("pop3.skipped", log_int("number", step->listed.number), LOG_ERR(why));
+    step->fate = POP3_KEEP;
+    if (download->session->remaining > 0)
+        download->session->remaining--;
+}
+
+static bool is_wanted(const struct pop3_step *step)
+{
+    return step->fate == POP3_FETCH || step->fate == POP3_PREVIEW || step->fate == POP3_REST;
+}
+
+static bool retrieve(struct slice *slice, struct pop3_step **steps,
+                     const struct pop3_wanted *wanted, size_t count, struct error *err)
+{
+    struct pop3_session *session = slice->account->pop3;
+    struct pop3_batch *batch = calloc(1, sizeof *batch);
+    if (!batch)
+        abort();
+    batch->spool = -1;
+    struct download download = {.slice = slice, .session = session, .steps = steps, .batch = batch};
+    struct pop3_sink sink = {.context = &download,
+                             .begin = begin_message,
+                             .write = write_message,
+                             .end = end_message,
+                             .failed = failed_message};
+    bool is_good = pop3_retrieve(session->client, wanted, count, &sink, err);
+    buf_free(&download.fingerprint.line); /* of one that did not come to its end */
+    if (download.err.kind != ERROR_NONE) {
+        *err = download.err;
+        is_good = false;
+    }
+    /* What came before the session broke is kept: it need not come again. */
+    struct error why = ERROR_INIT;
+    bool is_kept = download.err.kind == ERROR_DATABASE || pop3_import(slice, batch, &why);
+    if (is_good && !is_kept)
+        *err = why;
+    if (batch->spool >= 0)
+        close(batch->spool);
+    free(batch);
+    return is_good && is_kept;
+}
+
+bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
+{
+    struct pop3_session *session = slice->account->pop3;
+    struct pop3_plan *plan = &session->plan;
+    struct pop3_step *steps[RUN_MESSAGES];
+    struct pop3_wanted wanted[RUN_MESSAGES];
+    size_t count = 0;
+    int64_t bytes = 0;
+    while (session->next < plan->count && !is_wanted(&plan->at[session->next]))
+        session->next++;
+    for (size_t i = session->next; i < plan->count && count < RUN_MESSAGES; i++) {
+        struct pop3_step *step = &plan->at[i];
+        if (!is_wanted(step))
+            continue;
+        bytes += step->fate == POP3_PREVIEW ? 0 : step->listed.size_bytes;
+        if (count > 0 && bytes > RUN_BYTES)
+            break;
+        wanted[count] = (struct pop3_wanted){.number = step->listed.number, .top_lines = -1};
+        if (step->fate == POP3_PREVIEW)
+            wanted[count].top_lines = PREVIEW_LINES;
+        steps[count++] = step;
+    }
+    *is_done = count == 0;
+    return count == 0 || retrieve(slice, steps, wanted, count, err);
+}
+
+bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err)
+{
+    struct pop3_session *session = slice->account->pop3;
+    struct pop3_wanted wanted = {.number = step->listed.number, .top_lines = -1};
+    step->fate = POP3_REST;
+    session->remaining++;
+    return retrieve(slice, &step, &wanted, 1, err);
+}

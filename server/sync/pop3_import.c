@@ -1,0 +1,255 @@
+/* A batch of whole messages: parsed in the children, then written with its rows, bodies and counts
+ * in one transaction. */
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/store/blobs.h"
+#include "server/store/replica.h"
+#include "server/sync/pop3_download.h"
+
+/* One message on its way in. */
+struct item {
+    struct pop3_received *received;
+    struct pop3_uidl row; /* as it will be */
+    bool is_preview;      /* only its beginning was asked for */
+    int64_t email_id;     /* its beginning is here already; 0: it is new */
+    struct parser_summary summary;
+};
+
+struct import {
+    struct slice *slice;
+    struct pop3_session *session;
+    struct pop3_batch *batch;
+    struct arena *arena;
+    struct item *at;
+    size_t count;
+    struct replica_email *emails; /* of the new ones, in order */
+    size_t new_count;
+    struct pop3_uidl *adopted_before, *adopted_after; /* here already, under another key perhaps */
+    size_t adopted_count;
+};
+
+/* --- which of them are new -------------------------------------------------------------------- */
+
+/* A message that was fetched because it could not be looked at before, and that is here. */
+static void adopt(struct import *import, const struct pop3_step *step)
+{
+    struct pop3_uidl *after = &import->adopted_after[import->adopted_count];
+    import->adopted_before[import->adopted_count++] = import->session->plan.rows[step->row];
+    *after = pop3_session_row(import->session, step);
+    if (after->state != POP3_UIDL_PARTIAL)
+        after->state = POP3_UIDL_HERE;
+}
+
+static void sort_out(struct import *import)
+{
+    struct pop3_session *session = import->session;
+    for (size_t i = 0; i < import->batch->count; i++) {
+        struct pop3_received *received = &import->batch->at[i];
+        struct pop3_step *step = received->step;
+        bool was_preview = step->fate == POP3_PREVIEW;
+        if (step->is_doubtful) {
+            pop3_plan_settle(session->arena, &session->plan, step, str_of(received->fingerprint));
+            if (step->row >= 0 && step->fate != POP3_REST) {
+                adopt(import, step);
+                continue;
+            }
+        }
+        struct item *item = &import->at[import->count++];
+        item->received = received;
+        item->row = pop3_session_row(session, step);
+        item->row.fingerprint = str_of(received->fingerprint);
+        item->is_preview = was_preview && pop3_has(session->client, POP3_CAP_TOP);
+        item->row.state = item->is_preview ? POP3_UIDL_PARTIAL : POP3_UIDL_HERE;
+        if (step->fate == POP3_REST)
+            item->email_id = item->row.email_id;
+        else
+            item->row.email_id = item->row.received_at = 0; /* the key was another message's */
+    }
+}
+
+/* --- parsing ---------------------------------------------------------------------------------- */
+
+static bool parse(struct import *import, struct error *err)
+{
+    for (size_t i = 0; i < import->count; i++) {
+        struct item *item = &import->at[i];
+        struct parser_input input = {.fd = import->batch->spool,
+                                     .offset = item->received->offset,
+                                     .length = item->received->length};
+        if (!parser_message(import->slice->sync->parsers, import->arena, &input, &item->summary,
+                            err))
+            return false;
+    }
+    return true;
+}
+
+/* When it arrived: the topmost Received field; never later than now, whatever it says. */
+static int64_t arrival(const struct parser_summary *summary)
+{
+    int64_t now = clock_now_us();
+    int64_t at = summary->received_at ? summary->received_at : summary->sent_at;
+    return at > 0 && at < now ? at : now;
+}
+
+static void fill_email(const struct item *item, struct replica_email *email)
+{
+    const struct parser_summary *s = &item->summary;
+    *email = (struct replica_email){
+        .message_id = s->message_id,
+        .in_reply_to = s->in_reply_to,
+        .references = s->references,
+        .subject = s->subject,
+        .from_json = s->from_json,
+        .sender_json = s->sender_json,
+        .reply_to_json = s->reply_to_json,
+        .to_json = s->to_json,
+        .cc_json = s->cc_json,
+        .bcc_json = s->bcc_json,
+        .sent_at = s->sent_at,
+        .received_at = arrival(s),
+        .size_bytes = item->is_preview ? item->row.size_bytes : (int64_t)item->received->length,
+        .has_attachment = s->has_attachment,
+        .preview = s->preview,
+        .header_json = s->header_json,
+        .thread_keys = s->thread_keys,
+        .thread_key_count = s->thread_key_count,
+        .message_key = s->message_key,
+    };
+    if (!item->is_preview) /* of a beginning it would lack parts */
+        email->structure = s->structure;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static bool write_blob(struct import *import, const struct item *item, int64_t blob_id,
+                       struct error *err)
+{
+    struct slice *slice = import->slice;
+    uint64_t done = 0;
+    char *bytes = arena_alloc(import->arena, BLOB_CHUNK_BYTES);
+    struct blob_writer *writer =
+        blob_begin(slice->db, slice->account->id, blob_id, item->row.email_id, STR_EMPTY, err);
+    bool is_good = writer != NULL;
+    while (is_good && done < item->received->length) {
+        uint64_t left = item->received->length - done;
+        ssize_t n =
+            pread(import->batch->spool, bytes, left < BLOB_CHUNK_BYTES ? left : BLOB_CHUNK_BYTES,
+                  (off_t)(item->received->offset + done));
+        if (n <= 0)
+            is_good = error_errno(err, ERROR_INTERNAL, "the spool of a message cannot be read");
+        else
+            is_good = blob_append(writer, str_make(bytes, (size_t)n), err);
+        done += n > 0 ? (uint64_t)n : 0;
+    }
+    int64_t size_bytes;
+    is_good = is_good && blob_finish(&writer, &size_bytes, err);
+    blob_abandon(&writer);
+    return is_good;
+}
+
+static bool write_item(struct import *import, struct replica_batch *batch, struct item *item,
+                       int64_t blob_id, struct error *err)
+{
+    const struct parser_summary *s = &item->summary;
+    int64_t email_id = item->row.email_id;
+    if (item->is_preview)
+        return replica_text_settled(batch, &email_id, 1, err);
+    if (!write_blob(import, item, blob_id, err) ||
+        !replica_email_blob(batch, email_id, blob_id, err))
+        return false;
+    if (s->verdict == PARSER_POISON) {
+        LOG_WARN("sync.quarantine", log_int("email", email_id));
+        return replica_email_quarantine(batch, email_id, err);
+    }
+    return item->email_id == 0 ||
+           replica_email_parsed(batch, email_id, s->structure, s->header_json, s->preview,
+                                s->has_attachment, err);
+}
+
+static bool write_all(struct import *import, struct replica_batch *batch, int64_t blob_id,
+                      struct error *err)
+{
+    struct slice *slice = import->slice;
+    struct pop3_uidl *rows = ARENA_ARRAY(import->arena, import->count, struct pop3_uidl);
+    size_t new_index = 0;
+    if (import->new_count > 0 && !replica_emails_add(batch, import->session->inbox_id,
+                                                     import->emails, import->new_count, err))
+        return false;
+    for (size_t i = 0; i < import->count; i++) {
+        struct item *item = &import->at[i];
+        if (item->email_id == 0)
+            item->row.email_id = import->emails[new_index++].id;
+        if (!write_item(import, batch, item, blob_id + (int64_t)i, err))
+            return false;
+        rows[i] = item->row;
+    }
+    return pop3_uidls_forget(slice->db, slice->account->id, import->adopted_before,
+                             import->adopted_count, err) &&
+           pop3_uidls_put(slice->db, slice->account->id, import->adopted_after,
+                          import->adopted_count, err) &&
+           pop3_uidls_put(slice->db, slice->account->id, rows, import->count, err);
+}
+
+static bool store(struct import *import, struct error *err)
+{
+    struct slice *slice = import->slice;
+    int64_t blob_id = 0;
+    import->emails = ARENA_ARRAY(import->arena, import->count, struct replica_email);
+    for (size_t i = 0; i < import->count; i++)
+        if (import->at[i].email_id == 0)
+            fill_email(&import->at[i], &import->emails[import->new_count++]);
+    if (import->count > 0 &&
+        !replica_allocate_ids(slice->db, slice->account->id, (int)import->count, &blob_id, err))
+        return false;
+    struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
+    if (batch && write_all(import, batch, blob_id, err))
+        return replica_commit(&batch, err);
+    replica_abandon(&batch);
+    return false;
+}
+
+/* Durable now: what the policy does with them. */
+static void move_on(struct import *import)
+{
+    struct pop3_rules *rules = &import->session->plan.rules;
+    rules->now_us = clock_now_us();
+    for (size_t i = 0; i < import->count; i++) {
+        struct item *item = &import->at[i];
+        if (item->row.received_at == 0)
+            item->row.received_at = rules->now_us;
+        item->received->step->fate = pop3_plan_fate(rules, &item->row);
+    }
+    size_t done = import->batch->count;
+    import->session->remaining -= done < import->session->remaining ? done
+        : import->session->remaining;
+}
+
+bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *err)
+{
+    if (batch->count == 0)
+        return true;
+    struct arena *arena = arena_new();
+    struct import import = {
+        .slice = slice,
+        .session = slice->account->pop3,
+        .batch = batch,
+        .arena = arena,
+        .at = ARENA_ARRAY(arena, batch->count, struct item),
+        .adopted_before = ARENA_ARRAY(arena, batch->count, struct pop3_uidl),
+        .adopted_after = ARENA_ARRAY(arena, batch->count, struct pop3_uidl),
+    };
+    sort_out(&import);
+    bool is_good = parse(&import, err) && store(&import, err);
+    if (is_good) {
+        move_on(&import);
+        batch->count = 0;
+        batch->length = 0;
+        is_good = ftruncate(batch->spool, 0) == 0 && lseek(batch->spool, 0, SEEK_SET) == 0;
+        if (!is_good)
+            error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
+    }
+    arena_free(&arena);
+    return is_good;
+}
