@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,12 @@ from tests.mailserver import ports
 from tests.webservers import WebServer
 
 _serial = itertools.count(1)
+
+
+def pytest_configure():
+    # A time limit that ends us (SIGTERM) shall end what we started, too: as root the service changes
+    # its user, and the kernel then forgets that it should die with us.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
 
 
 @pytest.fixture(scope="session")
