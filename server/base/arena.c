@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK_BYTES = 16 * 1024, ARENA_MAGIC = 0x41524e41 };
+enum { BLOCK_BYTES = 16 * 1024, SMALL_BLOCK_BYTES = 1024, ARENA_MAGIC = 0x41524e41 };
 
 struct block {
     struct block *next;
@@ -17,6 +17,7 @@ struct block {
 struct arena {
     unsigned magic;
     struct block *first; /* the block being filled */
+    size_t block_bytes;
     size_t used;
 };
 
@@ -26,6 +27,14 @@ struct arena *arena_new(void)
     if (!arena)
         abort();
     arena->magic = ARENA_MAGIC;
+    arena->block_bytes = BLOCK_BYTES;
+    return arena;
+}
+
+struct arena *arena_new_small(void)
+{
+    struct arena *arena = arena_new();
+    arena->block_bytes = SMALL_BLOCK_BYTES;
     return arena;
 }
 
@@ -57,7 +66,7 @@ void arena_reset(struct arena *arena)
         free_blocks(kept->next);
         kept->next = NULL;
         kept->used = 0;
-        if (kept->size > 4 * BLOCK_BYTES) { /* one large request must not stay for good */
+        if (kept->size > 4 * arena->block_bytes) { /* one large request must not stay for good */
             free(kept);
             kept = NULL;
         }
@@ -80,12 +89,12 @@ void *arena_alloc(struct arena *arena, size_t size)
     size = (size + align - 1) / align * align;
     struct block *block = arena->first;
     if (!block || size > block->size - block->used) {
-        size_t room = size > BLOCK_BYTES / 4 ? size : BLOCK_BYTES;
+        size_t room = size > arena->block_bytes / 4 ? size : arena->block_bytes;
         struct block *fresh = malloc(sizeof *fresh + room);
         if (!fresh)
             abort();
         *fresh = (struct block){.size = room};
-        if (block && size > BLOCK_BYTES / 4) { /* keep filling the small one */
+        if (block && size > arena->block_bytes / 4) { /* keep filling the small one */
             fresh->next = block->next;
             block->next = fresh;
         } else {

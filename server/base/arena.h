@@ -11,6 +11,8 @@
 struct arena;
 
 struct arena *arena_new(void);
+/* The same with blocks of 1 kB: for a few texts that are kept long, ten thousand times. */
+struct arena *arena_new_small(void);
 /* Frees all of it and clears the caller's pointer; takes NULL inside. */
 void arena_free(struct arena **arena);
 /* Forgets all allocations and keeps one block for reuse. */
