@@ -24,8 +24,8 @@ struct imap_client *imap_attach(struct stream *stream, const struct imap_params 
     client->stream = stream;
     wire_init(&client->wire, stream);
     client->arena = arena_new();
-    client->id_arena = arena_new();
-    client->selected_arena = arena_new();
+    client->id_arena = arena_new_small();
+    client->selected_arena = arena_new_small();
     client->capabilities = BUF_INIT(16384);
     client->continue_text = BUF_INIT(65536);
     client->security = params->stream.security;

@@ -179,8 +179,9 @@ bool stream_start_deflate(struct stream *stream, struct error *err)
     if (!stream_flush(stream, err))
         return false;
     stream->deflate = deflate_new();
-    deflate_feed(stream->deflate,
-                 str_make(stream->in + stream->in_from, stream->in_to - stream->in_from));
+    if (stream->in_from != stream->in_to)
+        deflate_feed(stream->deflate,
+                     str_make(stream->in + stream->in_from, stream->in_to - stream->in_from));
     stream->in_from = stream->in_to = 0;
     return true;
 }
