@@ -53,7 +53,8 @@ struct calendar {
  * clean UTF-8 in the arena. */
 bool calendar_parse(struct arena *arena, struct str text, struct calendar *calendar);
 
-/* Loads ICU's zones; called once before the sandbox closes. */
+/* Loads ICU's zones and libical's list of them; called once before the sandbox closes, which kills
+ * who opens a file. */
 void calendar_prepare(void);
 
 #endif

@@ -1,7 +1,6 @@
 #include <unicode/ucal.h>
 #include <unicode/ustring.h>
 
-#include "server/mail/calendar.h"
 #include "server/mail/calendar_private.h"
 
 enum { ZONE_UNITS_MAX = 128 };
@@ -66,12 +65,4 @@ bool calendar_zone_to_utc(struct str zone, struct calendar_clock clock, int64_t 
         return false;
     *at_us = (int64_t)ms * 1000;
     return true;
-}
-
-void calendar_prepare(void)
-{
-    int64_t at;
-    calendar_zone_to_utc(STR("Europe/Berlin"), (struct calendar_clock){2026, 7, 1, 12, 0, 0}, &at);
-    calendar_zone_to_utc(STR("W. Europe Standard Time"),
-                         (struct calendar_clock){2026, 7, 1, 12, 0, 0}, &at);
 }
