@@ -1,5 +1,4 @@
 /* parser.h's calls: what is asked is written, what comes back is read and checked. */
-#include "server/base/utf8.h"
 #include "server/mail/envelope.h"
 #include "server/mail/header.h"
 #include "server/mail/preview.h"
@@ -359,7 +358,7 @@ static bool read_decoded(void *context, struct wire *in)
     struct target *target = context;
     struct decoded *decoded = target->result;
     decoded->is_cut = wire_u8(in);
-    decoded->text = wire_text(in, target->arena, decoded->bytes_max * 3);
+    decoded->text = wire_text(in, target->arena, decoded->bytes_max);
     return !in->is_bad;
 }
 
@@ -378,8 +377,8 @@ bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const str
     struct target target = {arena, &decoded};
     bool is_good = ask_twice(pool, ask, read_decoded, &target, is_poison, err);
     buf_free(&head);
-    *text = is_good && !*is_poison ? utf8_prefix(decoded.text, bytes_max) : STR_EMPTY;
-    *is_cut = decoded.is_cut || decoded.text.length > text->length;
+    *text = is_good && !*is_poison ? decoded.text : STR_EMPTY;
+    *is_cut = decoded.is_cut;
     return is_good;
 }
 

@@ -8,6 +8,7 @@
 
 enum {
     PICTURES_MAX = MIME_PARTS_MAX,
+    DECODE_SLACK_BYTES = 512 * 1024,    /* text is decoded in pieces; the last whole one must fit */
     SHOWN_BYTES_MAX = 16 * 1024 * 1024, /* of text as HTML */
 };
 
@@ -119,13 +120,12 @@ bool answer_decode_text(struct arena *arena, struct wire *in, struct buf *reply)
     uint64_t bytes_max = wire_u64(in);
     if (in->is_bad || bytes_max > PROTOCOL_REPLY_BYTES_MAX / 4)
         return false;
-    struct buf text = BUF_INIT((size_t)bytes_max), whole = BUF_INIT((size_t)bytes_max * 3);
+    struct buf text = BUF_INIT((size_t)bytes_max + DECODE_SLACK_BYTES);
     bool is_cut = !mime_decode_text(&text, in->rest, &part);
-    utf8_repair(&whole, buf_view(&text)); /* the cut may have gone through a character */
-    wire_put_u8(reply, is_cut);
-    wire_put_str(reply, buf_view(&whole));
+    struct str shown = utf8_prefix(buf_view(&text), (size_t)bytes_max);
+    wire_put_u8(reply, is_cut || shown.length < text.length);
+    wire_put_str(reply, shown);
     buf_free(&text);
-    buf_free(&whole);
     return true;
 }
 

@@ -433,7 +433,8 @@ static void test_text_is_decoded_and_rendered(void **state)
     assert_true(!is_cut && !is_poison);
     assert_true(parser_decode_text(pool, arena, &part, STR("caf=E9 au lait"), 4, &text, &is_cut,
                                    &is_poison, &err));
-    assert_true(text.length <= 4 && is_cut);
+    assert_string_equal(text.at, "caf"); /* the \xc3\xa9 does not fit */
+    assert_true(is_cut);
     struct parser_header_field *fields;
     size_t count;
     assert_true(parser_header_fields(pool, arena, STR("A: =?utf-8?Q?=C3=A9?=\r\nb:c\r\n\r\nd: e"),
@@ -464,24 +465,22 @@ static void test_all_charsets_and_scripts_work_inside(void **state)
         "windows-1255", "windows-874",  "iso-8859-15",  "no-such",
         "iso-8859-16",  "tis-620",      "us-ascii",     "",
     };
-    static const char
-        *const texts[] =
-            {
-                "\xe0\xb8\xaa\xe0\xb8\xa7\xe0\xb8\xb1\xe0\xb8\xaa\xe0\xb8\x94\xe0\xb8\xb5\xe0\xb8"
-                "\x8a"
-                "\xe0\xb8\xb2\xe0\xb8\xa7\xe0\xb9\x82\xe0\xb8\xa5\xe0\xb8\x81", /* Thai */
-                "\xe0\xba\xaa\xe0\xba\xb0\xe0\xba\x9a\xe0\xba\xb2\xe0\xba\x8d\xe0\xba\x94\xe0\xba"
-                "\xb5", /* Lao */
-                "\xe1\x9e\x87\xe1\x9f\x86\xe1\x9e\x9a\xe1\x9e\xb6\xe1\x9e\x94\xe1\x9e\x9f\xe1\x9e"
-                "\xbd"
-                "\xe1\x9e\x9a", /* Khmer */
-                "\xe1\x80\x99\xe1\x80\x84\xe1\x80\xba\xe1\x80\xb9\xe1\x80\x82\xe1\x80\x9c\xe1\x80"
-                "\xac"
-                "\xe1\x80\x95\xe1\x80\xab", /* Burmese */
-                "\xe4\xbd\xa0\xe5\xa5\xbd\xe3\x81\x93\xe3\x82\x93\xec\x95\x88\xeb\x85\x95", /* CJK
-                                                                                             */
-                "+AOk-\x1b$B$3$s\x1b(B~{VP~}\xc4\xe3\xba\xc3\x82\xb1", /* any */
-            };
+    static const char *const texts[] = {
+        "\xe0\xb8\xaa\xe0\xb8\xa7\xe0\xb8\xb1\xe0\xb8\xaa\xe0\xb8\x94\xe0\xb8\xb5\xe0\xb8"
+        "\x8a"
+        "\xe0\xb8\xb2\xe0\xb8\xa7\xe0\xb9\x82\xe0\xb8\xa5\xe0\xb8\x81", /* Thai */
+        "\xe0\xba\xaa\xe0\xba\xb0\xe0\xba\x9a\xe0\xba\xb2\xe0\xba\x8d\xe0\xba\x94\xe0\xba"
+        "\xb5", /* Lao */
+        "\xe1\x9e\x87\xe1\x9f\x86\xe1\x9e\x9a\xe1\x9e\xb6\xe1\x9e\x94\xe1\x9e\x9f\xe1\x9e"
+        "\xbd"
+        "\xe1\x9e\x9a", /* Khmer */
+        "\xe1\x80\x99\xe1\x80\x84\xe1\x80\xba\xe1\x80\xb9\xe1\x80\x82\xe1\x80\x9c\xe1\x80"
+        "\xac"
+        "\xe1\x80\x95\xe1\x80\xab",                                                 /* Burmese */
+        "\xe4\xbd\xa0\xe5\xa5\xbd\xe3\x81\x93\xe3\x82\x93\xec\x95\x88\xeb\x85\x95", /* CJK
+                                                                                     */
+        "+AOk-\x1b$B$3$s\x1b(B~{VP~}\xc4\xe3\xba\xc3\x82\xb1",                      /* any */
+    };
     struct arena *arena = arena_new();
     struct parser_pool *pool = new_pool(1, 0, 0);
     struct parser_counts counts;
