@@ -50,30 +50,31 @@ static void set_server(struct value *form, const char *name, const struct server
     set_options(view, "tls", tls_modes, allow_plaintext ? 3 : 2, tls_mode_name(server->tls));
 }
 
-/* The steps of a trial in their order, each with how it went: "good", "bad" or "open". */
+/* The steps of a trial in their order: those that went well, the one that failed, those not
+ * reached. */
 static void set_steps(struct value *page, const struct setup_outcome *outcome)
 {
-    static const struct option steps[] = {{"resolve", "Found the server"},
-                                          {"connect", "Connected to it"},
-                                          {"tls", "Encrypted the connection"},
-                                          {"greeting", "Were greeted"},
-                                          {"sign-in", "Signed in"}};
+    static const struct {
+        const char *step, *done, *failed;
+    } steps[] = {{"resolve", "Found the server", "Finding the server"},
+                 {"connect", "Connected to it", "Connecting to it"},
+                 {"tls", "Encrypted the connection", "Encrypting the connection"},
+                 {"greeting", "Were greeted", "Being greeted"},
+                 {"sign-in", "Signed in", "Signing in"}};
+    bool is_smtp = str_equal(outcome->part, STR("smtp"));
     struct value *failure = view_set_object(page, "failure");
-    view_set_text(failure, "server",
-                  str_equal(outcome->part, STR("smtp")) ? "outgoing server (SMTP)"
-                                                        : "incoming server");
+    view_set_text(failure, "server", is_smtp ? "outgoing server (SMTP)" : "incoming server");
     view_set_str(failure, "message", outcome->message);
     view_set_str(failure, "hint", outcome->hint);
     struct value *list = view_set_list(failure, "steps");
-    const char *result = "good";
+    bool is_reached = true;
     for (size_t i = 0; outcome->step.length && i < sizeof steps / sizeof *steps; i++) {
-        bool is_it = str_equal(outcome->step, str_of(steps[i].value));
+        bool is_it = str_equal(outcome->step, str_of(steps[i].step));
         struct value *view = view_add_object(list);
-        view_set_text(view, "label", steps[i].label);
-        view_set_bool(view, "isGood", !is_it && *result == 'g');
+        view_set_text(view, "label", is_reached && !is_it ? steps[i].done : steps[i].failed);
+        view_set_bool(view, "isGood", is_reached && !is_it);
         view_set_bool(view, "isBad", is_it);
-        if (is_it)
-            result = "open";
+        is_reached = is_reached && !is_it;
     }
 }
 

@@ -196,28 +196,45 @@ static const char *icon_of(struct str type)
     return "file";
 }
 
-static void set_attachments(struct value *view, const struct mime_message *message,
+static struct str attachment_name(const struct mime_part *part)
+{
+    if (part->name.length)
+        return part->name;
+    if (str_starts(part->type, STR("message/")))
+        return STR("Forwarded message");
+    return str_equal(part->type, STR("text/calendar")) ? STR("Invitation") : STR("Unnamed");
+}
+
+/* A picture that the HTML shows in its place. */
+static bool is_in_text(const struct mime_part *part, const struct body *body, bool as_text)
+{
+    return body->has_html && !as_text && part->cid.length &&
+           str_starts(part->type, STR("image/")) &&
+           !str_equal(part->disposition, STR("attachment"));
+}
+
+static void set_attachments(struct value *view, const struct body *body, bool as_text,
                             struct arena *arena)
 {
     struct value *list = view_set_list(view, "attachments");
-    int64_t total = 0;
-    size_t count = message ? message->attachments.count : 0;
-    for (size_t i = 0; i < count; i++) {
+    const struct mime_message *message = body->message;
+    int64_t total = 0, shown = 0;
+    for (size_t i = 0; message && i < message->attachments.count; i++) {
         const struct mime_part *part = message->attachments.at[i];
+        if (is_in_text(part, body, as_text))
+            continue;
         struct value *item = view_add_object(list);
-        bool is_message = str_starts(part->type, STR("message/"));
         view_set_str(item, "part", part->id);
-        view_set_str(item, "name",
-                     part->name.length ? part->name
-                                       : (is_message ? STR("Forwarded message") : STR("Unnamed")));
+        view_set_str(item, "name", attachment_name(part));
         view_set_str(item, "type", part->type);
         view_set_str(item, "size", words_size(arena, (int64_t)part->size));
         view_set_text(item, "icon", icon_of(part->type));
         total += (int64_t)part->size;
+        shown++;
     }
-    view_set_bool(view, "hasAttachments", count > 0);
-    view_set_i64(view, "attachmentCount", (int64_t)count);
-    view_set_bool(view, "hasOneAttachment", count == 1);
+    view_set_bool(view, "hasAttachments", shown > 0);
+    view_set_i64(view, "attachmentCount", shown);
+    view_set_bool(view, "hasOneAttachment", shown == 1);
     view_set_str(view, "attachmentSize", words_size(arena, total));
 }
 
@@ -265,7 +282,7 @@ static bool show_message(struct request *req, struct response *res, struct db **
     set_header(view, &shown.email, req->arena);
     if (is_ordinary)
         set_body(req, res, view, &body, &shown);
-    set_attachments(view, body.message, req->arena);
+    set_attachments(view, &body, shown.as_text, req->arena);
     return set_neighbours(req, *db, view, &shown, err) &&
            list_set_panes(req, *db, page, &shown.account, &shown.mailbox, shown.email.id, err) &&
            page_send(req, res, "message", page, err);

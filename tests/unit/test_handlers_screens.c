@@ -137,6 +137,36 @@ static void come_as(int64_t user_id)
     buf_free(&token);
 }
 
+/* Of a message that is one text part, as an IMAP server tells it. */
+static struct str structure_of(const char *type)
+{
+    return arena_printf(
+        mail_arena,
+        "{\"bodyStructure\":{\"partId\":\"1\",\"size\":10,\"type\":\"%s\",\"charset\":"
+        "\"utf-8\",\"headerOffset\":0,\"offset\":0,\"length\":10,\"lines\":1,"
+        "\"encoding\":\"8bit\"},\"textBody\":[\"1\"],\"htmlBody\":[\"1\"],"
+        "\"attachments\":[]}",
+        type);
+}
+
+/* A message of that text in the inbox; its path. */
+static const char *add_letter(const char *type, const char *text)
+{
+    static uint32_t uid = 1000;
+    static char path[64];
+    int64_t blob_id;
+    struct replica_email email = make_email(++uid, "letter@mail.example", 100, FLAG_SEEN);
+    email.structure = structure_of(type);
+    int64_t id = add_email(ALICE, inbox, email);
+    assert_good(replica_allocate_ids(mail_db, ALICE, 1, &blob_id, &err));
+    assert_good(db_begin(mail_db, &err));
+    struct blob_writer *writer = blob_begin(mail_db, ALICE, blob_id, id, STR("1"), &err);
+    assert_good(writer && blob_append(writer, str_of(text), &err));
+    assert_good(blob_finish(&writer, NULL, &err) && db_commit(mail_db, &err));
+    snprintf(path, sizeof path, "/mail/1/%lld/%lld", (long long)inbox, (long long)id);
+    return path;
+}
+
 static void add_mail(void)
 {
     inbox = add_mailbox(ALICE, "INBOX", ROLE_INBOX, 0);
@@ -150,9 +180,7 @@ static void add_mail(void)
             email.placed.flags = 0;
             email.from_json = STR("[{\"name\":\"<b>Eve</b>\",\"email\":\"eve@mail.example\"}]");
         }
-        email.structure = STR("{\"partId\":\"1\",\"size\":10,\"type\":\"text/plain\",\"charset\":"
-                              "\"utf-8\",\"encoding\":\"8bit\",\"textBody\":[\"1\"],\"htmlBody\":"
-                              "[\"1\"],\"attachments\":[]}");
+        email.structure = structure_of("text/plain");
         emails[i] = add_email(ALICE, inbox, email);
     }
 }
@@ -304,6 +332,51 @@ static void test_what_strangers_wrote_is_escaped(void **state)
     assert_hides("<b>Eve");
 }
 
+static void test_plain_text_is_shown_in_the_page_with_its_links(void **state)
+{
+    (void)state;
+    come_as(ALICE);
+    get(add_letter("text/plain", "see https://example.org/x?y=1 <b>\n> quoted\n"));
+    assert_status(200);
+    assert_shows("href=\"https://example.org/x?y=1\"");
+    assert_shows("&lt;b&gt;");
+    assert_shows("<blockquote");
+    assert_hides("<iframe");
+    assert_true(str_is_empty(header("Refresh")));
+}
+
+static void test_html_is_shown_in_a_frame_that_can_do_nothing(void **state)
+{
+    (void)state;
+    char frame[200];
+    come_as(ALICE);
+    get(add_letter("text/html", "<p onclick=x>Hello<script>alert(1)</script>"
+                                "<img src=\"https://pixel.example/1.png\">"));
+    assert_status(200);
+    assert_shows("A picture from elsewhere is not loaded");
+    assert_shows("pixel.example");
+    assert_hides("Hello");
+    assert_shows("sandbox=\"allow-popups allow-popups-to-escape-sandbox\"");
+    assert_shows("remote=1");
+    snprintf(frame, sizeof frame, "%s",
+             cut_after("<iframe class=\"letter-frame\" title=\"Text of "
+                       "the message\" src=\""));
+    get(frame);
+    assert_status(200);
+    assert_shows("Hello");
+    assert_hides("<script");
+    assert_hides("onclick");
+    assert_hides("https://pixel.example");
+    struct str policy = header("Content-Security-Policy");
+    assert_true(str_starts(policy, STR("default-src 'none'; img-src 'self' data:;")));
+    assert_true(str_find(policy, STR("sandbox allow-popups")) > 0);
+    assert_true(str_find(policy, STR("script")) < 0);
+    strcat(frame, "&remote=1");
+    get(frame);
+    assert_shows("https://pixel.example/1.png");
+    assert_true(str_find(header("Content-Security-Policy"), STR(" https: http:;")) > 0);
+}
+
 /* The sync role's part: refuses all that was asked for; whether the email's text was among it. */
 static bool refuse_operations(int64_t email_id)
 {
@@ -453,7 +526,7 @@ static void test_an_account_is_found_tried_and_only_then_saved(void **state)
     assert_status(422);
     assert_shows("The server refused &lt;this&gt; password.");
     assert_shows("Try an app password.");
-    assert_shows("class=\"step is-bad\">Signed in");
+    assert_shows("class=\"step is-bad\">Signing in");
     assert_shows("value=\"imap.mail.example\"");
     assert_hides("wrong");
     assert_good(account_list(mail_db, mail_arena, 20, &accounts, &count, &err));
@@ -515,6 +588,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_home_is_the_inbox_or_the_first_account_to_add),
         cmocka_unit_test(test_a_mailbox_is_shown_page_by_page),
         cmocka_unit_test(test_what_strangers_wrote_is_escaped),
+        cmocka_unit_test(test_plain_text_is_shown_in_the_page_with_its_links),
+        cmocka_unit_test(test_html_is_shown_in_a_frame_that_can_do_nothing),
         cmocka_unit_test(test_a_message_whose_text_is_not_here_is_asked_for_and_looked_at_again),
         cmocka_unit_test(test_another_persons_mail_does_not_exist),
         cmocka_unit_test(test_settings_end_sessions_and_make_tokens_that_are_shown_once),
