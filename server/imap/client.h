@@ -182,6 +182,7 @@ struct imap_fetch_params {
     struct imap_set *uids; /* or NULL, see seq_low */
     /* Instead of UIDs: message numbers, for the first page of a mailbox never seen. */
     uint32_t seq_low, seq_high;
+    bool uses_saved; /* instead of UIDs: what imap_search saved; only with SEARCHRES (RFC 5182) */
     /* With PARTIAL (RFC 9394): only that many of `uids`, from the highest; 0: all. */
     uint32_t newest;
     unsigned items; /* enum imap_item; UID is always asked for */
@@ -255,15 +256,22 @@ struct imap_append_params {
     void *source_context;
     uint32_t
         replace_uid; /* REPLACE (RFC 8508) this one of the selected mailbox; 0: a new message */
+    bool has_nul;    /* NUL bytes in it: only with BINARY (RFC 3516) */
+    bool
+        has_utf8_header; /* 8-bit in its header: marked as such once UTF8=ACCEPT is on (RFC 6855) */
 };
 struct imap_appended {
     uint32_t uidvalidity, uid; /* 0: not told */
 };
 /* ERROR_LIMIT with message scope when APPENDLIMIT forbids it or the quota is full (nothing was sent
  * or it was refused; the session goes on); ERROR_NOT_FOUND when the mailbox does not exist;
- * ERROR_CONFLICT for replace_uid without REPLACE. */
+ * ERROR_CONFLICT for replace_uid without REPLACE and for has_nul without BINARY. */
 bool imap_append(struct imap_client *client, const struct imap_append_params *params,
                  struct imap_appended *appended, struct error *err);
+/* Several to the mailbox of the first: all or none with MULTIAPPEND (RFC 3502), else one after the
+ * other up to the first failure. `appended` has `count` places, those not told are 0. */
+bool imap_append_all(struct imap_client *client, const struct imap_append_params *messages,
+                     size_t count, struct imap_appended *appended, struct error *err);
 
 /* --- searching -------------------------------------------------------------------------------- */
 struct imap_term {
@@ -284,6 +292,7 @@ struct imap_search_params {
     size_t term_count;
     unsigned returns; /* enum imap_return; 0: all */
     uint32_t newest;  /* with PARTIAL: at most that many, from the highest */
+    bool saves;       /* keep the result at the server for imap_fetch_params.uses_saved */
 };
 /* UID SEARCH; `found` in the arena. Without ESEARCH, min, max and count are made from all. */
 bool imap_search(struct imap_client *client, struct arena *arena,

@@ -126,9 +126,24 @@ static void sink_end(void *context)
 
 /* --- the commands ----------------------------------------------------------------------------- */
 
+static bool check_fetch(struct imap_client *client, const struct imap_fetch_params *params,
+                        struct error *err)
+{
+    if (!client_check(client, err))
+        return false;
+    if (params->uses_saved)
+        return imap_has(client, IMAP_CAP_SEARCHRES) ||
+               error_set(err, ERROR_CONFLICT, "The mail server does not keep what was found");
+    if (params->uids ? imap_set_is_empty(params->uids) : !params->seq_low || !params->seq_high)
+        return error_set(err, ERROR_INVALID, "No messages were asked for");
+    return true;
+}
+
 /* The one message that the command is about, so that what the server refuses hurts no other. */
 static bool is_single(const struct imap_fetch_params *params)
 {
+    if (params->uses_saved)
+        return false;
     return params->uids ? imap_set_size(params->uids) == 1 : params->seq_low == params->seq_high;
 }
 
@@ -136,11 +151,14 @@ static void begin_fetch(struct imap_client *client, struct client_command *comma
                         struct fetching *fetching, struct imap_set *uids)
 {
     const struct imap_fetch_params *params = fetching->params;
-    client_begin(client, command, uids ? "UID FETCH " : "FETCH ", take_fetch, fetching);
+    bool is_uid = uids || params->uses_saved;
+    client_begin(client, command, is_uid ? "UID FETCH " : "FETCH ", take_fetch, fetching);
     /* However long it takes, as long as something comes: the stall time ends silence. */
     stream_set_deadline(client->stream, DEADLINE_NEVER);
     if (uids)
         client_set(client, uids);
+    else if (params->uses_saved)
+        client_text(client, "$");
     else {
         client_u64(client, params->seq_low);
         client_text(client, ":");
@@ -179,13 +197,11 @@ bool imap_fetch(struct imap_client *client, const struct imap_fetch_params *para
     struct fetching fetching = {
         .client = client, .params = params, .each = each, .context = context};
     struct wire_sink sink = {&fetching, sink_wants, sink_write, sink_end};
-    if (!client_check(client, err))
+    if (!check_fetch(client, params, err))
         return false;
-    if (params->uids ? imap_set_is_empty(params->uids) : !params->seq_low || !params->seq_high)
-        return error_set(err, ERROR_INVALID, "No messages were asked for");
     client->sink = params->sink ? &sink : NULL;
     bool is_good;
-    if (params->uids) {
+    if (params->uids && !params->uses_saved) {
         struct imap_set left = {0};
         imap_set_add_set(&left, params->uids);
         imap_set_sort(&left);

@@ -25,6 +25,7 @@ struct listing {
     size_t subscribed_count, subscribed_capacity;
     struct imap_status *statuses; /* owned */
     size_t status_count, status_capacity;
+    bool is_utf8; /* names come as they are */
 };
 
 /* Room for one more, or NULL at the cap. */
@@ -47,7 +48,7 @@ static struct imap_mailbox kept_mailbox(struct listing *listing, const struct im
     mailbox.wire_path = arena_str(listing->arena, told->wire_path);
     mailbox.delimiter = arena_str(listing->arena, told->delimiter);
     mailbox.old_wire_path = arena_str(listing->arena, told->old_wire_path);
-    mailbox.path = imap_mailbox_decode(listing->arena, told->wire_path);
+    mailbox.path = imap_mailbox_decode(listing->arena, told->wire_path, listing->is_utf8);
     return mailbox;
 }
 
@@ -211,7 +212,7 @@ bool imap_list(struct imap_client *client, struct arena *arena, bool with_status
     *mailboxes = (struct imap_mailboxes){0};
     if (!client_check(client, err))
         return false;
-    struct listing listing = {.arena = arena};
+    struct listing listing = {.arena = arena, .is_utf8 = client->has_utf8};
     bool has_extended = imap_has(client, IMAP_CAP_LIST_EXTENDED);
     bool is_listed = has_extended ? ask_extended(client, with_status, &listing, err)
                                   : ask_plain(client, &listing, err);

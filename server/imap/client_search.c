@@ -58,15 +58,16 @@ static void put_returns(struct imap_client *client, const struct imap_search_par
 {
     if (!imap_has(client, IMAP_CAP_ESEARCH))
         return;
+    bool saves = params->saves && imap_has(client, IMAP_CAP_SEARCHRES);
     if (params->newest && imap_has(client, IMAP_CAP_PARTIAL)) {
-        client_text(client, " RETURN (PARTIAL -1:-");
+        client_text(client, saves ? " RETURN (SAVE PARTIAL -1:-" : " RETURN (PARTIAL -1:-");
         client_u64(client, params->newest);
         client_text(client, ")");
         return;
     }
     unsigned returns = params->returns ? params->returns : (unsigned)IMAP_RETURN_ALL;
-    const char *space = "";
-    client_text(client, " RETURN (");
+    const char *space = saves ? " " : "";
+    client_text(client, saves ? " RETURN (SAVE" : " RETURN (");
     static const struct {
         unsigned bit;
         const char *name;

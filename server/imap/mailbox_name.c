@@ -64,10 +64,10 @@ static bool decode(struct buf *out, struct str wire)
     return true;
 }
 
-struct str imap_mailbox_decode(struct arena *arena, struct str wire)
+struct str imap_mailbox_decode(struct arena *arena, struct str wire, bool is_utf8)
 {
     struct buf out = BUF_INIT(wire.length * 4 + 16);
-    if (!decode(&out, wire)) {
+    if (is_utf8 || !decode(&out, wire)) {
         buf_reset(&out);
         utf8_repair(&out, wire);
     }

@@ -10,8 +10,8 @@ enum { IMAP_MAILBOX_BYTES_MAX = 1000 }; /* longer names are not taken from peopl
 
 /* For people: valid UTF-8 without NUL. A name that is not modified UTF-7 is shown as it is,
  * repaired (many servers send plain UTF-8). */
-struct str imap_mailbox_decode(struct arena *arena, struct str wire);
-/* For the wire; with `is_utf8` (UTF8=ACCEPT is on) as it is. */
+struct str imap_mailbox_decode(struct arena *arena, struct str wire, bool is_utf8);
+/* For the wire; with `is_utf8` as it is. */
 struct str imap_mailbox_encode(struct arena *arena, struct str name, bool is_utf8);
 
 #endif

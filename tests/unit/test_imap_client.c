@@ -704,6 +704,62 @@ static void test_a_draft_is_replaced(void **state)
     end(&house);
 }
 
+static void test_several_messages_go_in_one_command(void **state)
+{
+    (void)state;
+    struct house house = {0};
+    struct imap_appended appended[2];
+    sign_in(&house, "multiappend");
+    struct imap_append_params messages[2] = {
+        {.wire_path = STR("A"), .flags = IMAP_SEEN, .size = 5, .source = give_dots},
+        {.wire_path = STR("A"), .size = 5, .source = give_dots, .has_nul = true}};
+    must(&house, imap_append_all(house.client, messages, 2, appended, &house.err));
+    assert_int_equal(appended[0].uid, 12);
+    assert_int_equal(appended[1].uid, 13);
+    messages[0].flags = 0;
+    messages[1].has_nul = false;
+    must_fail(&house, ERROR_NOT_FOUND,
+              imap_append_all(house.client, messages, 2, appended, &house.err));
+    assert_int_equal(appended[0].uid, 0);
+    end(&house);
+}
+
+static void test_utf8_is_marked_and_not_encoded_once_it_is_on(void **state)
+{
+    (void)state;
+    struct house house = {.params.use_utf8 = true};
+    struct str wire;
+    sign_in(&house, "append_utf8");
+    assert_true(imap_has_utf8(house.client));
+    must(&house, imap_mailbox_wire(house.client, house.arena, STR("\xc3\xa4"), &wire, &house.err));
+    struct imap_append_params params = {
+        .wire_path = wire, .size = 5, .source = give_dots, .has_utf8_header = true};
+    must(&house, imap_append(house.client, &params, NULL, &house.err));
+    struct imap_found found;
+    struct imap_term terms[] = {{.key = "TEXT", .has_text = true, .text = STR("\xc3\xa4")}};
+    struct imap_search_params search = {.terms = terms, .term_count = 1};
+    must(&house, imap_search(house.client, house.arena, &search, &found, &house.err));
+    assert_int_equal(found.count, 0);
+    end(&house);
+}
+
+static void test_what_was_found_can_stay_at_the_server(void **state)
+{
+    (void)state;
+    struct house house = {0};
+    struct imap_found found;
+    sign_in(&house, "search_saved");
+    struct imap_term terms[] = {{.key = "UNSEEN"}};
+    struct imap_search_params search = {
+        .terms = terms, .term_count = 1, .returns = IMAP_RETURN_COUNT, .saves = true};
+    must(&house, imap_search(house.client, house.arena, &search, &found, &house.err));
+    assert_int_equal(found.count, 2);
+    struct imap_fetch_params params = {.uses_saved = true, .items = IMAP_ITEM_FLAGS};
+    must(&house, imap_fetch(house.client, &params, each, &house, &house.err));
+    assert_events(&house, "seq 4 uid 9 flags 0;");
+    end(&house);
+}
+
 static void test_the_newest_page_is_asked_for_with_partial(void **state)
 {
     (void)state;
@@ -859,6 +915,9 @@ int main(void)
         cmocka_unit_test(test_mailbox_names_are_opaque_bytes),
         cmocka_unit_test(test_large_literals_are_streamed),
         cmocka_unit_test(test_a_draft_is_replaced),
+        cmocka_unit_test(test_several_messages_go_in_one_command),
+        cmocka_unit_test(test_utf8_is_marked_and_not_encoded_once_it_is_on),
+        cmocka_unit_test(test_what_was_found_can_stay_at_the_server),
         cmocka_unit_test(test_the_newest_page_is_asked_for_with_partial),
         cmocka_unit_test(test_only_keywords_that_the_mailbox_takes_are_stored),
         cmocka_unit_test(test_notify_quota_and_namespaces),
