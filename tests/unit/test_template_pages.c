@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <gumbo.h>
 #include <jansson.h>
 
 #include "server/base/assets.h"
@@ -144,6 +145,42 @@ static void test_hostile_text_is_escaped_on_every_screen(void **state)
     }
 }
 
+/* Counted by a parser that knows the standard: an element left open, closed twice, or in a place
+ * where it may not be. */
+static void test_every_screen_is_well_formed(void **state)
+{
+    for (size_t i = 0; i < sizeof screens / sizeof *screens; i++) {
+        struct arena *arena = arena_new();
+        struct str page = render(*state, screens[i], arena);
+        GumboOutput *output = gumbo_parse_with_options(&kGumboDefaultOptions, page.at, page.length);
+        if (output->errors.length)
+            fail_msg("%s has %u errors", screens[i], output->errors.length);
+        gumbo_destroy_output(&kGumboDefaultOptions, output);
+        arena_free(&arena);
+    }
+}
+
+/* Labels, by hand: each field that is not hidden has an id that a label names, or is inside one. */
+static void test_every_field_has_a_label(void **state)
+{
+    for (size_t i = 0; i < sizeof screens / sizeof *screens; i++) {
+        struct arena *arena = arena_new();
+        struct str page = render(*state, screens[i], arena), rest = page;
+        for (ptrdiff_t at; (at = str_find(rest, STR("<input id=\""))) >= 0;) {
+            rest = str_skip(rest, (size_t)at + 11);
+            struct str id = str_sub(rest, 0, (size_t)str_find_char(rest, '"'));
+            struct str label = arena_printf(arena, "<label for=\"%.*s\">", STR_ARG(id));
+            if (str_find(page, label) < 0)
+                fail_msg("%s: %.*s has no label", screens[i], STR_ARG(id));
+        }
+        size_t fields = count(page, "<input ") - count(page, "<input type=\"hidden\"") -
+                        count(page, "<input type=\"radio\"") -
+                        count(page, "<input type=\"checkbox\"");
+        assert_int_equal(fields, count(page, "<input id=\""));
+        arena_free(&arena);
+    }
+}
+
 /* The Content-Security-Policy would not let them do anything. */
 static void test_no_screen_has_inline_styles_or_scripts(void **state)
 {
@@ -190,6 +227,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostile_text_is_escaped_on_every_screen),
+        cmocka_unit_test(test_every_screen_is_well_formed),
+        cmocka_unit_test(test_every_field_has_a_label),
         cmocka_unit_test(test_no_screen_has_inline_styles_or_scripts),
         cmocka_unit_test(test_every_screen_has_language_title_one_main_and_a_skip_link),
         cmocka_unit_test(test_the_frame_of_a_message_holds_what_the_sanitiser_gave),
