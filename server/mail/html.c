@@ -237,19 +237,15 @@ static bool run_round(struct html_walk *walk, struct str html, int64_t cpu_until
  * parser makes of it, whatever the first tree was. */
 static bool settle(struct html_walk *walk, int64_t cpu_until_us)
 {
-    struct buf *body = &walk->safe->body;
+    struct buf *body = walk->body;
     for (int round = 1; round < ROUNDS_MAX; round++) {
-        struct buf again = BUF_INIT(HTML_OUTPUT_BYTES_MAX);
-        walk->body = &again;
-        if (!run_round(walk, buf_view(body), cpu_until_us)) {
-            buf_free(&again);
-            return false;
-        }
-        bool is_same = str_equal(buf_view(body), buf_view(&again));
-        buf_free(body);
-        *body = again;
-        if (is_same)
-            return true;
+        struct buf before = *body;
+        *body = BUF_INIT(HTML_OUTPUT_BYTES_MAX);
+        bool is_good = run_round(walk, buf_view(&before), cpu_until_us);
+        bool is_same = str_equal(buf_view(&before), buf_view(body));
+        buf_free(&before);
+        if (!is_good || is_same)
+            return is_good;
     }
     walk->safe->why = "unstable";
     return false;

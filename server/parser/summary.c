@@ -94,6 +94,7 @@ struct subject_matter {
     struct str raw;                     /* the whole message; empty: only its header */
     const struct mime_part *text_part;
     struct str text;
+    bool wants_no_words;
 };
 
 static void add_words(struct words *words, const struct envelope *e,
@@ -109,7 +110,7 @@ static void add_words(struct words *words, const struct envelope *e,
     add_addresses(words, &e->bcc, WORDS_TO);
     for (size_t i = 0; message && i < message->attachments.count; i++)
         words_add(words, message->attachments.at[i]->name, WORDS_BODY);
-    if (matter->raw.length)
+    if (message && matter->raw.length)
         for (size_t i = 0; i < message->text_body.count; i++)
             add_text(words, message->text_body.at[i],
                      mime_body(matter->raw, message->text_body.at[i]));
@@ -149,7 +150,8 @@ static void put_summary(struct arena *arena, struct buf *reply, const struct sub
         wire_put_u64(reply, (uint64_t)keys[i]);
     wire_put_u64(reply, (uint64_t)thread_message_key(e.message_id));
     struct words *words = words_new(arena);
-    add_words(words, &e, matter);
+    if (!matter->wants_no_words)
+        add_words(words, &e, matter);
     put_words(reply, words);
     wire_put_u8(reply, e.is_cut || (message && message->is_cut));
 }
@@ -229,6 +231,29 @@ bool answer_message(struct arena *arena, struct wire *in, int fd, struct buf *re
     if (map)
         munmap(map, map_length);
     return true;
+}
+
+bool answer_messages(struct arena *arena, struct wire *in, int fd, struct buf *reply)
+{
+    bool wants_words = wire_u8(in);
+    uint32_t count = wire_count(in, 16, PARSER_BATCH_MAX);
+    for (uint32_t i = 0; i < count && !in->is_bad; i++) {
+        void *map = NULL;
+        size_t map_length = 0;
+        struct str raw = STR_EMPTY;
+        uint64_t offset = wire_u64(in), length = wire_u64(in);
+        if (in->is_bad || (length > 0 && !map_file(fd, offset, length, &map, &map_length, &raw)))
+            return false;
+        struct subject_matter matter = {.header = raw,
+                                        .raw = raw,
+                                        .message = mime_parse(arena, raw),
+                                        .wants_no_words = !wants_words};
+        put_summary(arena, reply, &matter);
+        arena_reset(arena);
+        if (map)
+            munmap(map, map_length);
+    }
+    return wire_is_done(in);
 }
 
 bool answer_texts(struct arena *arena, struct wire *in, struct buf *reply)
