@@ -14,6 +14,7 @@ bool answer_is_html(const struct mime_part *part);
 /* summary.c */
 bool answer_headers(struct arena *arena, struct wire *in, struct buf *reply);
 bool answer_message(struct arena *arena, struct wire *in, int fd, struct buf *reply);
+bool answer_messages(struct arena *arena, struct wire *in, int fd, struct buf *reply);
 bool answer_texts(struct arena *arena, struct wire *in, struct buf *reply);
 bool answer_header_fields(struct arena *arena, struct wire *in, struct buf *reply);
 

@@ -29,6 +29,8 @@ struct batch {
     void (*poison)(void *results, size_t i);
     const void *items;
     void *results;
+    int fd;              /* a file that goes along; -1: none */
+    struct str head;     /* in front of the items */
     size_t first, count; /* what is under way */
 };
 
@@ -46,13 +48,14 @@ static enum parser_outcome send_batch(struct batch *batch, size_t first, size_t 
     struct buf head = BUF_INIT(count > 1 ? BATCH_BYTES_MAX : PROTOCOL_REQUEST_BYTES_MAX);
     batch->first = first;
     batch->count = count;
+    buf_str(&head, batch->head);
     wire_put_u32(&head, (uint32_t)count);
     for (size_t i = 0; i < count && !head.is_full; i++)
         batch->write(&head, batch->items, first + i);
     const struct parser_ask ask = {.kind = batch->kind,
                                    .head = buf_view(&head),
                                    .tail = STR_EMPTY,
-                                   .fd = -1,
+                                   .fd = batch->fd,
                                    .tries = count > 1 ? 1 : 2};
     enum parser_outcome outcome = PARSER_FELLED; /* too large: as if it had been */
     if (!head.is_full)
@@ -164,7 +167,40 @@ bool parser_headers(struct parser_pool *pool, struct arena *arena,
                           .read = read_headers_item,
                           .poison = poison_summary,
                           .items = items,
-                          .results = summaries};
+                          .results = summaries,
+                          .fd = -1,
+                          .head = STR_EMPTY};
+    return run_batch(&batch, 0, count, err);
+}
+
+static void write_extent(struct buf *out, const void *items, size_t i)
+{
+    const struct parser_extent *extent = (const struct parser_extent *)items + i;
+    wire_put_u64(out, extent->offset);
+    wire_put_u64(out, extent->length);
+}
+
+bool parser_messages(struct parser_pool *pool, struct arena *arena, int fd,
+                     const struct parser_extent *extents, size_t count, bool with_words,
+                     struct parser_summary *summaries, struct error *err)
+{
+    const char wants_words = with_words;
+    if (count > PARSER_BATCH_MAX)
+        return error_set(err, ERROR_INVALID, "more than %d messages at once", PARSER_BATCH_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (extents[i].length > PARSER_INPUT_BYTES_MAX)
+            return error_set(err, ERROR_LIMIT, "a message larger than %d MB cannot be parsed",
+                             PARSER_INPUT_BYTES_MAX / (1024 * 1024));
+    struct batch batch = {.pool = pool,
+                          .arena = arena,
+                          .kind = PROTOCOL_MESSAGES,
+                          .write = write_extent,
+                          .read = read_headers_item,
+                          .poison = poison_summary,
+                          .items = extents,
+                          .results = summaries,
+                          .fd = fd,
+                          .head = str_make(&wants_words, 1)};
     return run_batch(&batch, 0, count, err);
 }
 
@@ -204,7 +240,9 @@ bool parser_texts(struct parser_pool *pool, struct arena *arena,
                           .read = read_text_item,
                           .poison = poison_text,
                           .items = items,
-                          .results = summaries};
+                          .results = summaries,
+                          .fd = -1,
+                          .head = STR_EMPTY};
     return run_batch(&batch, 0, count, err);
 }
 

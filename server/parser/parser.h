@@ -102,6 +102,15 @@ bool parser_headers(struct parser_pool *pool, struct arena *arena,
 bool parser_message(struct parser_pool *pool, struct arena *arena, const struct parser_input *raw,
                     struct parser_summary *summary, struct error *err);
 
+/* Whole raw messages that lie in one file, by one request; at most PARSER_BATCH_MAX. Without
+ * `with_words` their `words` stay empty, which saves the larger part of the work. */
+struct parser_extent {
+    uint64_t offset, length;
+};
+bool parser_messages(struct parser_pool *pool, struct arena *arena, int fd,
+                     const struct parser_extent *extents, size_t count, bool with_words,
+                     struct parser_summary *summaries, struct error *err);
+
 /* A part whose bytes came later: its preview and words (of the body alone). */
 struct parser_text_item {
     const struct mime_part *part; /* type, charset, encoding, flowed */

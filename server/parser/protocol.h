@@ -15,6 +15,7 @@ enum protocol_kind {
     PROTOCOL_START, /* limits; answered once the sandbox is closed */
     PROTOCOL_HEADERS,
     PROTOCOL_MESSAGE,
+    PROTOCOL_MESSAGES,
     PROTOCOL_TEXTS,
     PROTOCOL_RENDER,
     PROTOCOL_DECODE_TEXT,

@@ -137,6 +137,8 @@ bool parser_answer(struct arena *arena, const struct parser_request *request, st
         return answer_headers(arena, &in, reply);
     case PROTOCOL_MESSAGE:
         return answer_message(arena, &in, request->fd, reply);
+    case PROTOCOL_MESSAGES:
+        return answer_messages(arena, &in, request->fd, reply);
     case PROTOCOL_TEXTS:
         return answer_texts(arena, &in, reply);
     case PROTOCOL_RENDER:

@@ -14,7 +14,7 @@ struct item {
     struct pop3_uidl row; /* as it will be */
     bool is_preview;      /* only its beginning was asked for */
     int64_t email_id;     /* its beginning is here already; 0: it is new */
-    struct parser_summary summary;
+    const struct parser_summary *summary;
 };
 
 struct import {
@@ -24,7 +24,8 @@ struct import {
     struct arena *arena;
     struct item *at;
     size_t count;
-    struct replica_email *emails; /* of the new ones, in order */
+    struct parser_summary *summaries; /* of each */
+    struct replica_email *emails;     /* of the new ones, in order */
     size_t new_count;
     struct pop3_uidl *adopted_before, *adopted_after; /* here already, under another key perhaps */
     size_t adopted_count;
@@ -61,6 +62,7 @@ static void sort_out(struct import *import)
         item->row = pop3_session_row(session, step);
         item->row.fingerprint = str_of(received->fingerprint);
         item->is_preview = was_preview && pop3_has(session->client, POP3_CAP_TOP);
+        item->summary = &import->summaries[import->count - 1];
         item->row.state = item->is_preview ? POP3_UIDL_PARTIAL : POP3_UIDL_HERE;
         if (step->fate == POP3_REST)
             item->email_id = item->row.email_id;
@@ -73,16 +75,12 @@ static void sort_out(struct import *import)
 
 static bool parse(struct import *import, struct error *err)
 {
-    for (size_t i = 0; i < import->count; i++) {
-        struct item *item = &import->at[i];
-        struct parser_input input = {.fd = import->batch->spool,
-                                     .offset = item->received->offset,
-                                     .length = item->received->length};
-        if (!parser_message(import->slice->sync->parsers, import->arena, &input, &item->summary,
-                            err))
-            return false;
-    }
-    return true;
+    struct parser_extent *extents = ARENA_ARRAY(import->arena, import->count, struct parser_extent);
+    for (size_t i = 0; i < import->count; i++)
+        extents[i] =
+            (struct parser_extent){import->at[i].received->offset, import->at[i].received->length};
+    return parser_messages(import->slice->sync->parsers, import->arena, import->batch->spool,
+                           extents, import->count, false, import->summaries, err);
 }
 
 /* When it arrived: the topmost Received field; never later than now, whatever it says. */
@@ -95,7 +93,7 @@ static int64_t arrival(const struct parser_summary *summary)
 
 static void fill_email(const struct item *item, struct replica_email *email)
 {
-    const struct parser_summary *s = &item->summary;
+    const struct parser_summary *s = item->summary;
     *email = (struct replica_email){
         .message_id = s->message_id,
         .in_reply_to = s->in_reply_to,
@@ -152,7 +150,7 @@ static bool write_blob(struct import *import, const struct item *item, int64_t b
 static bool write_item(struct import *import, struct replica_batch *batch, struct item *item,
                        int64_t blob_id, struct error *err)
 {
-    const struct parser_summary *s = &item->summary;
+    const struct parser_summary *s = item->summary;
     int64_t email_id = item->row.email_id;
     if (item->is_preview)
         return replica_text_settled(batch, &email_id, 1, err);
@@ -237,6 +235,7 @@ bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *er
         .batch = batch,
         .arena = arena,
         .at = ARENA_ARRAY(arena, batch->count, struct item),
+        .summaries = ARENA_ARRAY(arena, batch->count, struct parser_summary),
         .adopted_before = ARENA_ARRAY(arena, batch->count, struct pop3_uidl),
         .adopted_after = ARENA_ARRAY(arena, batch->count, struct pop3_uidl),
     };
