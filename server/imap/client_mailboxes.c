@@ -390,7 +390,7 @@ bool imap_create(struct imap_client *client, struct str wire_path, unsigned use,
     struct error refused = ERROR_INIT;
     size_t i = 0;
     if (imap_has(client, IMAP_CAP_CREATE_SPECIAL_USE))
-        while (uses[i].use != use && i < sizeof uses / sizeof *uses - 1)
+        while (i < sizeof uses / sizeof *uses - 1 && uses[i].use != use)
             i++;
     if (uses[i].use != use)
         i = 0;

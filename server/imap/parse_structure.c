@@ -64,11 +64,12 @@ bool parse_envelope(struct lexer *lex, struct imap_envelope *envelope)
     lex_spaces(lex);
     if (!lex_take(lex, '('))
         return false;
-    struct imap_addresses *lists[] = {&envelope->from, &envelope->sender, &envelope->reply_to,
-                                      &envelope->to,   &envelope->cc,     &envelope->bcc};
+    enum { LISTS = 6 };
+    struct imap_addresses *lists[LISTS] = {&envelope->from, &envelope->sender, &envelope->reply_to,
+                                           &envelope->to,   &envelope->cc,     &envelope->bcc};
     if (!parse_field(lex, &envelope->date) || !parse_field(lex, &envelope->subject))
         return false;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    for (size_t i = 0; i < LISTS; i++)
         if (!parse_addresses(lex, lists[i]))
             return false;
     if (parse_field(lex, &envelope->in_reply_to))
@@ -199,10 +200,11 @@ bool parse_body(struct lexer *lex, unsigned depth, struct imap_body **body)
     lex_take(lex, '(');
     lex_spaces(lex);
     struct imap_body *part = ARENA_NEW(lex->arena, struct imap_body);
-    struct str *texts[] = {&part->type,        &part->subtype,  &part->id,
-                           &part->description, &part->encoding, &part->md5,
-                           &part->disposition, &part->location, &part->language};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    enum { TEXTS = 9 };
+    struct str *texts[TEXTS] = {&part->type,        &part->subtype,  &part->id,
+                                &part->description, &part->encoding, &part->md5,
+                                &part->disposition, &part->location, &part->language};
+    for (size_t i = 0; i < TEXTS; i++)
         *texts[i] = STR_EMPTY;
     *body = part;
     return lex_peek(lex) == '(' ? parse_multipart(lex, depth, part)

@@ -55,7 +55,7 @@ static bool network_has(const struct network *network, int family, const unsigne
     if (network->family != family)
         return false;
     int whole = network->bits / 8, rest = network->bits % 8;
-    if (memcmp(network->at, address, (size_t)whole))
+    if (memcmp(network->at, address, (size_t)whole) != 0)
         return false;
     unsigned mask = 0xffu << (8 - rest) & 0xffu;
     return !rest || !((network->at[whole] ^ address[whole]) & mask);
@@ -209,7 +209,7 @@ static bool is_host(struct str host)
         return false;
     if (strchr(text, ':'))
         return inet_pton(AF_INET6, text, address) == 1;
-    struct str rest = host, label = STR_EMPTY;
+    struct str rest = host, label;
     if (str_ends(rest, STR(".")))
         rest.length--;
     do {

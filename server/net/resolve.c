@@ -259,7 +259,7 @@ int resolve_srv(const struct resolver *resolver, struct arena *arena, struct str
     int count = 0;
     for (struct ares_srv_reply *s = answer.services; was_run && s && count < RESOLVE_SRV_MAX;
          s = s->next)
-        if (s->host && *s->host && strcmp(s->host, "."))
+        if (s->host && *s->host && strcmp(s->host, ".") != 0)
             services[count++] = (struct srv){.host = arena_str(arena, str_of(s->host)),
                                              .port = s->port,
                                              .priority = s->priority,
