@@ -89,11 +89,12 @@ static bool run(const struct resolver *resolver, ares_channel channel, struct an
     while (!answer->is_done) {
         ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
         struct pollfd fds[ARES_GETSOCK_MAXNUM + 1];
-        int bits = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+        /* What ARES_GETSOCK_READABLE and _WRITABLE read, which shift an int by 31. */
+        unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
         nfds_t count = 0;
         for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-            short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                                   (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+            short events = (short)((bits >> i & 1 ? POLLIN : 0) |
+                                   (bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
             if (events)
                 fds[count++] = (struct pollfd){.fd = sockets[i], .events = events};
         }
