@@ -14,6 +14,7 @@ CREATE TABLE "user" (
     password_hash text,                          -- Argon2id; NULL: signs in through the mail server only
     is_admin      boolean NOT NULL DEFAULT false,
     is_mail_login boolean NOT NULL DEFAULT false, -- came through a `domain` of the configuration
+    send_delay_s  int NOT NULL DEFAULT 5,        -- how long sending can be undone
     created_at    timestamptz NOT NULL DEFAULT now(),
     UNIQUE (login)
 );
@@ -327,41 +328,104 @@ CREATE TABLE identity (
     id             bigint NOT NULL,
     name           text NOT NULL DEFAULT '',
     email          text NOT NULL,
-    reply_to_json  json,
+    reply_to       text NOT NULL DEFAULT '',     -- as people type addresses
+    bcc            text NOT NULL DEFAULT '',
     text_signature text NOT NULL DEFAULT '',
     html_signature text NOT NULL DEFAULT '',
     PRIMARY KEY (account_id, id)
 );
 
-CREATE TABLE submission (
-    account_id  bigint NOT NULL REFERENCES account ON DELETE CASCADE,
-    id          bigint NOT NULL,
-    identity_id bigint,
-    email_id    bigint,
-    blob_id     bigint NOT NULL,                 -- the frozen bytes
-    message_id  text NOT NULL,
-    envelope    json NOT NULL,                   -- RFC 8621 section 7
-    phase       text NOT NULL DEFAULT 'queued'
-                CHECK (phase IN ('queued', 'transmitting', 'accepted', 'filed', 'failed', 'unknown', 'cancelled')),
-    send_at     timestamptz NOT NULL DEFAULT now(),
-    attempts    int NOT NULL DEFAULT 0,
-    recipients  json,                            -- per-recipient results
-    error       text,
-    created_at  timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (account_id, id),
-    FOREIGN KEY (account_id, blob_id) REFERENCES blob
+-- Beside the email row in Drafts: what the form holds, as typed, half an address too. The message is
+-- made of it when it is sent. While it is being sent its placement is hidden.
+CREATE TABLE draft (
+    account_id     bigint NOT NULL,
+    email_id       bigint NOT NULL,
+    revision       int NOT NULL DEFAULT 1,       -- who saves names the one it began with
+    identity_id    bigint,
+    to_text        text NOT NULL DEFAULT '',
+    cc_text        text NOT NULL DEFAULT '',
+    bcc_text       text NOT NULL DEFAULT '',
+    subject        text NOT NULL DEFAULT '',
+    body_text      text NOT NULL DEFAULT '',
+    body_html      text NOT NULL DEFAULT '',     -- '' : plain text only
+    in_reply_to    text NOT NULL DEFAULT '',
+    "references"   text NOT NULL DEFAULT '',
+    answers_id     bigint,                       -- the email that it answers or forwards
+    answers_how    text CHECK (answers_how IN ('reply', 'forward')),
+    priority       smallint NOT NULL DEFAULT 0,  -- 0 normal, 1 high, 2 low
+    wants_receipt  boolean NOT NULL DEFAULT false,
+    changed_at     timestamptz NOT NULL DEFAULT now(),
+    filed_revision int NOT NULL DEFAULT 0,       -- the one that lies upstream
+    PRIMARY KEY (account_id, email_id),
+    FOREIGN KEY (account_id, email_id) REFERENCES email ON DELETE CASCADE
 );
+CREATE INDEX draft_unfiled ON draft (account_id, changed_at) WHERE filed_revision <> revision;
+
+-- What a draft takes along, in order. The bytes are a blob without email: an upload.
+CREATE TABLE attachment (
+    account_id bigint NOT NULL,
+    email_id   bigint NOT NULL,
+    n          int NOT NULL,
+    blob_id    bigint NOT NULL,
+    name       text NOT NULL DEFAULT '',
+    type       text NOT NULL DEFAULT 'application/octet-stream',
+    cid        text NOT NULL DEFAULT '',         -- a picture within the HTML
+    PRIMARY KEY (account_id, email_id, n),
+    FOREIGN KEY (account_id, email_id) REFERENCES draft ON DELETE CASCADE,
+    -- deferred: when an account goes, its blobs may go before what refers to them
+    FOREIGN KEY (account_id, blob_id) REFERENCES blob DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX attachment_by_blob ON attachment (account_id, blob_id);
+
+-- A message on its way out: its bytes are frozen, without Bcc. The phases and what a crash makes of
+-- them are told in server/store/submissions.h.
+CREATE TABLE submission (
+    account_id      bigint NOT NULL REFERENCES account ON DELETE CASCADE,
+    id              bigint NOT NULL,
+    identity_id     bigint,
+    draft_id        bigint,                      -- the email id of the draft, while it is here
+    answers_id      bigint,
+    answers_how     text,
+    blob_id         bigint NOT NULL,
+    message_id      text NOT NULL,
+    mail_from       text NOT NULL,
+    recipients      json NOT NULL,               -- [{"email", "state": waiting accepted refused, "reply"}]
+    needs_smtputf8  boolean NOT NULL DEFAULT false,
+    needs_8bit      boolean NOT NULL DEFAULT false,
+    bcc_field       text NOT NULL DEFAULT '',    -- what the copy in Sent has in front: "Bcc: …" CRLF
+    subject         text NOT NULL DEFAULT '',    -- for the outbox
+    to_text         text NOT NULL DEFAULT '',
+    phase           text NOT NULL DEFAULT 'queued'
+                    CHECK (phase IN ('queued', 'transmitting', 'accepted', 'filed', 'failed', 'unknown', 'cancelled')),
+    send_at         timestamptz NOT NULL DEFAULT now(),
+    not_before      timestamptz NOT NULL DEFAULT now(), -- the next try, of sending or filing
+    attempts        int NOT NULL DEFAULT 0,
+    error           text NOT NULL DEFAULT '',    -- a sentence for the person
+    idempotency_key text,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    ended_at        timestamptz,                 -- filed, failed, unknown or cancelled since
+    PRIMARY KEY (account_id, id),
+    FOREIGN KEY (account_id, blob_id) REFERENCES blob DEFERRABLE INITIALLY DEFERRED
+);
+CREATE UNIQUE INDEX submission_by_key ON submission (account_id, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX submission_by_blob ON submission (account_id, blob_id);
+CREATE INDEX submission_waiting ON submission (account_id, id)
+    WHERE phase IN ('queued', 'transmitting', 'accepted');
 
 CREATE TABLE contact (
     user_id    bigint NOT NULL REFERENCES "user" ON DELETE CASCADE,
     id         bigint GENERATED BY DEFAULT AS IDENTITY,
     name       text NOT NULL DEFAULT '',
     emails     text[] NOT NULL DEFAULT '{}',
-    vcard      text,
-    is_collected boolean NOT NULL DEFAULT false, -- written to once, not entered by hand
-    used_at    timestamptz,
+    organization text NOT NULL DEFAULT '',
+    note       text NOT NULL DEFAULT '',
+    is_collected boolean NOT NULL DEFAULT false, -- written to, not entered by hand
+    used_at    timestamptz,                      -- written to last
+    uses       int NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, id)
 );
+CREATE INDEX contact_by_email ON contact USING gin (emails);
 
 -- === the second wall =============================================================================
 -- The web role signs in to PostgreSQL as restante_web. Whatever its code forgets to ask, it sees the
@@ -376,7 +440,7 @@ DECLARE t text;
 BEGIN
     FOREACH t IN ARRAY ARRAY['mailbox', 'email', 'placement', 'thread_key', 'blob', 'blob_chunk',
                              'pop3_uidl', 'search', 'operation', 'change', 'identity',
-                             'submission'] LOOP
+                             'draft', 'attachment', 'submission'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format($policy$
             CREATE POLICY viewer ON %I USING (account_id = ANY (ARRAY(

@@ -16,7 +16,10 @@ WITH due AS MATERIALIZED (
        AND (a.sync_state IN ('new', 'syncing', 'current') OR a.next_sync_at <= now()
             OR EXISTS (SELECT FROM operation o
                         WHERE o.account_id = a.id AND o.state = 'pending'
-                          AND o.not_before <= now()))
+                          AND o.not_before <= now())
+            OR EXISTS (SELECT FROM submission s
+                        WHERE s.account_id = a.id AND s.phase IN ('queued', 'transmitting', 'accepted')
+                          AND greatest(s.send_at, s.not_before) <= now()))
      ORDER BY a.next_sync_at LIMIT $3
        FOR NO KEY UPDATE OF a SKIP LOCKED)
 UPDATE account a SET lease_owner = $1, lease_until = now() + $2 * interval '1 second'

@@ -1,0 +1,104 @@
+/* Messages on their way out: the bytes and the Message-ID are frozen when a message is accepted
+ * here.
+ *
+ *   queued        waits for its time (undo, send later, back-off) and for the server. A crash
+ *                 before the final dot leaves it here: it is tried again.
+ *   transmitting  committed just before the final dot. A crash or a lost answer makes it unknown.
+ *   accepted      the server has it; the copy in Sent is still to be filed.
+ *   filed         all done.
+ *   failed        refused for good; the draft is back.
+ *   unknown       "may have been sent": never sent again by itself; the draft is back.
+ *   cancelled     undone by the person; the draft is back. */
+#ifndef RESTANTE_STORE_SUBMISSIONS_H
+#define RESTANTE_STORE_SUBMISSIONS_H
+
+#include "server/store/drafts.h"
+
+enum submission_phase {
+    SUBMISSION_QUEUED,
+    SUBMISSION_TRANSMITTING,
+    SUBMISSION_ACCEPTED,
+    SUBMISSION_FILED,
+    SUBMISSION_FAILED,
+    SUBMISSION_UNKNOWN,
+    SUBMISSION_CANCELLED,
+    SUBMISSION_PHASES
+};
+const char *submission_phase_name(enum submission_phase phase);
+static inline bool submission_is_open(enum submission_phase phase)
+{
+    return phase <= SUBMISSION_ACCEPTED;
+}
+
+struct submission {
+    int64_t account_id, id;
+    int64_t identity_id;
+    int64_t draft_id; /* email id of the draft it came from; 0: none, or gone */
+    int64_t answers_id;
+    enum answers_how answers_how;
+    int64_t blob_id; /* the frozen bytes, without Bcc */
+    struct str message_id;
+    struct str mail_from;
+    struct str recipients; /* JSON: [{"email", "state": "waiting"|"accepted"|"refused", "reply"}] */
+    bool needs_smtputf8, needs_8bit;
+    struct str bcc_field;   /* what the copy in Sent has in front: "Bcc: …\r\n" or empty */
+    struct str subject, to; /* for the outbox */
+    int64_t send_at;
+    /* read only */
+    enum submission_phase phase;
+    int64_t not_before; /* of the next try */
+    int attempts;
+    struct str error;
+    int64_t created_at, ended_at /* 0: under way */;
+};
+
+/* Accepts a message whose bytes are written in the same transaction; hides its draft; NOTIFYs at
+ * commit. Fills `id`. */
+bool submission_create(struct db *db, struct submission *submission, struct str idempotency_key,
+                       struct error *err);
+/* The submission with that key; `*id` 0: none. Keys are kept a week after the end. */
+bool submission_known(struct db *db, int64_t account_id, struct str idempotency_key, int64_t *id,
+                      struct error *err);
+bool submission_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
+                      struct submission *submission, struct error *err);
+/* Those under way first, then newest first. */
+bool submissions_list(struct db *db, struct arena *arena, int64_t account_id, int limit,
+                      struct submission **submissions, size_t *count, struct error *err);
+/* ERROR_CONFLICT once it is leaving. `*draft_id` (may be NULL) is the draft that is back. */
+bool submission_cancel(struct db *db, int64_t account_id, int64_t id, int64_t *draft_id,
+                       struct error *err);
+
+/* --- sync role ------------------------------------------------------------------------------- */
+
+/* After a crash: what was transmitting is unknown now, with that sentence. `*count` (may be NULL)
+ * of them. */
+bool submissions_recover(struct db *db, int64_t account_id, struct str why, size_t *count,
+                         struct error *err);
+/* The oldest that is due in that phase. ERROR_NOT_FOUND: none. */
+bool submission_next(struct db *db, struct arena *arena, int64_t account_id,
+                     enum submission_phase phase, struct submission *submission, struct error *err);
+
+struct submission_turn {
+    enum submission_phase phase; /* the new one */
+    struct str recipients;       /* new JSON; empty: as it was */
+    struct str error;            /* a sentence; empty: none */
+    bool is_attempt;             /* counts */
+    int64_t not_before;          /* of the next try; 0: now */
+    struct str left_to;          /* recipients that were refused, when others took it: the draft
+                                    comes back addressed to them; empty: none */
+};
+/* Goes on from the phase the submission is in; drafts are hidden, shown and dropped, the answered
+ * message marked, change rows written as the phases say. ERROR_CONFLICT: it is in another phase by
+ * now (cancelled). `submission->phase` is then the new one. */
+bool submission_turn(struct db *db, struct submission *submission,
+                     const struct submission_turn *turn, struct error *err);
+/* The server cannot be reached or refuses us: all that are due wait until then. */
+bool submissions_wait(struct db *db, int64_t account_id, int64_t until, struct str error,
+                      struct error *err);
+/* When the next one is due, UTC microseconds; 0: none waits. */
+bool submission_next_due(struct db *db, int64_t account_id, int64_t *at, struct error *err);
+/* Within a replica batch: the frozen bytes become those of a local copy. */
+bool submission_give_blob(struct db *db, const struct submission *submission, int64_t email_id,
+                          struct str bcc_json, struct error *err);
+
+#endif
