@@ -63,19 +63,20 @@ void imap_free(struct imap_client **pointer)
     *pointer = NULL;
 }
 
-void imap_logout(struct imap_client **client)
+void imap_logout(struct imap_client **owner)
 {
     enum { PATIENCE_MS = 1000 };
-    if (*client && !(*client)->is_dead) {
-        if ((*client)->is_idling)
-            imap_idle_done(*client, NULL);
-        stream_set_deadline((*client)->stream, deadline_in_ms(PATIENCE_MS));
+    struct imap_client *client = *owner;
+    if (client && !client->is_dead) {
         struct client_command command;
-        client_begin(*client, &command, "LOGOUT", NULL, NULL);
-        client_end(*client);
-        client_finish(*client, &command, NULL);
+        if (client->is_idling)
+            client_text(client, "DONE\r\n");
+        client_begin(client, &command, "LOGOUT", NULL, NULL);
+        client_end(client);
+        stream_set_deadline(client->stream, deadline_in_ms(PATIENCE_MS));
+        client_finish(client, &command, NULL);
     }
-    imap_free(client);
+    imap_free(owner);
 }
 
 void imap_set_handler(struct imap_client *client, const struct imap_handler *handler)

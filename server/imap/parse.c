@@ -116,7 +116,7 @@ static enum imap_response_type parse_numbered(struct lexer *lex, uint64_t number
         return IMAP_RESPONSE_OTHER;
     if (is_uid) {
         response->fetch.uid = (uint32_t)number;
-        response->fetch.has = IMAP_ITEM_UID;
+        response->fetch.has = number ? IMAP_ITEM_UID : 0;
     } else
         response->fetch.seq = (uint32_t)number;
     response->fetch.is_broken = !parse_fetch(lex, &response->fetch);

@@ -3,7 +3,7 @@
 
 static bool parse_uid(struct lexer *lex, struct imap_fetch *fetch)
 {
-    return lex_u32(lex, &fetch->uid);
+    return lex_u32(lex, &fetch->uid) && fetch->uid; /* 0 is no UID: as if it had not been told */
 }
 
 static bool parse_fetch_flags(struct lexer *lex, struct imap_fetch *fetch)
@@ -259,7 +259,7 @@ bool imap_parse_fetch_start(struct arena *arena, const struct imap_text *text,
     if (lex_is_word(&lex, STR("UIDFETCH"))) {
         fetch->uid = fetch->seq;
         fetch->seq = 0;
-        fetch->has = IMAP_ITEM_UID;
+        fetch->has = fetch->uid ? IMAP_ITEM_UID : 0;
     } else if (!lex_is_word(&lex, STR("FETCH")))
         return false;
     lex_spaces(&lex);

@@ -24,6 +24,16 @@ static void test_plain_in_steps(void **state)
     end(&house);
 }
 
+static void test_leaving_does_not_wait_for_a_server_that_says_nothing(void **state)
+{
+    (void)state;
+    struct house house = {0};
+    sign_in(&house, "logout_unanswered");
+    must(&house, imap_idle_start(house.client, &house.err));
+    imap_logout(&house.client);
+    end(&house);
+}
+
 static void test_login_quotes_names_and_passwords(void **state)
 {
     (void)state;
@@ -333,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_with_an_initial_response),
         cmocka_unit_test(test_plain_in_steps),
+        cmocka_unit_test(test_leaving_does_not_wait_for_a_server_that_says_nothing),
         cmocka_unit_test(test_login_quotes_names_and_passwords),
         cmocka_unit_test(test_a_refusal_to_sign_in_is_about_the_password),
         cmocka_unit_test(test_no_credentials_where_nothing_fits),

@@ -153,6 +153,16 @@ static void test_a_fetch_holds_every_item(void **state)
     assert_str(f->sections[4].name, "HEADER");
 }
 
+static void test_uid_zero_is_no_uid(void **state)
+{
+    (void)state;
+    struct imap_response r = parse("* 1 FETCH (UID 0 FLAGS (\\Seen))");
+    assert_int_equal(r.fetch.has, IMAP_ITEM_FLAGS);
+    assert_false(r.fetch.is_broken);
+    r = parse("* 1 FETCH (UID 4294967296 FLAGS (\\Seen))");
+    assert_int_equal(r.fetch.has, IMAP_ITEM_FLAGS);
+}
+
 static void test_an_envelope_has_addresses_and_groups(void **state)
 {
     (void)state;
@@ -565,6 +575,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_imap_is_an_error),
         cmocka_unit_test(test_codes_carry_their_arguments),
         cmocka_unit_test(test_a_fetch_holds_every_item),
+        cmocka_unit_test(test_uid_zero_is_no_uid),
         cmocka_unit_test(test_an_envelope_has_addresses_and_groups),
         cmocka_unit_test(test_stray_quotes_in_a_message_id_are_kept),
         cmocka_unit_test(test_a_structure_is_a_tree),
