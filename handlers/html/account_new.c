@@ -13,7 +13,6 @@ struct draft {
     struct str name;
     struct setup_settings settings;
     bool has_servers;               /* step two */
-    const struct error *problem;    /* of the input, or of asking */
     struct setup_outcome outcome;   /* of a trial that failed: `message` set */
     bool is_proposed, is_not_found; /* where the settings come from */
 };
@@ -78,8 +77,9 @@ static void set_steps(struct value *page, const struct setup_outcome *outcome)
     }
 }
 
+/* `problem`: what is wrong with the input, or with asking; NULL: nothing. */
 static bool show_draft(struct request *req, struct response *res, const struct draft *draft,
-                       struct error *err)
+                       const struct error *problem, struct error *err)
 {
     bool allow_plaintext = app_of(req)->config->allow_plaintext;
     struct value *page =
@@ -98,11 +98,11 @@ static bool show_draft(struct request *req, struct response *res, const struct d
     view_set_bool(page, "isProposed", draft->is_proposed);
     view_set_bool(page, "isNotFound", draft->is_not_found);
     view_set_text(page, "failure", NULL);
-    if (draft->problem)
-        page_set_problem(page, draft->problem);
+    if (problem)
+        page_set_problem(page, problem);
     if (draft->outcome.message.length)
         set_steps(page, &draft->outcome);
-    if (draft->problem || draft->outcome.message.length)
+    if (problem || draft->outcome.message.length)
         res->status = 422;
     struct db *db = app_db(req, err);
     bool is_good = db && page_set_accounts(req, db, page, draft->account_id, err);
@@ -233,22 +233,22 @@ static bool take_draft(struct request *req, struct response *res, const struct h
         is_good = discover(req, draft, &why);
         draft->has_servers = true;
         if (is_good && draft->is_not_found)
-            return show_draft(req, res, draft, err);
+            return show_draft(req, res, draft, NULL, err);
     }
     is_good = is_good && try_draft(req, draft, form_raw(form, "password"), &trial, &sealed, &why);
     if (is_good && !draft->outcome.is_good)
-        return show_draft(req, res, draft, err);
+        return show_draft(req, res, draft, NULL, err);
     is_good = is_good && save_draft(req, draft, &trial, sealed, &account_id, &why);
-    if (!is_good && !page_is_form_error(&why)) {
+    if (is_good) {
+        response_redirect(res, arena_printf(req->arena, "/mail/%lld", (long long)account_id));
+        return true;
+    }
+    if (!page_is_form_error(&why)) {
         *err = why;
         return false;
     }
-    draft->problem = is_good ? NULL : &why;
     draft->outcome = (struct setup_outcome){0};
-    if (!is_good)
-        return show_draft(req, res, draft, err);
-    response_redirect(res, arena_printf(req->arena, "/mail/%lld", (long long)account_id));
-    return true;
+    return show_draft(req, res, draft, &why, err);
 }
 
 /* --- handlers -------------------------------------------------------------------------------- */
@@ -256,7 +256,7 @@ static bool take_draft(struct request *req, struct response *res, const struct h
 bool html_account_new_form(struct request *req, struct response *res, struct error *err)
 {
     struct draft draft = {.has_servers = str_equal(request_argument(req, "manual"), STR("1"))};
-    return show_draft(req, res, &draft, err);
+    return show_draft(req, res, &draft, NULL, err);
 }
 
 bool html_account_new(struct request *req, struct response *res, struct error *err)
@@ -291,7 +291,7 @@ static bool draft_of_account(struct request *req, struct draft *draft, struct er
 bool html_account_servers_form(struct request *req, struct response *res, struct error *err)
 {
     struct draft draft;
-    return draft_of_account(req, &draft, err) && show_draft(req, res, &draft, err);
+    return draft_of_account(req, &draft, err) && show_draft(req, res, &draft, NULL, err);
 }
 
 bool html_account_servers(struct request *req, struct response *res, struct error *err)

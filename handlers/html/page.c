@@ -76,34 +76,31 @@ static struct str syncing_words(const struct account *account, struct arena *are
                         STR_ARG(words_count(arena, account->sync_total)));
 }
 
+static struct str status_words(const struct account *account, struct arena *arena)
+{
+    switch (account->sync_state) {
+    case SYNC_NEW:
+        return STR("Getting ready");
+    case SYNC_SYNCING:
+        return syncing_words(account, arena);
+    case SYNC_CURRENT:
+        return STR("Up to date");
+    case SYNC_UNREACHABLE:
+        return unreachable_words(account, arena);
+    case SYNC_REFUSED:
+        return STR("The server refused the sign-in");
+    case SYNC_PAUSED:
+        return STR("Paused");
+    }
+    return STR_EMPTY;
+}
+
 void page_set_sync(struct value *view, const struct account *account, struct arena *arena)
 {
     struct value *status = view_set_object(view, "status");
-    struct str words = STR_EMPTY;
-    const char *state = sync_state_name(account->sync_state);
-    switch (account->sync_state) {
-    case SYNC_NEW:
-        words = STR("Getting ready");
-        state = "syncing";
-        break;
-    case SYNC_SYNCING:
-        words = syncing_words(account, arena);
-        break;
-    case SYNC_CURRENT:
-        words = STR("Up to date");
-        break;
-    case SYNC_UNREACHABLE:
-        words = unreachable_words(account, arena);
-        break;
-    case SYNC_REFUSED:
-        words = STR("The server refused the sign-in");
-        break;
-    case SYNC_PAUSED:
-        words = STR("Paused");
-        break;
-    }
-    view_set_text(status, "state", state);
-    view_set_str(status, "words", words);
+    bool is_new = account->sync_state == SYNC_NEW;
+    view_set_text(status, "state", is_new ? "syncing" : sync_state_name(account->sync_state));
+    view_set_str(status, "words", status_words(account, arena));
     view_set_bool(status, "needsPerson", account->sync_state == SYNC_REFUSED);
     view_set_str(status, "error", account->sync_error);
     view_set_str(status, "hint", account->sync_hint);

@@ -143,7 +143,7 @@ static bool load(struct request *req, struct response *res, struct db *db,
 
 bool html_picture(struct request *req, struct response *res, struct error *err)
 {
-    struct ticket ticket;
+    struct ticket ticket = {0};
     struct email email;
     struct content_place place = {0};
     if (!open_ticket(req, &ticket, err))

@@ -210,7 +210,7 @@ static bool parse_call(struct parser *p, const struct tag *tag, struct list *lis
     const char *why = place_variable(&p->place, false, &node->escape);
     if (why)
         return refuse(p, tag->begin, why, tag->name);
-    struct tag closer;
+    struct tag closer = {0};
     p->at = tag->end;
     if (!next_tag(p, &closer))
         return false;
@@ -232,7 +232,7 @@ static bool parse_section(struct parser *p, const struct tag *tag, struct list *
         return false;
     struct place before = p->place;
     struct list inside = {NULL, &node->first};
-    struct tag closer;
+    struct tag closer = {0};
     p->at = tag->next;
     if (!parse_nodes(p, tag, &inside, &closer))
         return false;
@@ -253,7 +253,7 @@ static bool parse_block(struct parser *p, const struct tag *tag, struct list *li
     node->is_plain = p->place.state == PLACE_PLAIN;
     struct place before = p->place;
     struct list inside = {NULL, &node->first};
-    struct tag closer;
+    struct tag closer = {0};
     p->in_parent = p->has_markup = false;
     p->at = tag->next;
     /* what an override's first line has before its text is not text */
@@ -285,7 +285,7 @@ static bool parse_include(struct parser *p, const struct tag *tag, struct list *
     if (tag->type == '>')
         return true;
     struct list inside = {NULL, &node->first};
-    struct tag closer;
+    struct tag closer = {0};
     p->blank_until = tag->end;
     p->in_parent = true;
     if (!parse_nodes(p, tag, &inside, &closer))
@@ -340,7 +340,7 @@ static bool parent_is_alone(const struct parser *p, struct tag *tag)
     struct parser ahead = *p;
     ahead.compiler = &silent;
     ahead.at = tag->end;
-    struct tag closer;
+    struct tag closer = {0};
     for (; next_tag(&ahead, &closer) && closer.type; ahead.at = closer.end) {
         size_t next;
         if (closer.type == '/' && str_equal(closer.name, tag->name))
