@@ -149,7 +149,10 @@ fuzz:
 	    $$harness -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
 	        -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name tests/fuzz/seeds/$$name || exit 1; done
 
-# --- benches of one room, on their own (tests/bench/README.md) ---------------------------------------
+# --- benches (tests/bench/README.md): the floor beside us, and one room on its own -------------------
+$(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -lmicrohttpd -ljansson -lpq
 $(BUILD)/bench/bench_store: $(BUILD)/tests/bench/bench_store.o $(call room_archive,store) $(call room_archive,base)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(call room_archive,store) $(call room_archive,base) $(PKG_LIBS) -lcmocka
@@ -160,13 +163,14 @@ bench-store: $(BUILD)/bench/bench_store
 # --- running -------------------------------------------------------------------------------------
 # Sub-makes, because what `deps` installs decides the flags that this make has read already.
 .PHONY: deps deps-test demo run
+CORES := $(shell nproc)
 deps:
 	@.ci/deps run
 deps-test:
 	@.ci/deps test
 
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(CORES) all
 	@exec python3 tests/mailserver/demo.py $(DEMO)
 
 # The service alone, with sql/, templates/ and static/ read from this checkout.
@@ -179,8 +183,8 @@ PYTEST ?= /usr/bin/python3 -m pytest -p no:cacheprovider
 .PHONY: test integration bench
 # Everything under AddressSanitizer and UBSan, and the unit tests once more as released.
 test: deps-test
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory SAN=1 unit all
+	@$(MAKE) --no-print-directory -j$(CORES) unit
+	@$(MAKE) --no-print-directory -j$(CORES) SAN=1 unit all
 	@$(MAKE) --no-print-directory SAN=1 integration
 	@echo "All tests passed. Next: make lint"
 
@@ -188,8 +192,8 @@ integration: $(BUILD)/restante
 	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q tests/integration tests/browser
 
 bench: deps-test
-	@$(MAKE) --no-print-directory all
-	tests/bench/run $(BENCH)
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor
+	RESTANTE_BIN=$(CURDIR)/$(BUILD)/restante tests/bench/run $(BENCH)
 
 # --- linting -----------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
