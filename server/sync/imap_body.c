@@ -87,6 +87,7 @@ static bool end_section(void *context)
 static bool on_message(void *context, const struct imap_fetch *told)
 {
     struct body_fetch *fetch = context;
+    imap_session_note_flags(fetch->slice->account->imap, told); /* none were asked for */
     for (size_t i = 0; i < told->section_count; i++) {
         const struct imap_section *section = &told->sections[i];
         if (section->is_streamed || section->is_size || !begin_section(fetch, told, section))

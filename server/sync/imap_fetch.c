@@ -26,6 +26,7 @@ struct told {
 
 struct collector {
     struct arena *arena;
+    struct imap_session *session;
     struct imap_set *uids; /* asked for; NULL: all */
     struct told *at;
     size_t count, capacity;
@@ -58,8 +59,10 @@ static void take_header(struct collector *c, struct told *told, const struct ima
 static bool on_message(void *context, const struct imap_fetch *fetch)
 {
     struct collector *c = context;
-    if (fetch->uid == 0 || (c->uids && !imap_set_has(c->uids, fetch->uid)))
+    if (fetch->uid == 0 || (c->uids && !imap_set_has(c->uids, fetch->uid))) {
+        imap_session_note_flags(c->session, fetch);
         return true;
+    }
     struct told *told = told_of(c, fetch->uid);
     if (!told)
         return true;
@@ -136,7 +139,10 @@ bool imap_fetch_headers(struct slice *slice, const struct fetch_wanted *wanted,
                         struct fetched_emails *fetched, struct error *err)
 {
     struct imap_client *client = slice->account->imap->client;
-    struct collector c = {.arena = slice->arena, .uids = wanted->uids, .capacity = BATCH_MAX};
+    struct collector c = {.arena = slice->arena,
+                          .session = slice->account->imap,
+                          .uids = wanted->uids,
+                          .capacity = BATCH_MAX};
     struct imap_fetch_params params = {.uids = wanted->uids,
                                        .seq_low = wanted->seq_low,
                                        .seq_high = wanted->seq_high,

@@ -98,6 +98,7 @@ static void carry_over(const struct session_mailbox *old, size_t old_count,
         fresh->is_stale = old[i].is_stale;
         fresh->must_compare = old[i].must_compare;
         fresh->wants_text = old[i].wants_text;
+        fresh->is_stale = fresh->is_stale || fresh->must_compare;
         return;
     }
     fresh->wants_text = true; /* first sight in this session: look once */
@@ -127,28 +128,20 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
     }
     for (size_t i = 0; i < session->mailbox_count; i++)
         imap_set_free(&session->mailboxes[i].below);
-    imap_session_clear_news(session);
-    session->news = (struct session_news){0};
+    imap_session_move_news(session, arena);
     arena_free(&session->arena);
     session->arena = arena;
     session->mailboxes = fresh;
     session->mailbox_count = kept;
     session->selected = imap_session_mailbox(session, selected_id);
+    if (!session->selected)
+        imap_session_clear_news(session);
     return true;
 }
 
 bool imap_refresh_folders(struct slice *slice, struct error *err)
 {
     struct imap_mailboxes listing;
-    struct imap_session *session = slice->account->imap;
-    if (session->selected) { /* what it told would be lost with the old list */
-        struct session_mailbox *mailbox = session->selected;
-        mailbox->is_stale = mailbox->is_stale || session->news.has_unknown ||
-                            session->news.flag_count > 0 ||
-                            !imap_set_is_empty(&session->news.vanished);
-        if (mailbox->is_stale)
-            mailbox->must_compare = true;
-    }
-    return imap_list(session->client, slice->arena, true, &listing, err) &&
+    return imap_list(slice->account->imap->client, slice->arena, true, &listing, err) &&
            plan_and_write(slice, &listing, err) && load(slice, &listing, err);
 }

@@ -26,6 +26,7 @@ struct job {
 
 struct jobs {
     struct arena *arena;
+    struct imap_session *session;
     struct job *at;
     size_t count;
 };
@@ -66,6 +67,7 @@ static void plan(struct jobs *jobs, const struct replica_wanted *wanted, size_t 
 static bool on_message(void *context, const struct imap_fetch *fetch)
 {
     struct jobs *jobs = context;
+    imap_session_note_flags(jobs->session, fetch); /* none were asked for */
     for (size_t i = 0; i < jobs->count; i++) {
         struct job *job = &jobs->at[i];
         if (job->wanted->uid != fetch->uid)
@@ -184,7 +186,7 @@ static bool store(struct slice *slice, const struct jobs *jobs,
 static bool fetch_texts(struct slice *slice, const struct replica_wanted *wanted, size_t count,
                         struct error *err)
 {
-    struct jobs jobs = {.arena = slice->arena};
+    struct jobs jobs = {.arena = slice->arena, .session = slice->account->imap};
     struct parser_text_summary *summaries;
     plan(&jobs, wanted, count);
     return fetch_all(slice, &jobs, err) && summarize(slice, &jobs, &summaries, err) &&

@@ -6,13 +6,22 @@
 #include "server/base/log.h"
 #include "server/sync/imap_map.h"
 
+enum { NEWS_MAX = 100000 /* flags kept until they are applied: some 10 MB */ };
+
 /* --- news ------------------------------------------------------------------------------------ */
+
+static void make_stale(struct imap_session *session)
+{
+    if (session->selected)
+        session->selected->is_stale = true;
+}
 
 static void on_vanished(void *context, struct imap_set *uids, bool is_earlier)
 {
     struct imap_session *session = context;
     (void)is_earlier; /* gone is gone; the client keeps the count */
     imap_set_add_set(&session->news.vanished, uids);
+    make_stale(session);
 }
 
 static void on_expunge(void *context, uint32_t seq)
@@ -22,22 +31,27 @@ static void on_expunge(void *context, uint32_t seq)
     session->news.has_unknown = true;
     if (session->selected)
         session->selected->must_compare = true;
+    make_stale(session);
 }
 
 static void on_exists(void *context, uint32_t count)
 {
     struct imap_session *session = context;
     if (session->selected && (int)count != session->selected->known.upstream_total)
-        session->selected->is_stale = true;
+        make_stale(session);
 }
 
-static void on_fetch(void *context, const struct imap_fetch *fetch)
+void imap_session_note_flags(struct imap_session *session, const struct imap_fetch *fetch)
 {
-    struct imap_session *session = context;
     struct session_news *news = &session->news;
     if (!(fetch->has & IMAP_ITEM_FLAGS))
         return;
+    make_stale(session);
     if (fetch->uid == 0) {
+        news->has_unknown = true;
+        return;
+    }
+    if (news->flag_count == NEWS_MAX) { /* a flood: all flags are asked for instead */
         news->has_unknown = true;
         return;
     }
@@ -50,6 +64,23 @@ static void on_fetch(void *context, const struct imap_fetch *fetch)
         news->flag_capacity = capacity;
     }
     imap_map_flags(session->arena, fetch, &news->flags[news->flag_count++]);
+}
+
+static void on_fetch(void *context, const struct imap_fetch *fetch)
+{
+    imap_session_note_flags(context, fetch);
+}
+
+void imap_session_move_news(struct imap_session *session, struct arena *arena)
+{
+    struct session_news *news = &session->news;
+    struct replica_flags *moved = ARENA_ARRAY(arena, news->flag_count + 1, struct replica_flags);
+    for (size_t i = 0; i < news->flag_count; i++) {
+        moved[i] = news->flags[i];
+        moved[i].keywords = arena_str(arena, news->flags[i].keywords);
+    }
+    news->flags = moved;
+    news->flag_capacity = news->flag_count + 1;
 }
 
 void imap_session_clear_news(struct imap_session *session)
@@ -155,6 +186,8 @@ bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, b
     if (session->selected == mailbox &&
         str_equal(imap_selected(session->client)->wire_path, mailbox->known.wire_path))
         return true;
+    if (session->selected && session->selected->is_stale)
+        session->selected->must_compare = true; /* what it told and was not applied is lost */
     imap_session_clear_news(session);
     session->selected = mailbox;
     known_range(&mailbox->known, &known);

@@ -48,6 +48,10 @@ struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64
  * nothing known by UID holds any more. With QRESYNC the changes since the cursor come to `news`. */
 bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
                          struct error *err);
+/* A FETCH that nobody asked for: flags that changed. It makes the selected mailbox stale. */
+void imap_session_note_flags(struct imap_session *session, const struct imap_fetch *fetch);
+/* The news move to another arena: the session's own is about to be freed. */
+void imap_session_move_news(struct imap_session *session, struct arena *arena);
 /* Forgets the news: what told them was taken over, or the mailbox is compared in full. */
 void imap_session_clear_news(struct imap_session *session);
 

@@ -136,12 +136,25 @@ static bool settle(struct slice *slice, struct error *err)
 {
     struct imap_session *session = slice->account->imap;
     int64_t now_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < session->mailbox_count; i++)
+        if (session->mailboxes[i].is_stale)
+            return true; /* told of meanwhile: at the end of the queue */
     slice->wait_ms = session->refresh_at_ms > now_ms ? session->refresh_at_ms - now_ms : 0;
     if (session->has_settled)
         return true;
     session->has_settled = true;
     return note_progress(slice, err) && account_set_synced(slice->db, slice->account->id,
                                                            imap_capabilities(session->client), err);
+}
+
+/* A server need not tell in STATUS what is new in the mailbox that is selected (RFC 9051 section
+ * 6.3.11; Dovecot does not): there a NOOP asks. `*is_done` false: the slice ended before. */
+static bool look_at_selected(struct slice *slice, bool *is_done, struct error *err)
+{
+    struct imap_session *session = slice->account->imap;
+    *is_done = true;
+    return !session->selected || (imap_noop(session->client, err) &&
+                                  work(slice, session->selected, news_step, is_done, err));
 }
 
 static bool refresh(struct slice *slice, struct error *err)
@@ -152,6 +165,11 @@ static bool refresh(struct slice *slice, struct error *err)
     const struct imap_host *host = imap_host(session->client);
     if (host->poll_ms > 0 && host->poll_ms < poll_ms)
         poll_ms = host->poll_ms;
+    bool is_done = false;
+    if (!look_at_selected(slice, &is_done, err))
+        return false;
+    if (!is_done)
+        return true; /* it stays due */
     arena_reset(slice->arena);
     if (!imap_refresh_folders(slice, &why)) {
         /* A repeated LIST may answer NO [SERVERBUG] (quirk 20): the known folders are kept. */
