@@ -239,6 +239,8 @@ static bool introduce(struct imap_client *client, const struct imap_params *para
     }
     if (has_id)
         client_finish(client, &id, err);
+    if (!*client->host->name) /* the greeting may be anything; ID names the program */
+        client->host = imap_host_find(params->stream.host, imap_server_id(client, "name"));
     if (has_enable)
         client_finish(client, &enable, err);
     return !client->is_dead;

@@ -9,7 +9,8 @@ static void test_plain_with_an_initial_response(void **state)
     sign_in(&house, "sign_in_plain");
     assert_true(imap_has_qresync(house.client));
     assert_true(imap_has(house.client, IMAP_CAP_UIDPLUS));
-    assert_true(str_equal(imap_server_id(house.client, "name"), STR("Testovecot")));
+    assert_true(str_equal(imap_server_id(house.client, "name"), STR("Dovecot")));
+    assert_string_equal(imap_host(house.client)->name, "dovecot");
     assert_true(str_starts(imap_capabilities(house.client), STR("IMAP4rev1 ID ENABLE CONDSTORE")));
     imap_logout(&house.client);
     end(&house);
