@@ -190,6 +190,13 @@ static struct str mailbox_words(const struct mailbox *mailbox, struct arena *are
                         plural, STR_ARG(words_count(arena, mailbox->unread)));
 }
 
+bool list_is_awaited(const struct account *account, const struct mailbox *mailbox)
+{
+    bool is_first_sync = !account->synced_at || !mailbox->is_complete;
+    return !mailbox->total && is_first_sync &&
+           (account->sync_state == SYNC_NEW || account->sync_state == SYNC_SYNCING);
+}
+
 bool list_set_panes(struct request *req, struct db *db, struct value *page,
                     const struct account *account, const struct mailbox *mailbox,
                     int64_t current_email_id, struct error *err)
@@ -202,7 +209,7 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
     view_set_str(view, "words", mailbox_words(mailbox, req->arena));
-    view_set_bool(view, "isComplete", mailbox->is_complete);
+    view_set_bool(view, "isAwaited", list_is_awaited(account, mailbox));
     view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);
     return page_set_accounts(req, db, page, account->id, err) &&
            list_set_folders(req, db, page, account->id, mailbox->id, err) &&

@@ -26,6 +26,8 @@ bool list_set_rows(const struct request *req, struct db *db, struct value *page,
                    struct error *err);
 /* What people call a folder. */
 struct str list_folder_name(const struct mailbox *mailbox);
+/* Whether an empty folder is empty only because its first messages are still on their way. */
+bool list_is_awaited(const struct account *account, const struct mailbox *mailbox);
 /* All three panes' common part: accounts, folders, rows, `mailbox` and `account` of the view. */
 bool list_set_panes(struct request *req, struct db *db, struct value *page,
                     const struct account *account, const struct mailbox *mailbox,

@@ -94,8 +94,8 @@ static bool show_mailbox(struct request *req, struct response *res, struct db *d
     struct value *page = page_new(req, arena_text(req->arena, name));
     if (!list_set_panes(req, db, page, &account, &mailbox, 0, err))
         return false;
-    if (!mailbox.is_complete && !mailbox.total && account.sync_state == SYNC_SYNCING)
-        response_set_header(res, "Refresh", STR("3"));
+    if (list_is_awaited(&account, &mailbox))
+        response_set_header(res, "Refresh", STR("2"));
     return page_send(req, res, "mailbox", page, err);
 }
 

@@ -317,6 +317,22 @@ static void test_a_mailbox_is_shown_page_by_page(void **state)
     assert_hides("number-9@mail.example");
 }
 
+static void test_a_folder_whose_first_messages_are_on_their_way_says_so(void **state)
+{
+    (void)state;
+    come_as(BOB);
+    get("/mail/2");
+    get(arena_text(mail_arena, header("Location")));
+    assert_status(200);
+    assert_shows("The first messages will be here in a moment.");
+    assert_true(str_equal(header("Refresh"), STR("2")));
+    mail_script("UPDATE account SET sync_state = 'current', synced_at = now() WHERE id = 2");
+    get("/mail/2");
+    get(arena_text(mail_arena, header("Location")));
+    assert_shows("Nothing in Inbox.");
+    assert_true(str_is_empty(header("Refresh")));
+}
+
 static void test_what_strangers_wrote_is_escaped(void **state)
 {
     (void)state;
@@ -587,6 +603,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_stranger_is_asked_to_sign_in_and_comes_back),
         cmocka_unit_test(test_home_is_the_inbox_or_the_first_account_to_add),
         cmocka_unit_test(test_a_mailbox_is_shown_page_by_page),
+        cmocka_unit_test(test_a_folder_whose_first_messages_are_on_their_way_says_so),
         cmocka_unit_test(test_what_strangers_wrote_is_escaped),
         cmocka_unit_test(test_plain_text_is_shown_in_the_page_with_its_links),
         cmocka_unit_test(test_html_is_shown_in_a_frame_that_can_do_nothing),
