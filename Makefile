@@ -127,7 +127,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $$(call room_archive,$$(call room_of,$$
 
 .PHONY: unit
 unit: $(UNIT_BIN)
-	@for test in $(UNIT_BIN); do echo "== $$test"; CMOCKA_MESSAGE_OUTPUT=STDOUT $$test || exit 1; done
+	@bad=; for test in $(UNIT_BIN); do echo "== $$test"; \
+	    CMOCKA_MESSAGE_OUTPUT=STDOUT $$test || bad="$$bad $$test"; done; \
+	    [ -z "$$bad" ] || { echo "failed:$$bad"; exit 1; }
 
 # --- fuzzing: tests/fuzz/fuzz_<room>_<what>.c, seeds in tests/fuzz/seeds/<room>_<what>/ ------------
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -189,7 +191,7 @@ test: deps-test
 	@echo "All tests passed. Next: make lint"
 
 integration: $(BUILD)/restante
-	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q tests/integration tests/browser
+	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q $(wildcard tests/integration tests/browser)
 
 bench: deps-test
 	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor
