@@ -284,7 +284,9 @@ static void fill_tables(long long id)
         "11, 1, 1)",
         id);
     sql("INSERT INTO blob_chunk VALUES (%lld, 12, 0, 'x')", id);
-    sql("INSERT INTO search VALUES (%lld, 11, 'word')", id);
+    sql("INSERT INTO search (account_id, email_id, received_at, words) VALUES (%lld, 11, now(), "
+        "'word')",
+        id);
     sql("INSERT INTO pop3_uidl (account_id, uidl, email_id, size_bytes, fingerprint, state) VALUES "
         "(%lld, 'u', 11, 1, 'f', 'here')",
         id);
