@@ -19,6 +19,7 @@ static const char *title_of(enum error_kind kind)
         return "Not possible now";
     case ERROR_TIMEOUT:
     case ERROR_UNAVAILABLE:
+    case ERROR_THROTTLED:
     case ERROR_UNREACHABLE:
         return "Not available right now";
     default:

@@ -1,10 +1,12 @@
 /* One message: who, when, what it says, what is attached. */
 #include "handlers/html/body.h"
+#include "handlers/html/letter.h"
 #include "handlers/html/list.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
 #include "server/base/encode.h"
+#include "server/base/log.h"
 
 enum { MESSAGE_WAIT_MS = 2500 };
 
@@ -108,12 +110,17 @@ static struct str again(const struct request *req, const char *argument)
 static void set_part(struct value *view, const struct body_part *part, const struct shown *shown)
 {
     const struct parser_rendered *rendered = &part->rendered;
-    view_set_bool(view, "isPoison", rendered->verdict == PARSER_POISON);
+    bool is_poison = rendered->verdict == PARSER_POISON ||
+                     (!rendered->is_html && !letter_is_plain(rendered->html));
+    view_set_bool(view, "isPoison", is_poison);
     view_set_bool(view, "isCut", rendered->is_cut);
     view_set_text(view, "frameUrl", NULL);
     view_set_text(view, "html", NULL);
-    if (rendered->verdict == PARSER_POISON)
+    if (is_poison) {
+        LOG_WARN("html.poison", log_int("account", shown->email.account_id),
+                 log_int("email", shown->email.id));
         return;
+    }
     if (!rendered->is_html) {
         view_set_html(view, "html", rendered->html);
         return;

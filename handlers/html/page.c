@@ -49,6 +49,7 @@ bool page_is_form_error(const struct error *err)
     case ERROR_LIMIT:
     case ERROR_TIMEOUT:
     case ERROR_UNAVAILABLE:
+    case ERROR_THROTTLED:
         return true;
     default:
         return false;
