@@ -46,4 +46,73 @@ struct str smtp_capabilities(const struct smtp_client *client);
 uint64_t smtp_size_max(const struct smtp_client *client);
 struct stream *smtp_stream(struct smtp_client *client);
 
+/* --- sending ---------------------------------------------------------------------------------- */
+
+enum { SMTP_RECIPIENTS_MAX = 1000, SMTP_TEXT_BYTES = 300 };
+
+enum smtp_fate {
+    SMTP_UNTRIED,  /* the server was not asked */
+    SMTP_ACCEPTED, /* with the message's acceptance it is the server's to deliver */
+    SMTP_DEFERRED, /* 4xx: may be tried again */
+    SMTP_REJECTED, /* 5xx */
+};
+struct smtp_recipient {
+    struct str address;
+    /* DSN (RFC 3461), where the server has it: of "NEVER", "SUCCESS,FAILURE,DELAY"; empty: as the
+     * server likes. */
+    struct str notify;
+    /* filled */
+    enum smtp_fate fate;
+    int code;                       /* 0: none */
+    char status[SMTP_STATUS_BYTES]; /* "5.1.1"; may be empty */
+    char text[SMTP_TEXT_BYTES];     /* the server's words */
+};
+
+/* Gives the bytes of a message piece by piece: how many were written to `at` (at most `length`), 0
+ * at the end, -1 to give up (which ends the session, and nothing is sent). */
+typedef ptrdiff_t smtp_source_fn(void *context, char *at, size_t length);
+/* Called once, when at least one recipient was accepted and all but the very last bytes are out:
+ * what the caller writes down now ("transmitting") is durable before the server can accept. False:
+ * give up (which ends the session, and nothing is sent). */
+typedef bool smtp_commit_fn(void *context);
+
+struct smtp_message {
+    struct str from; /* empty: the null reverse-path */
+    struct smtp_recipient *recipients;
+    size_t recipient_count;
+    uint64_t size_bytes;    /* as `source` gives it; 0: not known */
+    bool is_8bit;           /* has bytes beyond ASCII: announced where the server has 8BITMIME */
+    bool is_utf8;           /* has them in its header */
+    struct str envelope_id; /* DSN's ENVID; empty: none */
+    bool wants_header_only; /* DSN's RET=HDRS rather than FULL */
+    smtp_source_fn *source;
+    void *source_context;
+    smtp_commit_fn *commit; /* may be NULL */
+    void *commit_context;
+};
+
+struct smtp_result {
+    bool is_accepted; /* the server has taken the message for the accepted recipients */
+    /* The last bytes were sent and no answer came: the message may have been taken. It must never
+     * be sent again without asking the person (ref: exactly once). */
+    bool is_unknown;
+    int code;
+    char status[SMTP_STATUS_BYTES];
+    char text[SMTP_TEXT_BYTES]; /* the server's words, often with its queue id */
+};
+
+/* One message in one transaction, pipelined where the server allows, by BDAT (RFC 3030) where it
+ * has CHUNKING. Line ends of any kind in the message become CRLF: no sequence in it can end it
+ * early (SMTP smuggling). True: accepted for at least one recipient; look at each. False with:
+ *   ERROR_INVALID an address that cannot be written, more than SMTP_RECIPIENTS_MAX: nothing was
+ * sent; ERROR_LIMIT   larger than the server takes; ERROR_REFUSED sender, content or all recipients
+ * rejected for good; also SMTPUTF8 needed and not there; ERROR_UNAVAILABLE the same for now;
+ * anything else: the session broke, see `result->is_unknown`. */
+bool smtp_send(struct smtp_client *client, const struct smtp_message *message,
+               struct smtp_result *result, struct error *err);
+
+/* True for an address as the protocol takes it: no control characters, spaces, angle brackets; with
+ * a domain. `*is_utf8` tells whether it needs SMTPUTF8. */
+bool smtp_check_address(struct str address, bool *is_utf8);
+
 #endif
