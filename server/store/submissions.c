@@ -52,6 +52,7 @@ static void read_submission(struct db_rows *rows, struct arena *arena, int64_t a
     s->send_at = db_get_time(rows);
     s->not_before = db_get_time(rows);
     s->attempts = db_get_i32(rows);
+    s->filings = db_get_i32(rows);
     s->error = db_get_str(rows, arena);
     s->created_at = db_get_time(rows);
     s->ended_at = db_get_time(rows);
@@ -232,6 +233,8 @@ static bool mark_answered(struct db *db, const struct submission *s, struct erro
 static bool settle_draft(struct db *db, const struct submission *s,
                          const struct submission_turn *turn, int64_t draft_id, struct error *err)
 {
+    if (turn->phase == s->phase)
+        return true; /* its time was set, nothing else */
     switch (turn->phase) {
     case SUBMISSION_ACCEPTED:
         if (!mark_answered(db, s, err))

@@ -48,6 +48,7 @@ struct submission {
     enum submission_phase phase;
     int64_t not_before; /* of the next try */
     int attempts;
+    int filings; /* times the copy was about to be put into Sent: once, and it may be there */
     struct str error;
     int64_t created_at, ended_at /* 0: under way */;
 };
@@ -83,6 +84,7 @@ struct submission_turn {
     struct str recipients;       /* new JSON; empty: as it was */
     struct str error;            /* a sentence; empty: none */
     bool is_attempt;             /* counts */
+    bool is_filing;              /* counts */
     int64_t not_before;          /* of the next try; 0: now */
     struct str left_to;          /* recipients that were refused, when others took it: the draft
                                     comes back addressed to them; empty: none */

@@ -7,6 +7,7 @@
 #include "server/sync/imap_session.h"
 #include "server/sync/pop3_session.h"
 #include "server/sync/slice.h"
+#include "server/sync/submit.h"
 
 enum {
     SLICE_MS = 2000,              /* others wait no longer than this behind one account */
@@ -76,12 +77,18 @@ static bool open_secret(struct slice *slice, struct error *err)
     return error_hint(err, "Enter the password of this account again.");
 }
 
+/* Sending comes first and on its own: it does not wait for the incoming server. */
 static bool run(struct slice *slice, struct error *err)
 {
-    if (!open_secret(slice, err))
+    bool has_more = false, has_filed = false;
+    if (!submit_run(slice, &has_more, err) || !open_secret(slice, err))
         return false;
-    return slice->work.account.kind == ACCOUNT_IMAP ? imap_slice(slice, err)
-                                                    : pop3_slice(slice, err);
+    bool is_good = slice->work.account.kind == ACCOUNT_IMAP
+                       ? imap_slice(slice, err) && submit_file_sent(slice, &has_filed, err)
+                       : pop3_slice(slice, err);
+    if (has_more || has_filed)
+        slice->wait_ms = 0;
+    return is_good;
 }
 
 struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account)
@@ -111,6 +118,8 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
         worker_account_close(account);
         result.wait_ms = note_failure(&slice, &err);
     }
+    if (!result.is_gone)
+        result.wait_ms = submit_wait_ms(&slice, result.wait_ms);
     secret_free(&slice.secret);
     store_release(sync->store, &slice.db);
     arena_free(&slice.arena);

@@ -400,6 +400,7 @@ CREATE TABLE submission (
     send_at         timestamptz NOT NULL DEFAULT now(),
     not_before      timestamptz NOT NULL DEFAULT now(), -- the next try, of sending or filing
     attempts        int NOT NULL DEFAULT 0,
+    filings         int NOT NULL DEFAULT 0,      -- times the copy was about to be put into Sent
     error           text NOT NULL DEFAULT '',    -- a sentence for the person
     idempotency_key text,
     created_at      timestamptz NOT NULL DEFAULT now(),

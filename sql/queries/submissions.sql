@@ -16,7 +16,7 @@ SELECT pg_notify('restante', format('op %s', ($1)::bigint));
 -- name: submission_by_id
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
        recipients, needs_smtputf8, needs_8bit, bcc_field, subject, to_text, phase,
-       send_at, not_before, attempts, error, created_at, ended_at
+       send_at, not_before, attempts, filings, error, created_at, ended_at
   FROM submission
  WHERE account_id = $1 AND id = $2;
 
@@ -24,7 +24,7 @@ SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, 
 -- name: submissions_list
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
        recipients, needs_smtputf8, needs_8bit, bcc_field, subject, to_text, phase,
-       send_at, not_before, attempts, error, created_at, ended_at
+       send_at, not_before, attempts, filings, error, created_at, ended_at
   FROM submission
  WHERE account_id = $1
  ORDER BY phase NOT IN ('queued', 'transmitting', 'accepted'), id DESC
@@ -49,7 +49,7 @@ RETURNING id, draft_id;
 -- name: submission_next
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
        recipients, needs_smtputf8, needs_8bit, bcc_field, subject, to_text, phase,
-       send_at, not_before, attempts, error, created_at, ended_at
+       send_at, not_before, attempts, filings, error, created_at, ended_at
   FROM submission
  WHERE account_id = $1 AND phase = $2 AND greatest(send_at, not_before) <= now()
  ORDER BY id
@@ -59,7 +59,7 @@ SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, 
 -- name: submission_turn
 UPDATE submission
    SET phase = $4, recipients = coalesce($5, recipients), error = $6,
-       attempts = attempts + $7, not_before = coalesce($8, now()),
+       attempts = attempts + $7, filings = filings + $9, not_before = coalesce($8, now()),
        ended_at = CASE WHEN $4 IN ('filed', 'failed', 'unknown', 'cancelled') THEN now() END
  WHERE account_id = $1 AND id = $2 AND phase = $3
 RETURNING draft_id;
