@@ -262,11 +262,12 @@ bool submission_turn(struct db *db, struct submission *s, const struct submissio
     bool started;
     if (!db_enter(db, &started, err))
         return false;
-    bool is_good = db_select_one(
-        db, "submission_turn", &rows, "the message is in another phase by now", err,
-        db_i64(s->account_id), db_i64(s->id), db_name(phase_names[s->phase]),
-        db_name(phase_names[turn->phase]), db_or_null(db_json(turn->recipients)),
-        db_text(turn->error), db_i32(turn->is_attempt), db_or_null(db_time(turn->not_before)));
+    bool is_good =
+        db_select_one(db, "submission_turn", &rows, "the message is in another phase by now", err,
+                      db_i64(s->account_id), db_i64(s->id), db_name(phase_names[s->phase]),
+                      db_name(phase_names[turn->phase]), db_or_null(db_json(turn->recipients)),
+                      db_text(turn->error), db_i32(turn->is_attempt),
+                      db_or_null(db_time(turn->not_before)), db_i32(turn->is_filing));
     if (!is_good && err && err->kind == ERROR_NOT_FOUND)
         err->kind = ERROR_CONFLICT;
     if (is_good) {
