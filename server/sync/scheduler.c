@@ -21,7 +21,9 @@ enum {
     TURN_MAX_MS = 1000,
     BUCKETS = 1024,    /* of the table by id; 10,000 accounts make chains of ten */
     QUEUE_MAX = 16384, /* slices waiting for a worker */
-    TRIAL_THREADS = 2, /* people wait for these: never behind a backfill */
+    /* People wait for these: never behind a backfill, nor behind others' mail servers that stall.
+     * Each thread nearly always waits for the network, and holds no connection to the database. */
+    TRIAL_THREADS = 16,
     TRIAL_QUEUE = 64,
 };
 
@@ -43,7 +45,7 @@ struct scheduler {
     pthread_mutex_t lock; /* guards all below */
     struct entry *buckets[BUCKETS];
     size_t count;
-    bool has_trials; /* a trial was announced */
+    int trials_told; /* announcements of trials since the last turn */
     bool wants_claim;
     int64_t renew_at_ms, claim_at_ms;
     atomic_bool is_stopping;
@@ -56,7 +58,8 @@ struct scheduler *scheduler_new(const struct sync_context *sync, struct error *e
         abort();
     s->sync = sync;
     pthread_mutex_init(&s->lock, NULL);
-    s->wants_claim = s->has_trials = true;
+    s->wants_claim = true;
+    s->trials_told = 1;
     s->wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->workers = workpool_new("sync", sync->workers, QUEUE_MAX);
     s->trials = workpool_new("trial", TRIAL_THREADS, TRIAL_QUEUE);
@@ -192,9 +195,10 @@ void scheduler_notified(struct scheduler *s, struct str payload)
         else
             s->wants_claim = true;
     } else if (str_equal(word, STR("trial"))) {
-        s->has_trials = true;
+        s->trials_told++;
     } else if (payload.length == 0) {
-        s->wants_claim = s->has_trials = true;
+        s->wants_claim = true;
+        s->trials_told++;
     } else { /* what this role said itself */
         pthread_mutex_unlock(&s->lock);
         return;
@@ -266,11 +270,11 @@ int scheduler_turn(struct scheduler *s)
     int64_t now_ms = clock_monotonic_ms();
     pthread_mutex_lock(&s->lock);
     look_after_leases(s, now_ms);
-    if (s->has_trials) {
-        s->has_trials = false;
-        /* Each thread empties the queue; two announcements make two threads work. */
+    /* Each thread empties the queue, so at most all of them are needed; each announcement makes one
+     * work, for the others may be stuck with a server that says nothing. */
+    for (int i = 0; i < s->trials_told && i < TRIAL_THREADS; i++)
         workpool_add(s->trials, run_trials, s);
-    }
+    s->trials_told = 0;
     int64_t next_ms = queue_due(s, clock_monotonic_ms());
     pthread_mutex_unlock(&s->lock);
     int64_t wait = next_ms - clock_monotonic_ms();

@@ -58,7 +58,7 @@ struct attempt {
 
 /* The password that came with the trial; or, for an account as it stands, the account's own with
  * its own servers: a stored password never goes to a host that a trial names. */
-static bool open_attempts(const struct sync_context *sync, struct db *db, struct arena *arena,
+static bool open_attempts(const struct sync_context *sync, struct arena *arena,
                           const struct trial *trial, const json_t *settings,
                           struct attempt attempts[2], struct secret *secret, struct error *err)
 {
@@ -68,7 +68,10 @@ static bool open_attempts(const struct sync_context *sync, struct db *db, struct
     read_server(json_object_get(settings, "incoming"), &attempts[0].server);
     read_server(json_object_get(settings, "smtp"), &attempts[1].server);
     if (sealed.length == 0) {
-        if (!account_work_load(db, arena, trial->account_id, &work, err))
+        struct db *db = store_acquire(sync->store, 0, err);
+        bool is_loaded = db && account_work_load(db, arena, trial->account_id, &work, err);
+        store_release(sync->store, &db);
+        if (!is_loaded)
             return false;
         if (work.account.user_id != trial->user_id)
             return error_set(err, ERROR_NOT_FOUND, "There is no such account.");
@@ -123,7 +126,8 @@ static void try_account(const struct sync_context *sync, const struct trial *tri
     buf_free(&capabilities);
 }
 
-static bool carry_out(const struct sync_context *sync, struct db *db, struct arena *arena,
+/* No connection to the database is held while a mail server is asked: that may take long. */
+static bool carry_out(const struct sync_context *sync, struct arena *arena,
                       const struct trial *trial, struct json *json, struct error *err)
 {
     struct secret secret = {0};
@@ -133,7 +137,7 @@ static bool carry_out(const struct sync_context *sync, struct db *db, struct are
         is_done = discover_servers(sync, arena, member(settings, "email"), json, err);
     } else if (is_done) {
         struct attempt attempts[2] = {0};
-        is_done = open_attempts(sync, db, arena, trial, settings, attempts, &secret, err);
+        is_done = open_attempts(sync, arena, trial, settings, attempts, &secret, err);
         if (is_done)
             try_account(sync, trial, attempts, &secret, json);
     }
@@ -144,33 +148,49 @@ static bool carry_out(const struct sync_context *sync, struct db *db, struct are
 
 /* --- the queue ------------------------------------------------------------------------------- */
 
-/* No connection to the database is held while a mail server is asked. */
-static bool run_one(const struct sync_context *sync, struct arena *arena, bool *has_more,
-                    struct error *err)
+/* False without an error: nobody waits for a trial. */
+static bool take(const struct sync_context *sync, struct arena *arena, struct trial *trial,
+                 struct error *err)
+{
+    struct error why = ERROR_INIT;
+    struct db *db = store_acquire(sync->store, 0, err);
+    bool is_taken = db && trial_take(db, arena, trial, &why);
+    if (db && !is_taken && why.kind != ERROR_NOT_FOUND)
+        *err = why;
+    store_release(sync->store, &db);
+    return is_taken;
+}
+
+static bool finish(const struct sync_context *sync, const struct trial *trial, struct str result,
+                   struct error *err)
+{
+    struct db *db = store_acquire(sync->store, 0, err);
+    bool is_written = db && trial_finish(db, str_of(trial->id), result, err);
+    store_release(sync->store, &db);
+    return is_written;
+}
+
+/* False: there is nothing more to do, or (with an error) nothing can be done now. */
+static bool run_one(const struct sync_context *sync, struct arena *arena, struct error *err)
 {
     struct trial trial;
     struct error why = ERROR_INIT;
+    if (!take(sync, arena, &trial, err))
+        return false;
     struct buf text = BUF_INIT(RESULT_BYTES_MAX);
     struct json json = JSON_INIT(&text);
-    struct db *db = store_acquire(sync->store, 0, err);
-    *has_more = db && trial_take(db, arena, &trial, &why);
-    if (db && !*has_more && why.kind != ERROR_NOT_FOUND)
-        *err = why;
-    if (!*has_more) {
-        store_release(sync->store, &db);
-        return err->kind == ERROR_NONE;
-    }
-    why = ERROR_INIT;
-    if (!carry_out(sync, db, arena, &trial, &json, &why)) {
+    bool is_done = carry_out(sync, arena, &trial, &json, &why);
+    if (is_done && text.is_full)
+        is_done = error_set(&why, ERROR_LIMIT, "The servers said too much.");
+    if (!is_done) {
         buf_reset(&text);
         json = JSON_INIT(&text);
         write_failure(&json, "", "", &why);
     }
-    bool is_written = trial_finish(db, str_of(trial.id), buf_view(&text), err);
+    bool is_written = finish(sync, &trial, buf_view(&text), err);
     LOG_INFO("sync.trial", log_str("trial", str_of(trial.id)),
              log_text("kind", trial.kind == TRIAL_DISCOVER ? "discover" : "sign-in"),
              log_text("error", error_kind_name(why.kind)));
-    store_release(sync->store, &db);
     buf_free(&text);
     return is_written;
 }
@@ -181,10 +201,9 @@ void trials_run(const struct sync_context *sync)
     bool has_more = true;
     while (has_more) {
         struct arena *arena = arena_new();
-        if (!run_one(sync, arena, &has_more, &err)) {
-            LOG_WARN("sync.trial", LOG_ERR(&err));
-            has_more = false;
-        }
+        has_more = run_one(sync, arena, &err);
         arena_free(&arena);
     }
+    if (err.kind != ERROR_NONE)
+        LOG_WARN("sync.trial", LOG_ERR(&err));
 }
