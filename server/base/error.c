@@ -17,6 +17,7 @@ static const struct {
     [ERROR_AUTH] = {"auth", ERROR_RETRY_NEVER},
     [ERROR_REFUSED] = {"refused", ERROR_RETRY_NEVER},
     [ERROR_UNAVAILABLE] = {"unavailable", ERROR_RETRY_LATER},
+    [ERROR_THROTTLED] = {"throttled", ERROR_RETRY_LATER},
     [ERROR_PROTOCOL] = {"protocol", ERROR_RETRY_LATER},
     [ERROR_LIMIT] = {"limit", ERROR_RETRY_NEVER},
     [ERROR_INVALID] = {"invalid", ERROR_RETRY_NEVER},

@@ -17,7 +17,8 @@ enum error_kind {
     ERROR_FORBIDDEN,   /* a rule of ours (egress, access) says no */
     ERROR_AUTH,        /* name or password refused */
     ERROR_REFUSED,     /* understood and refused for good by the server (NO, -ERR, 5xx) */
-    ERROR_UNAVAILABLE, /* refused for now: busy, throttled, 4xx */
+    ERROR_UNAVAILABLE, /* refused for now: busy, 4xx */
+    ERROR_THROTTLED,   /* tried too often: wait (retry_after_ms) */
     ERROR_PROTOCOL,    /* the other side does not speak the protocol */
     ERROR_LIMIT,       /* larger, longer or more than we take */
     ERROR_INVALID,     /* the caller's input is wrong */

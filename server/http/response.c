@@ -173,7 +173,7 @@ static const int statuses[ERROR_KINDS] = {
     [ERROR_AUTH] = 401,        [ERROR_REFUSED] = 422,  [ERROR_UNAVAILABLE] = 503,
     [ERROR_PROTOCOL] = 502,    [ERROR_LIMIT] = 413,    [ERROR_INVALID] = 400,
     [ERROR_NOT_FOUND] = 404,   [ERROR_CONFLICT] = 409, [ERROR_DATABASE] = 503,
-    [ERROR_INTERNAL] = 500,
+    [ERROR_THROTTLED] = 429,   [ERROR_INTERNAL] = 500,
 };
 
 int http_status_of(enum error_kind kind)
