@@ -262,15 +262,17 @@ bool session_guard(struct request *req, const struct route *route, struct respon
 bool session_begin(struct request *req, struct response *res, int64_t user_id, struct error *err)
 {
     unsigned char hash[TOKEN_HASH_BYTES];
+    const struct signed_in *before = signed_in(req);
     int64_t lifetime_s = app_of(req)->config->session_lifetime;
     struct buf token = BUF_INIT(COOKIE_BYTES_MAX);
     token_generate(&token);
     token_hash(buf_view(&token), hash);
     struct db *db = store_acquire(app_of(req)->store, 0, err);
     bool is_made =
-        db && session_create(db, hash, user_id, lifetime_s,
-                             str_sub(req->remote_address, 0, REMOTE_BYTES_MAX),
-                             str_sub(request_header(req, "User-Agent"), 0, AGENT_BYTES_MAX), err);
+        db && (!before || before->is_token || session_delete(db, before->token_hash, err)) &&
+        session_create(db, hash, user_id, lifetime_s,
+                       str_sub(req->remote_address, 0, REMOTE_BYTES_MAX),
+                       str_sub(request_header(req, "User-Agent"), 0, AGENT_BYTES_MAX), err);
     store_release(app_of(req)->store, &db);
     if (is_made)
         set_cookie(req, res, session_cookie(req), buf_view(&token), lifetime_s);

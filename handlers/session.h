@@ -35,7 +35,8 @@ struct str session_form_token(struct request *req, struct response *res);
 /* Checks it. ERROR_FORBIDDEN. */
 bool session_form_check(struct request *req, struct str csrf, struct error *err);
 
-/* A new session for the person (a new id always: no fixation) and its cookie. */
+/* A new session for the person (a new id always: no fixation) and its cookie; ends the one that the
+ * browser had. */
 bool session_begin(struct request *req, struct response *res, int64_t user_id, struct error *err);
 /* Ends this one and clears the cookie. */
 bool session_end(struct request *req, struct response *res, struct error *err);
@@ -43,8 +44,8 @@ bool session_end(struct request *req, struct response *res, struct error *err);
 /* Signs a person in by name (or mail address) and password, for pages and API alike: local hash,
  * else through the mail server of the address's domain where the configuration maps one (the
  * account is then made). Rate-limited by name and by address; the same answer, time and bytes for
- * an unknown name and a wrong password (ERROR_AUTH); ERROR_UNAVAILABLE with retry_after_ms when
- * throttled or when the mail server of a new person cannot be asked. */
+ * an unknown name and a wrong password (ERROR_AUTH); ERROR_THROTTLED; ERROR_UNAVAILABLE when
+ * the mail server of a new person cannot be asked. */
 bool sign_in(struct request *req, struct str name, struct str password, int64_t *user_id,
              struct error *err);
 

@@ -5,6 +5,7 @@
 #include "server/base/encode.h"
 #include "server/base/log.h"
 #include "server/base/utf8.h"
+#include "server/http/door.h"
 
 enum {
     WINDOW_S = 15 * 60,
@@ -47,10 +48,19 @@ static bool hit(struct db *db, struct str bucket, int64_t limit, struct error *e
         return false;
     if (hits <= limit)
         return true;
-    error_set(err, ERROR_UNAVAILABLE, "Too many tries to sign in.");
+    error_set(err, ERROR_THROTTLED, "Too many tries to sign in.");
     error_hint(err, "Wait %d minutes and try again.", (left_s + 59) / 60);
     err->retry_after_ms = left_s * 1000;
     return false;
+}
+
+/* Whom a client's address stands for: who has one IPv6 address has 2^64 of them. */
+static struct str client_network(struct arena *arena, struct str address)
+{
+    enum { NETWORK_BYTES = 8 };
+    unsigned char bytes[16];
+    bool is_v6 = str_find_char(address, ':') >= 0 && ip_parse(address, bytes);
+    return is_v6 ? arena_str(arena, str_make(bytes, NETWORK_BYTES)) : address;
 }
 
 /* Counted before the password is looked at, so that many tries at once do not slip through; taken
@@ -99,25 +109,56 @@ static bool domain_settings(struct arena *arena, const struct config_domain *dom
     return setup_check(arena, settings, true, err);
 }
 
+/* The person of that address, made if there is none; two first sign-ins at once make one. */
+static bool ensure_user(struct request *req, struct str address, int64_t *user_id,
+                        struct error *err)
+{
+    struct user user;
+    struct error why = ERROR_INIT;
+    struct db *db = store_acquire(app_of(req)->store, 0, err);
+    if (!db)
+        return false;
+    bool is_good = user_create(db, address, STR_EMPTY, true, user_id, &why);
+    if (!is_good && why.kind == ERROR_CONFLICT) {
+        is_good = user_by_login(db, req->arena, address, &user, err);
+        *user_id = is_good ? user.id : 0;
+    } else if (!is_good) {
+        *err = why;
+    }
+    store_release(app_of(req)->store, &db);
+    return is_good;
+}
+
+/* Of two sign-ins at once the other one has kept the same. */
+static bool save_account(struct request *req, struct db *db, int64_t user_id,
+                         const struct trial *trial, struct str sealed, struct error *err)
+{
+    int64_t account_id;
+    struct error why = ERROR_INIT;
+    if (setup_save_sign_in(db, req->arena, user_id, trial, sealed, &account_id, &why) ||
+        why.kind == ERROR_CONFLICT)
+        return true;
+    *err = why;
+    return false;
+}
+
 /* The person's first sign-in makes person and account; a later one with a password that is new here
- * notes it in both. */
+ * notes it in both. The hash comes last: with it, the next sign-in does not come by here, so all
+ * else must be in its place. */
 static bool keep(struct request *req, const struct trial *trial, struct str sealed,
                  struct str password, const struct user *known, int64_t *user_id, struct error *err)
 {
     struct setup_settings settings;
     struct buf hash = BUF_INIT(HASH_BYTES_MAX);
-    int64_t account_id = 0;
-    bool is_kept = setup_read_settings(req->arena, trial, &settings, err) &&
-                   password_hash(password, &hash, err);
-    struct db *db = is_kept ? store_acquire(app_of(req)->store, 0, err) : NULL;
     *user_id = known ? known->id : 0;
-    is_kept = db && (known ? user_set_password(db, known->id, buf_view(&hash), err)
-                           : user_create(db, settings.email, buf_view(&hash), true, user_id, err));
+    bool is_kept = setup_read_settings(req->arena, trial, &settings, err) &&
+                   password_hash(password, &hash, err) &&
+                   (known || ensure_user(req, settings.email, user_id, err));
+    struct db *db = is_kept ? store_acquire(app_of(req)->store, *user_id, err) : NULL;
+    is_kept = db && save_account(req, db, *user_id, trial, sealed, err) &&
+              user_set_password(db, *user_id, buf_view(&hash), err);
     store_release(app_of(req)->store, &db);
     buf_free(&hash);
-    db = is_kept ? store_acquire(app_of(req)->store, *user_id, err) : NULL;
-    is_kept = db && setup_save_sign_in(db, req->arena, *user_id, trial, sealed, &account_id, err);
-    store_release(app_of(req)->store, &db);
     return is_kept;
 }
 
@@ -133,48 +174,69 @@ static bool judge(const struct setup_outcome *outcome, struct error *err)
     return error_hint(err, "Try again in some minutes.");
 }
 
-/* The account that this person has on that server already, if any: a new password is sealed to it.
- */
-static bool known_account(struct request *req, const struct user *known,
-                          const struct setup_settings *settings, int64_t *account_id,
+/* The account that this person has on that server already; NULL without an error: none. */
+static bool known_account(struct request *req, int64_t user_id,
+                          const struct setup_settings *settings, const struct account **found,
                           struct error *err)
 {
     struct account *accounts;
     size_t count;
-    *account_id = 0;
-    if (!known)
-        return true;
-    struct db *db = store_acquire(app_of(req)->store, known->id, err);
-    bool is_listed = db && account_list(db, req->arena, known->id, &accounts, &count, err);
+    *found = NULL;
+    struct db *db = store_acquire(app_of(req)->store, user_id, err);
+    bool is_listed = db && account_list(db, req->arena, user_id, &accounts, &count, err);
     store_release(app_of(req)->store, &db);
     for (size_t i = 0; is_listed && i < count; i++)
         if (str_equal(accounts[i].incoming.host, settings->incoming.host) &&
             accounts[i].incoming.port == settings->incoming.port &&
             str_equal(accounts[i].incoming.username, settings->incoming.username))
-            *account_id = accounts[i].id;
+            *found = &accounts[i];
     return is_listed;
 }
 
-static bool ask_mail_server(struct request *req, const struct config_domain *domain,
-                            struct str address, struct str password, const struct user *known,
-                            int64_t *user_id, struct error *err)
+static bool await_answer(struct request *req, const struct trial *trial, struct trial *done,
+                         struct error *err)
+{
+    if (wait_for_trial(req, str_of(trial->id), 0, deadline_in_ms(TRIAL_MS), done, err))
+        return true;
+    if (err->kind == ERROR_TIMEOUT) {
+        error_set(err, ERROR_UNAVAILABLE, "Your mail server has not answered in time.");
+        error_hint(err, "Try again in some minutes.");
+    }
+    return false;
+}
+
+static bool ask_mail_server(struct request *req, const struct setup_settings *settings,
+                            const struct account *account, struct str password,
+                            const struct user *known, int64_t *user_id, struct error *err)
 {
     struct trial trial, done;
-    struct setup_settings settings;
     struct setup_outcome outcome;
-    int64_t account_id;
     const struct app *app = app_of(req);
-    if (!domain_settings(req->arena, domain, address, &settings, err) ||
-        !known_account(req, known, &settings, &account_id, err))
-        return false;
     struct db *db = store_acquire(app->store, 0, err);
-    bool is_asked = db && setup_begin_trial(db, req->arena, &app->seal_key, TRIAL_SIGN_IN, 0,
-                                            account_id, &settings, password, &trial, err);
+    bool is_asked =
+        db && setup_begin_trial(db, req->arena, &app->seal_key, TRIAL_SIGN_IN, 0,
+                                account ? account->id : 0, settings, password, &trial, err);
     store_release(app->store, &db);
-    return is_asked &&
-           wait_for_trial(req, str_of(trial.id), 0, deadline_in_ms(TRIAL_MS), &done, err) &&
+    return is_asked && await_answer(req, &trial, &done, err) &&
            setup_read_outcome(req->arena, &done, &outcome, err) && judge(&outcome, err) &&
            keep(req, &done, trial.secret, password, known, user_id, err);
+}
+
+/* For who signs in with the mail password. A password that is right here is good without asking,
+ * so that one can sign in while the mail server is away; but not when the server has refused it
+ * since: then it was changed there, and the old one shall open nothing. */
+static bool sign_in_by_mail(struct request *req, const struct config_domain *domain,
+                            struct str address, struct str password, const struct user *known,
+                            bool is_right, int64_t *user_id, struct error *err)
+{
+    struct setup_settings settings;
+    const struct account *account = NULL;
+    if (!domain_settings(req->arena, domain, address, &settings, err) ||
+        (known && !known_account(req, known->id, &settings, &account, err)))
+        return false;
+    if (is_right && !(account && account->sync_state == SYNC_REFUSED))
+        return true;
+    return ask_mail_server(req, &settings, account, password, known, user_id, err);
 }
 
 /* --- both ------------------------------------------------------------------------------------ */
@@ -225,22 +287,22 @@ bool sign_in(struct request *req, struct str name, struct str password, int64_t 
         str_find_char(name, '\0') >= 0 || password.length == 0 ||
         password.length > PASSWORD_BYTES_MAX)
         return refuse(err);
-    struct buckets buckets = {bucket_of(req->arena, "name", name),
-                              bucket_of(req->arena, "addr", req->remote_address)};
+    struct buckets buckets = {
+        bucket_of(req->arena, "name", name),
+        bucket_of(req->arena, "addr", client_network(req->arena, req->remote_address))};
     if (!look_up(req, name, &buckets, &user, &is_known, err))
         return false;
     bool has_hash = is_known && user.password_hash.length > 0;
-    bool is_right =
-        password_verify(password, has_hash ? user.password_hash : password_dummy_hash()) &&
-        has_hash;
+    struct str dummy = password_dummy_hash(); /* its making takes time, for known names too */
+    bool is_right = password_verify(password, has_hash ? user.password_hash : dummy) && has_hash;
     *user_id = user.id;
     struct str domain = name;
     str_cut(&domain, '@');
     const struct config_domain *mapped =
         domain.at ? config_domain_of(app_of(req)->config, domain) : NULL;
-    if (!is_right && mapped && (!is_known || user.is_mail_login))
-        is_right =
-            ask_mail_server(req, mapped, name, password, is_known ? &user : NULL, user_id, err);
+    if (mapped && (!is_known || user.is_mail_login))
+        is_right = sign_in_by_mail(req, mapped, name, password, is_known ? &user : NULL, is_right,
+                                   user_id, err);
     else if (!is_right)
         refuse(err);
     LOG_INFO("signin", log_text("result", is_right ? "good" : error_kind_name(err->kind)),
