@@ -31,6 +31,7 @@ struct waiters {
     struct waiter *first;
     struct change_watch *watches;
     int free_places;
+    bool is_stopping;
 };
 
 static void tell_watches(struct waiters *w, struct str payload)
@@ -74,6 +75,14 @@ struct waiters *waiters_new(struct store *store, int places, struct error *err)
     return w;
 }
 
+void waiters_stop(struct waiters *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->is_stopping = true;
+    pthread_cond_broadcast(&w->called);
+    pthread_mutex_unlock(&w->lock);
+}
+
 void waiters_free(struct waiters **owner)
 {
     struct waiters *w = *owner;
@@ -112,8 +121,8 @@ static void leave(struct waiters *w, struct waiter *waiter)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* Sleeps until called, or for LOOK_MS, or until the deadline. */
-static void sleep_until_called(struct waiters *w, struct waiter *waiter, struct deadline deadline)
+/* Sleeps until called, or for LOOK_MS, or until the deadline. False: the service stops. */
+static bool sleep_until_called(struct waiters *w, struct waiter *waiter, struct deadline deadline)
 {
     int64_t wait_ms = deadline_left_ms(deadline);
     if (wait_ms < 0 || wait_ms > LOOK_MS)
@@ -125,10 +134,12 @@ static void sleep_until_called(struct waiters *w, struct waiter *waiter, struct 
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&w->lock);
     int status = 0;
-    while (!waiter->is_called && status != ETIMEDOUT)
+    while (!waiter->is_called && !w->is_stopping && status != ETIMEDOUT)
         status = pthread_cond_timedwait(&w->called, &w->lock, &until);
     waiter->is_called = false;
+    bool goes_on = !w->is_stopping;
     pthread_mutex_unlock(&w->lock);
+    return goes_on;
 }
 
 /* Looks with `look` after each call until it says done. */
@@ -150,13 +161,14 @@ static bool wait_for(struct request *req, const char *key, look_fn *look, void *
     struct waiter waiter = {0};
     bool is_done = false;
     snprintf(waiter.key, sizeof waiter.key, "%s", key);
-    bool may_wait = enter(w, &waiter);
+    bool has_place = enter(w, &waiter);
+    bool may_wait = has_place;
     bool is_good = look_once(req, look, asked, &is_done, err);
     while (may_wait && is_good && !is_done && !deadline_passed(deadline)) {
-        sleep_until_called(w, &waiter, deadline);
+        may_wait = sleep_until_called(w, &waiter, deadline);
         is_good = look_once(req, look, asked, &is_done, err);
     }
-    if (may_wait)
+    if (has_place)
         leave(w, &waiter);
     if (!is_good || is_done)
         return is_good;

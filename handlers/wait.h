@@ -12,6 +12,9 @@
 /* `places`: how many requests may wait at once; further ones get ERROR_TIMEOUT at once. Fewer than
  * the request threads, so that reading goes on while others wait for slow mail servers. */
 struct waiters *waiters_new(struct store *store, int places, struct error *err);
+/* Nobody waits any more: who does gets ERROR_TIMEOUT at once. For the end of the service, which
+ * shall not wait for slow mail servers. */
+void waiters_stop(struct waiters *waiters);
 void waiters_free(struct waiters **waiters);
 
 /* Waits for the result of a trial and fills it; ERROR_TIMEOUT when the sync role did not answer

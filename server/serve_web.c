@@ -136,6 +136,7 @@ int serve_web(struct serve_context *c)
         LOG_INFO("web.started", log_int("threads", c->config->web_threads));
         wait_for_stop();
         LOG_INFO("web.stopping");
+        waiters_stop(web.app.waiters);
     } else {
         LOG_ERROR("web.start", LOG_ERR(&err));
     }
