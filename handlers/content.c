@@ -1,13 +1,17 @@
 #include "handlers/content.h"
 
 #include "handlers/wait.h"
+#include "server/base/encode.h"
 #include "server/base/json.h"
+#include "server/base/seal.h"
 #include "server/store/operations.h"
 
 enum {
     WHOLE_BYTES_MAX = 64 * 1024 * 1024, /* of a message taken apart again */
     ARGUMENTS_BYTES_MAX = 64 * 1024,
     ASK_AGAIN_S = 30, /* reloading within this time joins the operation under way */
+    KEY_BYTES_MAX = 80,
+    KEY_HASH_BYTES = 16,
 };
 
 bool content_structure(struct arena *arena, const struct email *email,
@@ -118,15 +122,27 @@ static struct str fetch_arguments(struct arena *arena, const struct email *email
     return arguments;
 }
 
+/* The same for the same wish within a while. */
+static struct str fetch_key(struct arena *arena, struct str arguments)
+{
+    unsigned char hash[TOKEN_HASH_BYTES];
+    struct buf text = BUF_INIT(KEY_BYTES_MAX);
+    content_hash(arguments, hash);
+    buf_text(&text, "view-");
+    encode_hex(&text, str_make(hash, KEY_HASH_BYTES));
+    buf_printf(&text, "-%lld", (long long)(clock_now_us() / 1000000 / ASK_AGAIN_S));
+    struct str key = arena_str(arena, buf_view(&text));
+    buf_free(&text);
+    return key;
+}
+
 bool content_fetch(struct request *req, const struct email *email, const struct str *part_ids,
                    size_t count, int64_t wait_ms, struct error *err)
 {
     struct operation operation;
     int64_t id;
     struct str arguments = fetch_arguments(req->arena, email, part_ids, count);
-    struct str key = arena_printf(req->arena, "view-%lld-%" STR_FMT "-%lld", (long long)email->id,
-                                  STR_ARG(count ? part_ids[0] : STR("whole")),
-                                  (long long)(clock_now_us() / 1000000 / ASK_AGAIN_S));
+    struct str key = fetch_key(req->arena, arguments);
     struct db *db = app_db(req, err);
     bool is_asked = db && operation_enqueue(db, email->account_id, STR("fetch-body"), arguments,
                                             true, key, &id, err);

@@ -7,7 +7,7 @@
 #include "server/mail/decode.h"
 #include "server/store/accounts.h"
 
-enum { DOWNLOAD_WAIT_MS = 25000 };
+enum { DOWNLOAD_WAIT_MS = 25000, PIECE_BYTES = 4 * BLOB_CHUNK_BYTES };
 
 /* What a stream needs once its handler has returned. */
 struct download {
@@ -18,28 +18,51 @@ struct download {
     struct response_sink *sink;
 };
 
-static bool send_chunk(void *context, struct str bytes)
+/* Reads from one boundary of chunks to the next. The connection to the database is held for that
+ * alone: a client may take its time, and there are fewer connections than clients. */
+static bool read_piece(const struct download *download, int64_t offset, int64_t length,
+                       struct buf *piece, struct error *err)
 {
-    struct download *download = context;
-    struct buf out = BUF_INIT(4 * BLOB_CHUNK_BYTES);
-    bool is_sent = mime_decoder_feed(&download->decoder, bytes, &out) &&
+    struct db *db = store_acquire(download->store, download->user_id, err);
+    bool is_read = db && blob_read(db, &download->place.blob, offset, length, piece, err);
+    store_release(download->store, &db);
+    return is_read;
+}
+
+static bool send_piece(struct download *download, struct str piece)
+{
+    struct buf out = BUF_INIT(2 * PIECE_BYTES);
+    bool is_sent = mime_decoder_feed(&download->decoder, piece, &out) &&
                    response_write(download->sink, buf_view(&out));
     buf_free(&out);
     return is_sent;
 }
 
+static bool send_pieces(struct download *download, struct error *err)
+{
+    const struct content_place *place = &download->place;
+    int64_t offset = place->offset, end = place->offset + place->length;
+    bool is_good = true;
+    while (is_good && offset < end) {
+        int64_t next = (offset / PIECE_BYTES + 1) * PIECE_BYTES;
+        struct buf piece = BUF_INIT(PIECE_BYTES);
+        if (next > end)
+            next = end;
+        is_good = read_piece(download, offset, next - offset, &piece, err) &&
+                  send_piece(download, buf_view(&piece));
+        buf_free(&piece);
+        offset = next;
+    }
+    return is_good;
+}
+
 static bool send_download(struct response_sink *sink, void *context, struct error *err)
 {
     struct download *download = context;
-    const struct content_place *place = &download->place;
     struct buf rest = BUF_INIT(1024);
     download->sink = sink;
-    struct db *db = store_acquire(download->store, download->user_id, err);
-    bool is_sent = db && blob_stream(db, &place->blob, place->offset, place->length, send_chunk,
-                                     download, err);
-    store_release(download->store, &db);
-    is_sent = is_sent && mime_decoder_finish(&download->decoder, &rest) &&
-              (!rest.length || response_write(sink, buf_view(&rest)));
+    bool is_sent = send_pieces(download, err) && mime_decoder_finish(&download->decoder, &rest) &&
+                   (!rest.length || response_write(sink, buf_view(&rest)));
     buf_free(&rest);
     return is_sent;
 }
@@ -75,7 +98,7 @@ struct str download_type(struct str type)
             !strchr("/.+-", type.at[i]))
             return STR("application/octet-stream");
     for (size_t i = 0; i < sizeof active / sizeof *active; i++)
-        if (str_starts(type, str_of(active[i])))
+        if (str_starts_nocase(type, str_of(active[i])))
             return STR("application/octet-stream");
     return type;
 }
