@@ -13,9 +13,11 @@ static bool read_cursor(const struct request *req, const char *name, struct emai
     *is_given = text.at != NULL;
     if (!*is_given)
         return true;
-    struct str received_at = str_cut(&text, '-');
-    return (text.at && str_to_i64(received_at, &cursor->received_at) &&
-            str_to_i64(text, &cursor->id)) ||
+    /* what is before 1970 begins with a '-' itself */
+    struct str rest = str_skip(text, text.length > 0);
+    ptrdiff_t at = str_find_char(rest, '-') + 1;
+    return (at > 0 && str_to_i64(str_sub(text, 0, (size_t)at), &cursor->received_at) &&
+            str_to_i64(str_skip(text, (size_t)at + 1), &cursor->id) && cursor->id > 0) ||
            error_set(err, ERROR_INVALID, "\"%s\" is no place in a list.", name);
 }
 
