@@ -33,6 +33,14 @@ class CutAt:
 
 
 @dataclass
+class StallAt:
+    """Stops just before these bytes would pass, until `proxy.release()`; `proxy.held` counts such
+    stops."""
+    pattern: bytes
+    towards: str = CLIENT
+
+
+@dataclass
 class Stall:
     """Passes that many bytes, then nothing more until `proxy.release()`; the connection stays."""
     after: int = 0
@@ -73,6 +81,7 @@ class Proxy:
         self.target_port = target_port
         self.faults = list(faults)
         self.connections = 0  # made so far
+        self.held = 0  # stops of StallAt so far
         self.bytes_passed = {CLIENT: 0, SERVER: 0}
         self._source = source
         self._tls = None
@@ -178,6 +187,12 @@ class Proxy:
         if isinstance(fault, CutAt) and fault.pattern in part:
             target.sendall(part[:part.index(fault.pattern)])
             raise _Ended
+        if isinstance(fault, StallAt) and fault.pattern in part and not self._released.is_set():
+            early = part[:part.index(fault.pattern)]
+            target.sendall(early)
+            self.held += 1
+            self._released.wait()
+            return part[len(early):]
         if isinstance(fault, Stall) and passed + len(part) > fault.after and \
                 not self._released.is_set():
             early = part[:max(0, fault.after - passed)]
