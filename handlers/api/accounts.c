@@ -65,8 +65,8 @@ static void write_account(struct json *json, const struct account *a)
 
 bool api_accounts(struct request *req, struct response *res, struct error *err)
 {
-    struct account *accounts;
-    size_t count;
+    struct account *accounts = NULL;
+    size_t count = 0;
     struct db *db = app_db(req, err);
     bool is_good =
         db && account_list(db, req->arena, signed_in(req)->user_id, &accounts, &count, err);

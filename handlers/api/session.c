@@ -80,8 +80,8 @@ static void write_token(struct json *json, const struct token *token)
 
 bool api_tokens(struct request *req, struct response *res, struct error *err)
 {
-    struct token *tokens;
-    size_t count;
+    struct token *tokens = NULL;
+    size_t count = 0;
     struct db *db = app_db(req, err);
     bool is_good = db && token_list(db, req->arena, signed_in(req)->user_id, &tokens, &count, err);
     if (!answer_done(req, &db, is_good))

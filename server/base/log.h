@@ -32,8 +32,13 @@ static inline struct log_field log_int(const char *key, int64_t value)
 /* Writes one event; use the macros. `event` is "room.what", e.g. "http.request". */
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
 
+#ifdef __cppcheck__ /* cppcheck 2.10 does not know __VA_OPT__ */
+#define LOG_AT(level, event, ...) \
+    log_event((level), (event), (const struct log_field[]){__VA_ARGS__})
+#else
 #define LOG_AT(level, event, ...) \
     log_event((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
+#endif
 #define LOG_DEBUG(event, ...) LOG_AT(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 #define LOG_INFO(event, ...) LOG_AT(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define LOG_WARN(event, ...) LOG_AT(LOG_LEVEL_WARN, event, __VA_ARGS__)

@@ -1,7 +1,10 @@
 #include "server/base/str.h"
 
+#include <assert.h>
+
 bool str_equal(struct str a, struct str b)
 {
+    assert((a.length == 0 || a.at) && (b.length == 0 || b.at));
     return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
@@ -9,6 +12,7 @@ bool str_equal_nocase(struct str a, struct str b)
 {
     if (a.length != b.length)
         return false;
+    assert(a.length == 0 || (a.at && b.at));
     for (size_t i = 0; i < a.length; i++)
         if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
             return false;
@@ -112,6 +116,7 @@ bool str_to_u64(struct str s, uint64_t *number)
     uint64_t value = 0;
     if (s.length == 0)
         return false;
+    assert(s.at);
     for (size_t i = 0; i < s.length; i++) {
         if (!ascii_is_digit(s.at[i]))
             return false;

@@ -163,7 +163,7 @@ size_t autoconfig_read(struct arena *arena, struct str text, struct str email,
                        struct autoconfig_server servers[AUTOCONFIG_SERVERS_MAX])
 {
     struct str rest = str_sub(text, 0, AUTOCONFIG_BYTES_MAX), element = STR_EMPTY;
-    struct autoconfig_server *server = NULL, unknown;
+    struct autoconfig_server *server = NULL, unknown = {0};
     struct token token;
     size_t count = 0;
     while (next_token(&rest, &token)) {

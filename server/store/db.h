@@ -96,7 +96,11 @@ static inline struct db_value db_or_null(struct db_value value)
     return value;
 }
 
+#ifdef __cppcheck__ /* cppcheck 2.10 does not know __VA_OPT__ */
+#define DB_VALUES(...) ((const struct db_value[]){__VA_ARGS__})
+#else
 #define DB_VALUES(...) ((const struct db_value[]){__VA_ARGS__ __VA_OPT__(, ){.type = DB_END}})
+#endif
 
 /* --- statements ------------------------------------------------------------------------------ */
 
