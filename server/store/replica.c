@@ -168,7 +168,7 @@ bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, st
 }
 
 /* Counts and cursors, in the order of ids. */
-static bool write_touched(struct replica_batch *batch, struct error *err)
+bool replica_write_counts(struct replica_batch *batch, struct error *err)
 {
     size_t count = 0;
     int64_t *ids = ARENA_ARRAY(batch->arena, batch->touched_count, int64_t);
@@ -197,6 +197,7 @@ static bool write_touched(struct replica_batch *batch, struct error *err)
                      db_or_null(db_time(cursor->set_aside_until))))
             return false;
     }
+    batch->touched_count = 0;
     return true;
 }
 
@@ -206,6 +207,7 @@ static bool write_changes(struct replica_batch *batch, struct error *err)
         [REPLICA_MAILBOX] = CHANGE_MAILBOX,
         [REPLICA_EMAIL] = CHANGE_EMAIL,
         [REPLICA_THREAD] = CHANGE_THREAD,
+        [REPLICA_OPERATION] = CHANGE_OPERATION,
     };
     struct change changes[REPLICA_TYPES];
     for (int type = 0; type < REPLICA_TYPES; type++) {
@@ -261,7 +263,7 @@ bool replica_commit(struct replica_batch **batch_at, struct error *err)
     assert(batch->magic == REPLICA_MAGIC);
     bool is_good = db_in_transaction(batch->db) ||
                    error_set(err, ERROR_DATABASE, "the batch has failed already");
-    is_good = is_good && write_touched(batch, err) && write_changes(batch, err) &&
+    is_good = is_good && replica_write_counts(batch, err) && write_changes(batch, err) &&
               db_commit(batch->db, err);
     db_rollback(batch->db);
     if (is_good && batch->emails_added)

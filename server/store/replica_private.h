@@ -14,7 +14,13 @@ struct id_list {
     size_t count, capacity;
 };
 
-enum replica_type { REPLICA_MAILBOX, REPLICA_EMAIL, REPLICA_THREAD, REPLICA_TYPES };
+enum replica_type {
+    REPLICA_MAILBOX,
+    REPLICA_EMAIL,
+    REPLICA_THREAD,
+    REPLICA_OPERATION,
+    REPLICA_TYPES
+};
 
 /* What the commit writes of one mailbox. */
 struct replica_touch {
@@ -54,6 +60,9 @@ int32_t id_map_get(const struct id_map *map, int64_t key);
 
 /* The mailbox's entry, made if missing; valid until the next call. */
 struct replica_touch *replica_touch(struct replica_batch *batch, int64_t mailbox_id);
+/* Writes the counts now rather than at the commit, where the account's row is to be locked before
+ * that: nothing of the batch may touch placements afterwards. */
+bool replica_write_counts(struct replica_batch *batch, struct error *err);
 /* Ids for this batch; before its transaction if nothing was done in it yet. */
 bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, struct error *err);
 
@@ -75,5 +84,14 @@ bool replica_find_threads(struct replica_batch *batch, const struct thread_seed 
 /* Removes those of the emails that have no placement any more, and their threads; the others were
  * changed. */
 bool replica_drop_orphans(struct replica_batch *batch, struct id_list *emails, struct error *err);
+
+/* --- the overlay (overlay.c) ------------------------------------------------------------------ */
+
+/* An operation ends, whatever became of it: its items go, rows that only it showed go too, and the
+ * overlay of all others is folded anew from what else is pending. */
+bool overlay_end(struct replica_batch *batch, int64_t operation_id, struct error *err);
+/* The rows of a DELETE (email_id, mailbox_id, flags, is_hidden): counts, and emails left without
+ * any place. Frees `rows`. */
+bool overlay_take_removed(struct replica_batch *batch, struct db_rows *rows, struct error *err);
 
 #endif

@@ -1,0 +1,136 @@
+#include "server/store/replay.h"
+
+#include "server/store/replica_private.h"
+
+bool replay_load(struct db *db, struct arena *arena, int64_t account_id, struct replay *replay,
+                 struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "replay_items", &rows, err, db_i64(account_id), db_i64(replay->operation_id),
+                   db_i64(replay->mailbox_id), db_i64(replay->target_id),
+                   db_bool(replay->kind == REPLAY_COPY)))
+        return false;
+    replay->items = ARENA_ARRAY(arena, (size_t)rows.row_count + 1, struct replay_item);
+    replay->count = 0;
+    while (db_next(&rows)) {
+        struct replay_item *item = &replay->items[replay->count++];
+        item->email_id = db_get_i64(&rows);
+        item->uid = (uint32_t)db_get_i64(&rows);
+        item->there_uid = (uint32_t)db_get_i64(&rows);
+        item->set = db_get_i32(&rows);
+        item->clear = db_get_i32(&rows);
+        item->message_id = db_get_str(&rows, arena);
+        item->size_bytes = db_get_i64(&rows);
+    }
+    db_rows_free(&rows);
+    return true;
+}
+
+/* --- what became of it ----------------------------------------------------------------------- */
+
+/* The emails of items that are done, with what was told of each. */
+struct done {
+    int64_t *emails, *uids;
+    size_t count;
+};
+
+static struct done take_done(struct replica_batch *batch, const struct replay *replay)
+{
+    struct done done = {.emails = ARENA_ARRAY(batch->arena, replay->count + 1, int64_t),
+                        .uids = ARENA_ARRAY(batch->arena, replay->count + 1, int64_t)};
+    for (size_t i = 0; i < replay->count; i++) {
+        if (!replay->items[i].is_done)
+            continue;
+        done.emails[done.count] = replay->items[i].email_id;
+        done.uids[done.count++] = replay->items[i].new_uid;
+    }
+    return done;
+}
+
+/* Items may differ in what later operations left of them: one statement for each kind. */
+static bool set_flags(struct replica_batch *batch, const struct replay *replay, struct error *err)
+{
+    int64_t *emails = ARENA_ARRAY(batch->arena, replay->count + 1, int64_t);
+    bool *is_written = ARENA_ARRAY(batch->arena, replay->count + 1, bool);
+    for (size_t i = 0; i < replay->count; i++) {
+        const struct replay_item *item = &replay->items[i];
+        size_t count = 0;
+        if (!item->is_done || is_written[i])
+            continue;
+        for (size_t k = i; k < replay->count; k++) {
+            const struct replay_item *other = &replay->items[k];
+            if (!other->is_done || other->set != item->set || other->clear != item->clear)
+                continue;
+            is_written[k] = true;
+            emails[count++] = other->email_id;
+        }
+        if (!db_execute(batch->db, "replay_flags", NULL, err, db_i64(batch->account_id),
+                        db_i64(replay->mailbox_id), db_i64_array(emails, count), db_i32(item->set),
+                        db_i32(item->clear)))
+            return false;
+    }
+    return true;
+}
+
+static bool arrive(struct replica_batch *batch, const struct replay *replay,
+                   const struct done *done, struct error *err)
+{
+    return db_execute(batch->db, "replay_arrived", NULL, err, db_i64(batch->account_id),
+                      db_i64(replay->target_id), db_i64_array(done->emails, done->count),
+                      db_i64_array(done->uids, done->count));
+}
+
+static bool leave(struct replica_batch *batch, const struct replay *replay, const struct done *done,
+                  struct error *err)
+{
+    struct db_rows rows;
+    struct db_value emails = db_i64_array(done->emails, done->count);
+    return db_select(batch->db, "replay_gone", &rows, err, db_i64(batch->account_id),
+                     db_i64(replay->mailbox_id), emails, db_i64(replay->operation_id)) &&
+           overlay_take_removed(batch, &rows, err) &&
+           db_execute(batch->db, "replay_gone_but_shown", NULL, err, db_i64(batch->account_id),
+                      db_i64(replay->mailbox_id), emails);
+}
+
+static bool write_outcome(struct replica_batch *batch, const struct replay *replay,
+                          struct error *err)
+{
+    struct done done = take_done(batch, replay);
+    if (done.count == 0)
+        return true;
+    switch (replay->kind) {
+    case REPLAY_KEYWORDS:
+        return set_flags(batch, replay, err);
+    case REPLAY_MOVE:
+        return arrive(batch, replay, &done, err) && leave(batch, replay, &done, err);
+    case REPLAY_COPY:
+        return arrive(batch, replay, &done, err);
+    case REPLAY_DESTROY:
+        return leave(batch, replay, &done, err);
+    }
+    return true;
+}
+
+bool replay_end(struct replica_batch *batch, const struct replay *replay, const struct error *why,
+                struct error *err)
+{
+    return write_outcome(batch, replay, err) && overlay_end(batch, replay->operation_id, err) &&
+           replay_end_operation(batch, replay->operation_id, STR("{}"), why, err);
+}
+
+bool replay_end_operation(struct replica_batch *batch, int64_t operation_id, struct str result,
+                          const struct error *why, struct error *err)
+{
+    int64_t affected = 0, account_id = batch->account_id;
+    id_list_add(batch->arena, &batch->changes[REPLICA_OPERATION].updated, operation_id);
+    bool is_ended =
+        why ? db_execute(batch->db, "replay_operation_fail", &affected, err, db_i64(account_id),
+                         db_i64(operation_id), db_name(error_kind_name(why->kind)),
+                         db_text(str_of(why->message)))
+            : db_execute(batch->db, "replay_operation_finish", &affected, err, db_i64(account_id),
+                         db_i64(operation_id), db_or_null(db_json(result)));
+    if (is_ended && affected == 0)
+        return error_set(err, ERROR_NOT_FOUND, "the operation does not run");
+    return is_ended &&
+           db_post(batch->db, "replay_notify", err, db_i64(account_id), db_i64(operation_id));
+}

@@ -1,0 +1,45 @@
+/* Carrying out upstream what people did here (actions.h): what an operation concerns, and what
+ * became of it. Sync role only. */
+#ifndef RESTANTE_STORE_REPLAY_H
+#define RESTANTE_STORE_REPLAY_H
+
+#include "server/store/replica.h"
+
+enum replay_kind { REPLAY_KEYWORDS, REPLAY_MOVE, REPLAY_COPY, REPLAY_DESTROY };
+
+/* One email that the operation concerns. */
+struct replay_item {
+    int64_t email_id;
+    uint32_t uid;       /* where it lies; 0: it is not there (any more) */
+    uint32_t there_uid; /* in the target, if it is there already */
+    int set, clear;     /* flags; those that a later operation decides are left out */
+    struct str message_id;
+    int64_t size_bytes;
+    /* what became of it, filled by who carries it out */
+    bool is_done;
+    uint32_t new_uid; /* MOVE, COPY: in the target; 0: not told */
+};
+
+struct replay {
+    enum replay_kind kind;
+    int64_t operation_id;
+    int64_t mailbox_id; /* where they lie */
+    int64_t target_id;  /* MOVE, COPY */
+    struct replay_item *items;
+    size_t count;
+};
+
+/* Loads the items by UID; those without one first. */
+bool replay_load(struct db *db, struct arena *arena, int64_t account_id, struct replay *replay,
+                 struct error *err);
+
+/* Within a batch: writes what became of each item, ends the operation's overlay and the operation
+ * itself. `why` NULL: it is done; else it has failed for good, and what is not done is as it was
+ * before. */
+bool replay_end(struct replica_batch *batch, const struct replay *replay, const struct error *why,
+                struct error *err);
+/* The same for operations without items (folders). */
+bool replay_end_operation(struct replica_batch *batch, int64_t operation_id, struct str result,
+                          const struct error *why, struct error *err);
+
+#endif

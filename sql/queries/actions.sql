@@ -1,0 +1,235 @@
+-- What people do with their messages (server/store/actions.h), and the overlay.
+
+-- === acting ======================================================================================
+
+-- Two requests with the same key follow each other.
+-- name: action_key_lock
+SELECT pg_advisory_xact_lock(hashtextextended(format('%s %s', ($1)::bigint, ($2)::text), 0));
+
+-- An action on several mailboxes has an operation for each: key, key/1, key/2…
+-- name: action_known
+SELECT id FROM operation
+ WHERE account_id = $1 AND (idempotency_key = $2 OR starts_with(idempotency_key, $3))
+ ORDER BY id;
+
+-- name: action_mailboxes
+SELECT id, role, is_selectable, is_local
+  FROM mailbox WHERE account_id = $1 ORDER BY id;
+
+-- The placements that an action concerns, locked in the order in which everybody locks them.
+-- name: action_pick_emails
+SELECT p.email_id, p.mailbox_id, p.uid IS NOT NULL, p.flags, p.keywords,
+       p.is_forgotten OR EXISTS (
+           SELECT FROM operation_item i
+            WHERE i.account_id = $1 AND i.email_id = p.email_id AND i.mailbox_id = p.mailbox_id)
+  FROM placement p
+ WHERE p.account_id = $1 AND p.email_id = ANY ($2) AND NOT p.is_hidden
+   AND ($3 = 0 OR p.mailbox_id = $3)
+ ORDER BY p.email_id, p.mailbox_id
+   FOR NO KEY UPDATE;
+
+-- name: action_pick_thread
+SELECT p.email_id, p.mailbox_id, p.uid IS NOT NULL, p.flags, p.keywords,
+       p.is_forgotten OR EXISTS (
+           SELECT FROM operation_item i
+            WHERE i.account_id = $1 AND i.email_id = p.email_id AND i.mailbox_id = p.mailbox_id)
+  FROM placement p
+  JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+ WHERE p.account_id = $1 AND e.thread_id = $2 AND NOT p.is_hidden
+   AND ($3 = 0 OR p.mailbox_id = $3)
+ ORDER BY p.email_id, p.mailbox_id
+   FOR NO KEY UPDATE OF p;
+
+-- name: action_pick_mailbox
+SELECT p.email_id, p.mailbox_id, p.uid IS NOT NULL, p.flags, p.keywords,
+       p.is_forgotten OR EXISTS (
+           SELECT FROM operation_item i
+            WHERE i.account_id = $1 AND i.email_id = p.email_id AND i.mailbox_id = p.mailbox_id)
+  FROM placement p
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden
+ ORDER BY p.email_id
+ LIMIT $3
+   FOR NO KEY UPDATE;
+
+-- Which of them lie in a mailbox already, to be seen there.
+-- name: action_present
+SELECT email_id FROM placement
+ WHERE account_id = $1 AND mailbox_id = $2 AND email_id = ANY ($3) AND NOT is_hidden;
+
+-- Flags that people see; in local mailboxes they are the mailbox's own.
+-- name: action_flags
+UPDATE placement p
+   SET flags = (p.flags | $4) & ~($5)::int,
+       server_flags = CASE WHEN $6 THEN (p.server_flags | $4) & ~($5)::int ELSE p.server_flags END,
+       pending_set = CASE WHEN $6 THEN 0 ELSE (p.pending_set | $4) & ~($5)::int END,
+       pending_clear = CASE WHEN $6 THEN 0 ELSE (p.pending_clear | $5) & ~($4)::int END
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($3);
+
+-- Keywords that are no bits: seen at once, until the server tells its own.
+-- name: action_words
+UPDATE placement p
+   SET keywords = nullif(ARRAY(SELECT word FROM unnest(p.keywords) word WHERE word <> ALL ($5)
+                               UNION SELECT unnest($4::text[])), '{}')
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($3);
+
+-- name: action_hide
+UPDATE placement SET is_hidden = true
+ WHERE account_id = $1 AND mailbox_id = $2 AND email_id = ANY ($3);
+
+-- Where they come to: a row without uid, or one that was hidden. Its flags are those it had where it
+-- comes from.
+-- name: action_show
+INSERT INTO placement (account_id, email_id, mailbox_id, received_at, flags, server_flags, keywords)
+SELECT $1, p.email_id, $3, p.received_at, p.flags, p.flags, p.keywords
+  FROM placement p
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($4)
+ ORDER BY p.email_id
+    ON CONFLICT (account_id, email_id, mailbox_id) DO UPDATE SET is_hidden = false
+RETURNING flags;
+
+-- name: action_remove
+DELETE FROM placement WHERE account_id = $1 AND mailbox_id = $2 AND email_id = ANY ($3);
+
+-- name: action_items
+INSERT INTO operation_item (account_id, operation_id, email_id, mailbox_id, effect, set_flags,
+                            clear_flags)
+SELECT $1, $2, email_id, $3, $5, $6, $7 FROM unnest($4::bigint[]) AS t (email_id);
+
+-- What was done here and now (local mailboxes), for undo.
+-- name: action_record
+WITH next AS (
+    UPDATE account SET next_id = next_id + 1
+     WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2) RETURNING next_id - 1 AS id)
+INSERT INTO operation (account_id, id, kind, arguments, state, idempotency_key, finished_at)
+SELECT $1, next.id, $3, $4, 'done', $5, now() FROM next
+RETURNING id;
+
+-- === taking back =================================================================================
+
+-- name: action_cancel
+UPDATE operation SET state = 'cancelled', finished_at = now()
+ WHERE account_id = $1 AND id = $2 AND state = 'pending' AND attempts = 0
+RETURNING id;
+
+-- name: action_of_operation
+SELECT kind, state, coalesce((arguments->>'mailboxId')::bigint, 0),
+       coalesce((arguments->>'toId')::bigint, 0), coalesce((arguments->>'set')::int, 0),
+       coalesce((arguments->>'clear')::int, 0),
+       ARRAY(SELECT json_array_elements_text(arguments->'emailIds')::bigint),
+       ARRAY(SELECT json_array_elements_text(arguments->'add')),
+       ARRAY(SELECT json_array_elements_text(arguments->'remove'))
+  FROM operation
+ WHERE account_id = $1 AND id = $2
+   AND kind IN ('keywords', 'move', 'copy', 'destroy');
+
+-- === the overlay =================================================================================
+
+-- name: overlay_items_end
+DELETE FROM operation_item WHERE account_id = $1 AND operation_id = $2
+RETURNING email_id, mailbox_id, effect;
+
+-- Rows that only a pending operation showed, and none does any more.
+-- name: overlay_unshow
+DELETE FROM placement p
+ USING unnest($2::bigint[], $3::bigint[]) AS t (email_id, mailbox_id)
+ WHERE p.account_id = $1 AND p.email_id = t.email_id AND p.mailbox_id = t.mailbox_id
+   AND p.uid IS NULL AND NOT p.is_forgotten
+   AND NOT EXISTS (SELECT FROM operation_item i
+                    WHERE i.account_id = $1 AND i.email_id = p.email_id
+                      AND i.mailbox_id = p.mailbox_id AND i.effect = 2)
+RETURNING p.email_id, p.mailbox_id, p.flags, p.is_hidden;
+
+-- name: overlay_lock
+SELECT p.email_id, p.mailbox_id, p.flags, p.server_flags, p.is_hidden
+  FROM placement p
+  JOIN unnest($2::bigint[], $3::bigint[]) AS t (email_id, mailbox_id)
+    ON p.email_id = t.email_id AND p.mailbox_id = t.mailbox_id
+ WHERE p.account_id = $1
+ ORDER BY p.email_id, p.mailbox_id
+   FOR NO KEY UPDATE OF p;
+
+-- name: overlay_items
+SELECT i.email_id, i.mailbox_id, i.effect, i.set_flags, i.clear_flags
+  FROM operation_item i
+  JOIN unnest($2::bigint[], $3::bigint[]) AS t (email_id, mailbox_id)
+    ON i.email_id = t.email_id AND i.mailbox_id = t.mailbox_id
+ WHERE i.account_id = $1
+ ORDER BY i.email_id, i.mailbox_id, i.operation_id;
+
+-- name: overlay_set
+UPDATE placement p
+   SET pending_set = t.pending_set, pending_clear = t.pending_clear, is_hidden = t.is_hidden,
+       flags = (p.server_flags | t.pending_set) & ~t.pending_clear
+  FROM unnest($2::bigint[], $3::bigint[], $4::int[], $5::int[], $6::int[])
+       AS u (email_id, mailbox_id, pending_set, pending_clear, hidden)
+ CROSS JOIN LATERAL (SELECT u.email_id, u.mailbox_id, u.pending_set, u.pending_clear,
+                            u.hidden <> 0 AS is_hidden) t
+ WHERE p.account_id = $1 AND p.email_id = t.email_id AND p.mailbox_id = t.mailbox_id;
+
+-- === carrying out ================================================================================
+
+-- What an operation concerns, with where it lies now. Flags that a later operation decides anyway are
+-- left out: opposite ones meet here and never go over the wire.
+-- name: replay_items
+SELECT i.email_id, p.uid, coalesce(t.uid, 0), i.set_flags & ~l.later, i.clear_flags & ~l.later,
+       e.message_id, e.size_bytes
+  FROM operation_item i
+  JOIN email e ON e.account_id = i.account_id AND e.id = i.email_id
+  LEFT JOIN placement p ON p.account_id = i.account_id AND p.email_id = i.email_id
+                       AND p.mailbox_id = $3
+  LEFT JOIN placement t ON t.account_id = i.account_id AND t.email_id = i.email_id
+                       AND t.mailbox_id = $4
+ CROSS JOIN LATERAL (
+       SELECT coalesce(bit_or(later.set_flags | later.clear_flags), 0) AS later
+         FROM operation_item later
+        WHERE later.account_id = i.account_id AND later.email_id = i.email_id
+          AND later.mailbox_id = i.mailbox_id AND later.operation_id > i.operation_id) l
+ WHERE i.account_id = $1 AND i.operation_id = $2
+   AND i.mailbox_id = CASE WHEN $5 THEN $4 ELSE $3 END
+ ORDER BY p.uid;
+
+-- name: replay_flags
+UPDATE placement SET server_flags = (server_flags | $4) & ~($5)::int
+ WHERE account_id = $1 AND mailbox_id = $2 AND email_id = ANY ($3);
+
+-- They are gone from where they were. A row that a later operation brings them back to stays.
+-- name: replay_gone
+DELETE FROM placement p
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($3)
+   AND NOT EXISTS (SELECT FROM operation_item i
+                    WHERE i.account_id = $1 AND i.email_id = p.email_id
+                      AND i.mailbox_id = p.mailbox_id AND i.operation_id <> $4 AND i.effect = 2)
+RETURNING p.email_id, p.mailbox_id, p.flags, p.is_hidden;
+
+-- name: replay_gone_but_shown
+UPDATE placement SET uid = NULL
+ WHERE account_id = $1 AND mailbox_id = $2 AND email_id = ANY ($3) AND uid IS NOT NULL;
+
+-- Where they came to. Without a uid told, or when it is another row's already, the row is one to be
+-- met (replica_emails_add) or settled (replica_uids_settle).
+-- name: replay_arrived
+UPDATE placement p
+   SET uid = CASE WHEN u.is_free THEN u.uid END, is_forgotten = NOT u.is_free
+  FROM unnest($3::bigint[], $4::bigint[]) AS t (email_id, uid)
+ CROSS JOIN LATERAL (
+       SELECT t.uid, t.uid > 0 AND NOT EXISTS (
+                  SELECT FROM placement o
+                   WHERE o.account_id = $1 AND o.mailbox_id = $2 AND o.uid = t.uid
+                     AND o.email_id <> t.email_id) AS is_free) u
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = t.email_id
+   AND (p.uid IS NULL OR u.is_free);
+
+-- name: replay_target
+SELECT wire_path, uidvalidity, is_local FROM mailbox WHERE account_id = $1 AND id = $2;
+
+-- name: replay_operation_finish
+UPDATE operation
+   SET state = 'done', result = $3, error_kind = NULL, error = NULL, finished_at = now()
+ WHERE account_id = $1 AND id = $2 AND state = 'running';
+
+-- name: replay_operation_fail
+UPDATE operation SET state = 'failed', error_kind = $3, error = $4, finished_at = now()
+ WHERE account_id = $1 AND id = $2 AND state = 'running';
+
+-- name: replay_notify
+SELECT pg_notify('restante', format('done %s %s', ($1)::bigint, ($2)::bigint));

@@ -1,0 +1,269 @@
+/* Actions: what people see at once, what is asked upstream, and what becomes of it. */
+#include "server/store/actions.h"
+#include "server/store/replay.h"
+#include "tests/unit/store_mail_fixture.h"
+
+static int64_t inbox, trash, letters;
+
+static int64_t one(int64_t mailbox_id, uint32_t uid, const char *id, int flags)
+{
+    return add_email(ALICE, mailbox_id, make_email(uid, id, uid * 1000000LL, flags));
+}
+
+static struct action_result run(struct action action)
+{
+    struct action_result result;
+    struct db *db = store_acquire(mail_web, ALICE, &err);
+    assert_good(db && action_run(db, mail_arena, ALICE, &action, &result, &err));
+    store_release(mail_web, &db);
+    return result;
+}
+
+static struct operation take(void)
+{
+    struct operation operation;
+    assert_good(operation_take(mail_db, mail_arena, ALICE, &operation, &err));
+    return operation;
+}
+
+static void end(struct replay *replay, const struct error *why)
+{
+    struct replica_batch *batch = replica_begin(mail_db, ALICE, &err);
+    assert_good(batch && replay_end(batch, replay, why, &err));
+    assert_good(replica_commit(&batch, &err));
+}
+
+static struct replay load(enum replay_kind kind, int64_t operation_id, int64_t from, int64_t to)
+{
+    struct replay replay = {
+        .kind = kind, .operation_id = operation_id, .mailbox_id = from, .target_id = to};
+    assert_good(replay_load(mail_db, mail_arena, ALICE, &replay, &err));
+    return replay;
+}
+
+static int64_t rows(const char *what, int64_t email_id)
+{
+    char sql[300];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM placement WHERE account_id = 1 AND email_id = %lld AND %s",
+             (long long)email_id, what);
+    return mail_number(sql);
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    mail_script(
+        "DELETE FROM operation; DELETE FROM email; DELETE FROM mailbox WHERE account_id = 1;"
+        "DELETE FROM thread_key");
+    inbox = add_mailbox(ALICE, "INBOX", ROLE_INBOX, 0);
+    trash = add_mailbox(ALICE, "Trash", ROLE_TRASH, 0);
+    letters = add_mailbox(ALICE, "Letters", ROLE_NONE, 0);
+    return 0;
+}
+
+static void test_a_mark_is_seen_at_once_and_asked_upstream(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    struct action_result result = run((struct action){
+        .kind = ACTION_KEYWORDS, .email_ids = &id, .email_count = 1, .set = FLAG_SEEN});
+    assert_int_equal(result.operation_count, 1);
+    assert_int_equal(counted(ALICE, inbox).unread, 0);
+    assert_int_equal(rows("flags = 1 AND server_flags = 0 AND pending_set = 1", id), 1);
+    struct operation operation = take();
+    assert_int_equal(operation.id, result.operation_ids[0]);
+    struct replay replay = load(REPLAY_KEYWORDS, operation.id, inbox, 0);
+    assert_int_equal(replay.count, 1);
+    assert_int_equal(replay.items[0].uid, 1);
+    assert_int_equal(replay.items[0].set, FLAG_SEEN);
+    replay.items[0].is_done = true;
+    end(&replay, NULL);
+    assert_int_equal(rows("flags = 1 AND server_flags = 1 AND pending_set = 0", id), 1);
+    assert_int_equal(counted(ALICE, inbox).unread, 0);
+}
+
+static void test_what_is_refused_is_as_it_was(void **state)
+{
+    (void)state;
+    struct error why = {.kind = ERROR_REFUSED, .message = "no"};
+    int64_t id = one(inbox, 1, "a", 0);
+    run((struct action){
+        .kind = ACTION_MOVE, .email_ids = &id, .email_count = 1, .target_id = letters});
+    assert_int_equal(counted(ALICE, inbox).total, 0);
+    assert_int_equal(counted(ALICE, letters).total, 1);
+    struct replay replay = load(REPLAY_MOVE, take().id, inbox, letters);
+    end(&replay, &why);
+    assert_int_equal(counted(ALICE, inbox).total, 1);
+    assert_int_equal(counted(ALICE, inbox).unread, 1);
+    assert_int_equal(counted(ALICE, letters).total, 0);
+    assert_int_equal(rows("true", id), 1);
+}
+
+static void test_opposite_marks_meet_before_they_go_upstream(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    run((struct action){
+        .kind = ACTION_KEYWORDS, .email_ids = &id, .email_count = 1, .set = FLAG_FLAGGED});
+    run((struct action){
+        .kind = ACTION_KEYWORDS, .email_ids = &id, .email_count = 1, .clear = FLAG_FLAGGED});
+    struct replay replay = load(REPLAY_KEYWORDS, take().id, inbox, 0);
+    assert_int_equal(replay.items[0].set, 0);
+    replay.items[0].is_done = true;
+    end(&replay, NULL);
+    assert_int_equal(rows("flags = 0 AND pending_clear = 4", id), 1);
+    replay = load(REPLAY_KEYWORDS, take().id, inbox, 0);
+    assert_int_equal(replay.items[0].clear, FLAG_FLAGGED);
+    replay.items[0].is_done = true;
+    end(&replay, NULL);
+    assert_int_equal(rows("flags = 0 AND server_flags = 0 AND pending_clear = 0", id), 1);
+}
+
+static void test_a_move_keeps_the_email_and_its_new_uid(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    run((struct action){.kind = ACTION_TRASH, .email_ids = &id, .email_count = 1});
+    struct replay replay = load(REPLAY_MOVE, take().id, inbox, trash);
+    replay.items[0].is_done = true;
+    replay.items[0].new_uid = 77;
+    end(&replay, NULL);
+    assert_int_equal(rows("true", id), 1);
+    assert_int_equal(rows("uid = 77 AND NOT is_hidden", id), 1);
+    assert_int_equal(counted(ALICE, trash).unread, 1);
+    run((struct action){.kind = ACTION_TRASH, .mailbox_id = trash});
+    assert_int_equal(counted(ALICE, trash).total, 0);
+    replay = load(REPLAY_DESTROY, take().id, trash, 0);
+    assert_int_equal(replay.items[0].uid, 77);
+    replay.items[0].is_done = true;
+    end(&replay, NULL);
+    assert_int_equal(mail_number("SELECT count(*) FROM email WHERE account_id = 1"), 0);
+}
+
+static void test_there_and_back_again_arrives_where_it_began(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    run((struct action){
+        .kind = ACTION_MOVE, .email_ids = &id, .email_count = 1, .target_id = letters});
+    run((struct action){
+        .kind = ACTION_MOVE, .email_ids = &id, .email_count = 1, .target_id = inbox});
+    assert_int_equal(counted(ALICE, inbox).total, 1);
+    assert_int_equal(counted(ALICE, letters).total, 0);
+    struct replay replay = load(REPLAY_MOVE, take().id, inbox, letters);
+    replay.items[0].is_done = true;
+    replay.items[0].new_uid = 5;
+    end(&replay, NULL);
+    assert_int_equal(counted(ALICE, inbox).total, 1);
+    assert_int_equal(counted(ALICE, letters).total, 0);
+    replay = load(REPLAY_MOVE, take().id, letters, inbox);
+    assert_int_equal(replay.items[0].uid, 5);
+    replay.items[0].is_done = true;
+    replay.items[0].new_uid = 6;
+    end(&replay, NULL);
+    assert_int_equal(rows("true", id), 1);
+    assert_int_equal(rows("uid = 6 AND NOT is_hidden AND mailbox_id = (SELECT id FROM mailbox"
+                          " WHERE account_id = 1 AND role = 'inbox')",
+                          id),
+                     1);
+}
+
+static void test_undo_cancels_what_has_not_begun(void **state)
+{
+    (void)state;
+    struct operation operation;
+    int64_t id = one(inbox, 1, "a", 0);
+    struct action_result done = run((struct action){
+        .kind = ACTION_MOVE, .email_ids = &id, .email_count = 1, .target_id = letters});
+    struct db *db = store_acquire(mail_web, ALICE, &err);
+    assert_good(action_undo(db, mail_arena, ALICE, done.operation_ids, 1, NULL, &err));
+    store_release(mail_web, &db);
+    assert_int_equal(counted(ALICE, inbox).total, 1);
+    assert_int_equal(rows("true", id), 1);
+    assert_false(operation_take(mail_db, mail_arena, ALICE, &operation, &err));
+}
+
+static void test_undo_of_what_is_done_is_the_opposite(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    struct action_result done = run((struct action){
+        .kind = ACTION_MOVE, .email_ids = &id, .email_count = 1, .target_id = letters});
+    struct replay replay = load(REPLAY_MOVE, take().id, inbox, letters);
+    replay.items[0].is_done = true;
+    replay.items[0].new_uid = 5;
+    end(&replay, NULL);
+    struct action_result back;
+    struct db *db = store_acquire(mail_web, ALICE, &err);
+    assert_good(action_undo(db, mail_arena, ALICE, done.operation_ids, 1, &back, &err));
+    store_release(mail_web, &db);
+    assert_int_equal(back.operation_count, 1);
+    assert_int_equal(counted(ALICE, inbox).total, 1);
+    assert_int_equal(counted(ALICE, letters).total, 0);
+}
+
+static void test_a_key_counts_once(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    struct action action = {.kind = ACTION_MOVE,
+                            .email_ids = &id,
+                            .email_count = 1,
+                            .target_id = letters,
+                            .idempotency_key = STR("once")};
+    struct action_result first = run(action), second = run(action);
+    assert_int_equal(second.operation_count, 1);
+    assert_int_equal(first.operation_ids[0], second.operation_ids[0]);
+    assert_int_equal(second.changed, 0);
+}
+
+static void test_nobody_acts_on_the_mail_of_others(void **state)
+{
+    (void)state;
+    struct action_result result;
+    int64_t id = one(inbox, 1, "a", 0);
+    struct action action = {
+        .kind = ACTION_KEYWORDS, .email_ids = &id, .email_count = 1, .set = FLAG_SEEN};
+    struct db *db = store_acquire(mail_web, BOB, &err);
+    assert_false(action_run(db, mail_arena, ALICE, &action, &result, &err));
+    assert_int_equal(err.kind, ERROR_NOT_FOUND);
+    store_release(mail_web, &db);
+    assert_int_equal(rows("flags = 0", id), 1);
+}
+
+static void test_local_folders_change_at_once(void **state)
+{
+    (void)state;
+    struct operation operation;
+    mail_script("UPDATE mailbox SET is_local = true WHERE account_id = 1");
+    int64_t id = one(inbox, 0, "a", 0);
+    run((struct action){
+        .kind = ACTION_KEYWORDS, .email_ids = &id, .email_count = 1, .set = FLAG_SEEN});
+    assert_int_equal(rows("flags = 1 AND server_flags = 1 AND pending_set = 0", id), 1);
+    run((struct action){.kind = ACTION_TRASH, .email_ids = &id, .email_count = 1});
+    assert_int_equal(counted(ALICE, trash).total, 1);
+    assert_int_equal(rows("true", id), 1);
+    run((struct action){.kind = ACTION_DESTROY, .mailbox_id = trash});
+    assert_int_equal(counted(ALICE, trash).total, 0);
+    assert_int_equal(mail_number("SELECT count(*) FROM email WHERE account_id = 1"), 0);
+    assert_false(operation_take(mail_db, mail_arena, ALICE, &operation, &err));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, fresh)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_mark_is_seen_at_once_and_asked_upstream),
+        TEST(test_what_is_refused_is_as_it_was),
+        TEST(test_opposite_marks_meet_before_they_go_upstream),
+        TEST(test_a_move_keeps_the_email_and_its_new_uid),
+        TEST(test_there_and_back_again_arrives_where_it_began),
+        TEST(test_undo_cancels_what_has_not_begun),
+        TEST(test_undo_of_what_is_done_is_the_opposite),
+        TEST(test_a_key_counts_once),
+        TEST(test_nobody_acts_on_the_mail_of_others),
+        TEST(test_local_folders_change_at_once),
+    };
+    return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
+}
