@@ -49,7 +49,7 @@ static bool check_number(const struct option *option, int64_t number, struct err
 static bool check_text(const struct option *option, const char *text, struct error *err)
 {
     if (!option->choices || is_one_of(str_of(text), option->choices))
-        return true;
+        return config_check_shape(option, text, err);
     return error_set(err, ERROR_INVALID, "%s must be one of: %s", option->name, option->choices);
 }
 
@@ -69,7 +69,9 @@ static int validate(cfg_t *cfg, cfg_opt_t *opt)
     const struct option *option = option_of(opt->name, strcmp(cfg->name, "domain") == 0);
     struct error why = ERROR_INIT;
     bool is_good = true;
-    if (option && option->type == OPTION_NUMBER)
+    if (option && option->type == OPTION_LIST && cfg_opt_size(opt) > 0) /* the one just read */
+        is_good = config_check_shape(option, cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1), &why);
+    else if (option && option->type == OPTION_NUMBER)
         is_good = check_number(option, cfg_opt_getnint(opt, 0), &why);
     else if (option && option->type == OPTION_TEXT)
         is_good = check_text(option, cfg_opt_getnstr(opt, 0), &why);
@@ -97,7 +99,7 @@ static void describe(const struct option *options, size_t count, cfg_opt_t *desc
             described[i] = (cfg_opt_t)CFG_STR_LIST(o->name, standard, CFGF_NONE);
             break;
         }
-        described[i].validcb = o->type == OPTION_LIST ? NULL : validate;
+        described[i].validcb = validate;
     }
     described[count] = (cfg_opt_t)CFG_END();
 }
@@ -160,16 +162,21 @@ static bool parse_switch(struct str text, bool *is_on)
     return *is_on || is_one_of(text, "false no off 0");
 }
 
-static void override_list(struct arena *arena, struct str text, struct config_list *list)
+static bool override_list(struct arena *arena, const struct option *o, struct str text,
+                          struct config_list *list, struct error *err)
 {
     struct str rest = text;
     list->count = 0;
     list->at = ARENA_ARRAY(arena, text.length + 1, const char *);
     while (rest.at) {
         struct str item = str_trim(str_cut(&rest, ','));
-        if (item.length > 0)
-            list->at[list->count++] = arena_text(arena, item);
+        if (item.length == 0)
+            continue;
+        list->at[list->count] = arena_text(arena, item);
+        if (!config_check_shape(o, list->at[list->count++], err))
+            return false;
     }
+    return true;
 }
 
 static bool override(struct arena *arena, const struct option *o, const char *text, void *member,
@@ -186,8 +193,7 @@ static bool override(struct arena *arena, const struct option *o, const char *te
     if (o->type == OPTION_SWITCH)
         return parse_switch(str_of(text), member) ||
                error_set(err, ERROR_INVALID, "%s must be true or false", o->name);
-    override_list(arena, str_of(text), member);
-    return true;
+    return override_list(arena, o, str_of(text), member, err);
 }
 
 static bool override_all(struct arena *arena, struct config *config, struct error *err)
@@ -298,7 +304,9 @@ static void write_value(struct buf *out, const struct option *o, const void *mem
         buf_text(out, *(const bool *)member ? "true" : "false");
     } else if (o->type == OPTION_TEXT) {
         const char *text = *(const char *const *)member;
-        bool is_secret = strstr(text, "password") != NULL;
+        /* of a libpq connection string: "password=..." or "postgresql://name:password@host" */
+        bool is_secret =
+            strcmp(o->name, "database") == 0 && (strstr(text, "password") || strstr(text, "://"));
         buf_printf(out, "\"%s\"", is_secret ? "[with a password]" : text);
     } else {
         const struct config_list *list = member;

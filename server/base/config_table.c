@@ -2,21 +2,29 @@
 
 #include <stddef.h>
 
-#define TEXT(member, standard, choices, about)                                                \
-    {                                                                                         \
-#member, OPTION_TEXT, offsetof(struct config, member), standard, 0, 0, choices, about \
+#define TEXT(member, standard, choices, about)                                                 \
+    {                                                                                          \
+#member, OPTION_TEXT, offsetof(struct config, member), standard, 0, 0, choices, about, \
+            SHAPE_ANY                                                                          \
     }
-#define NUMBER(member, standard, low, high, about)                                                \
+#define SHAPED(member, standard, shape, about)                                                    \
     {                                                                                             \
-#member, OPTION_NUMBER, offsetof(struct config, member), standard, low, high, NULL, about \
+#member, OPTION_TEXT, offsetof(struct config, member), standard, 0, 0, NULL, about, shape \
     }
-#define SWITCH(member, standard, about)                                                      \
-    {                                                                                        \
-#member, OPTION_SWITCH, offsetof(struct config, member), standard, 0, 0, NULL, about \
+#define NUMBER(member, standard, low, high, about)                                                 \
+    {                                                                                              \
+#member, OPTION_NUMBER, offsetof(struct config, member), standard, low, high, NULL, about, \
+            SHAPE_ANY                                                                              \
     }
-#define LIST(member, standard, about)                                                      \
-    {                                                                                      \
-#member, OPTION_LIST, offsetof(struct config, member), standard, 0, 0, NULL, about \
+#define SWITCH(member, standard, about)                                                       \
+    {                                                                                         \
+#member, OPTION_SWITCH, offsetof(struct config, member), standard, 0, 0, NULL, about, \
+            SHAPE_ANY                                                                         \
+    }
+#define LIST(member, standard, list_shape, about)                                           \
+    {                                                                                       \
+#member, OPTION_LIST, offsetof(struct config, member), standard, 0, 0, NULL, about, \
+            list_shape                                                                      \
     }
 
 const struct option config_options[] = {
@@ -32,14 +40,14 @@ const struct option config_options[] = {
          "The folder with postgres and initdb for the private database. Empty: found."),
     NUMBER(web_connections, "16", 1, 1000, "Connections to PostgreSQL of the web role."),
     NUMBER(sync_connections, "16", 2, 1000, "Connections to PostgreSQL of the sync role."),
-    LIST(listen, "{\"127.0.0.1:8080\"}",
+    LIST(listen, "{\"127.0.0.1:8080\"}", SHAPE_LISTENER,
          "Where HTTP is served: \"address:port\", \"[ipv6]:port\" or \"unix:/path\". TLS is the\n"
          "business of the web server in front."),
-    LIST(listen_fastcgi, "{}", "Where FastCGI is served, written the same way."),
-    TEXT(socket_mode, "0660", NULL, "Permissions of UNIX sockets, octal."),
-    TEXT(public_url, "http://127.0.0.1:8080", NULL,
-         "The address that people type. With https: cookies are sent over TLS only."),
-    LIST(trusted_proxies, "{\"127.0.0.1\", \"::1\", \"unix\"}",
+    LIST(listen_fastcgi, "{}", SHAPE_LISTENER, "Where FastCGI is served, written the same way."),
+    SHAPED(socket_mode, "0660", SHAPE_MODE, "Permissions of UNIX sockets, octal."),
+    SHAPED(public_url, "http://127.0.0.1:8080", SHAPE_ORIGIN,
+           "The address that people type. With https: cookies are sent over TLS only."),
+    LIST(trusted_proxies, "{\"127.0.0.1\", \"::1\", \"unix\"}", SHAPE_NETWORK_OR_UNIX,
          "Web servers in front whose X-Forwarded-For and X-Forwarded-Proto are believed:\n"
          "addresses, networks (\"10.0.0.0/8\"), or \"unix\" for UNIX sockets."),
     NUMBER(web_threads, "8", 1, 256, "Requests answered at once."),
@@ -61,12 +69,12 @@ const struct option config_options[] = {
            "Whether accounts may use servers without TLS: names, passwords and mail are then\n"
            "readable on the way."),
     TEXT(ca_file, "", NULL, "More certificate authorities (PEM) for mail servers of one's own."),
-    LIST(egress_networks, "{}",
+    LIST(egress_networks, "{}", SHAPE_NETWORK,
          "Mail servers on loopback, private and other special addresses are refused, except in\n"
          "these networks: \"10.1.0.0/16\", \"127.0.0.0/8\"."),
-    LIST(egress_hosts, "{}", "The same by name, wherever the name points to."),
+    LIST(egress_hosts, "{}", SHAPE_ANY, "The same by name, wherever the name points to."),
     LIST(egress_ports, "{\"25\", \"110\", \"143\", \"465\", \"587\", \"993\", \"995\", \"2525\"}",
-         "Ports of mail servers that may be reached; \"any\" for all."),
+         SHAPE_PORT, "Ports of mail servers that may be reached; \"any\" for all."),
     TEXT(log_level, "info", "debug info warn error", "Events below this level are not logged."),
 };
 const size_t config_option_count = sizeof config_options / sizeof *config_options;
@@ -76,12 +84,12 @@ const size_t config_option_count = sizeof config_options / sizeof *config_option
 #define TEXT(member, standard, choices, about)                                                 \
     {                                                                                          \
 #member, OPTION_TEXT, offsetof(struct config_domain, member), standard, 0, 0, choices, \
-            about                                                                              \
+            about, SHAPE_ANY                                                                   \
     }
 #define NUMBER(member, standard, low, high, about)                                                 \
     {                                                                                              \
 #member, OPTION_NUMBER, offsetof(struct config_domain, member), standard, low, high, NULL, \
-            about                                                                                  \
+            about, SHAPE_ANY                                                                       \
     }
 
 const struct option config_domain_options[] = {

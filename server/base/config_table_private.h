@@ -7,6 +7,17 @@
 
 enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_SWITCH, OPTION_LIST };
 
+/* Of a text, or of each item of a list. */
+enum option_shape {
+    SHAPE_ANY,
+    SHAPE_LISTENER,
+    SHAPE_NETWORK,
+    SHAPE_NETWORK_OR_UNIX,
+    SHAPE_PORT,
+    SHAPE_MODE,
+    SHAPE_ORIGIN,
+};
+
 struct option {
     const char *name;
     enum option_type type;
@@ -15,11 +26,15 @@ struct option {
     int64_t low, high;    /* of numbers */
     const char *choices;  /* of texts: words allowed, separated by spaces; NULL: anything */
     const char *about;    /* lines for the example file */
+    enum option_shape shape;
 };
 
 extern const struct option config_options[];
 extern const size_t config_option_count;
 extern const struct option config_domain_options[];
 extern const size_t config_domain_option_count;
+
+/* ERROR_INVALID says what is expected. */
+bool config_check_shape(const struct option *option, const char *text, struct error *err);
 
 #endif

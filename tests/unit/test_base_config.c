@@ -82,7 +82,22 @@ static void test_bad_files_name_line_and_what_is_expected(void **state)
         {"\nlog_level = \"loud\"\n", ":2:", "debug info warn error"},
         {"domain \"x\" { tls = \"yes\" host = \"h\" }\n", ":1:", "implicit starttls none"},
         {"domain \"x\" { kind = \"imap\" }\n", ":1:", "needs a host"},
-        {"listen = {\"a\"\n", ":", ""},
+        {"listen = {\"127.0.0.1:1\"\n", ":", ""},
+        {"\nlisten = {\"127.0.0.1:1\",\n\"8080\"}\n", ":3:", "127.0.0.1:8080"},
+        {"listen = {\"localhost:80\"}\n", ":1:", "listen must be an address like"},
+        {"listen = {\"127.0.0.1:65536\"}\n", ":1:", "listen"},
+        {"listen = {\"::1:80\"}\n", ":1:", "[::1]"},
+        {"listen = {\"unix:here\"}\n", ":1:", "unix:/"},
+        {"listen_fastcgi = {\"[127.0.0.1]:80\"}\n", ":1:", "listen_fastcgi"},
+        {"socket_mode = \"rw\"\n", ":1:", "octal"},
+        {"socket_mode = \"0990\"\n", ":1:", "octal"},
+        {"public_url = \"mail.example.org\"\n", ":1:", "https://mail.example.org"},
+        {"public_url = \"https://mail.example.org/mail\"\n", ":1:", "public_url"},
+        {"trusted_proxies = {\"127.0.0.1\", \"nginx\"}\n", ":1:", "or unix"},
+        {"egress_networks = {\"10.0.0.0/33\"}\n", ":1:", "network like"},
+        {"egress_networks = {\"mail.example.org\"}\n", ":1:", "network like"},
+        {"egress_ports = {\"imap\"}\n", ":1:", "from 1 to 65535, or any"},
+        {"egress_ports = {\"0\"}\n", ":1:", "from 1 to 65535, or any"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct config config;
@@ -111,8 +126,48 @@ static void test_the_environment_overrides_and_is_checked(void **state)
     assert_false(read_text("", &config, &err));
     assert_non_null(strstr(err.message, "RESTANTE_WEB_THREADS"));
     unsetenv("RESTANTE_WEB_THREADS");
+    setenv("RESTANTE_EGRESS_NETWORKS", "10.0.0.0/8, ten", 1);
+    assert_false(read_text("", &config, &err));
+    assert_non_null(strstr(err.message, "RESTANTE_EGRESS_NETWORKS"));
+    assert_non_null(strstr(err.message, "\"ten\""));
+    unsetenv("RESTANTE_EGRESS_NETWORKS");
     unsetenv("RESTANTE_LISTEN");
     unsetenv("RESTANTE_ALLOW_PLAINTEXT");
+}
+
+static void test_good_addresses_networks_and_modes_are_taken(void **state)
+{
+    (void)state;
+    struct config config;
+    struct error err = ERROR_INIT;
+    if (!read_text("listen = {\"0.0.0.0:80\", \"[::1]:8080\", \"unix:/run/r.sock\"}\n"
+                   "listen_fastcgi = {}\nsocket_mode = \"666\"\n"
+                   "public_url = \"https://mail.example.org:8443/\"\n"
+                   "trusted_proxies = {\"unix\", \"2001:db8::/32\", \"192.0.2.1\"}\n"
+                   "egress_networks = {\"10.0.0.0/8\", \"fd00::/8\", \"127.0.0.1\"}\n"
+                   "egress_ports = {\"any\"}\n",
+                   &config, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(config.listen.count, 3);
+    assert_int_equal(config.listen_fastcgi.count, 0);
+}
+
+static void test_a_database_password_is_not_shown(void **state)
+{
+    (void)state;
+    static const char *const databases[] = {"host=db password=opensesame",
+                                            "postgresql://me:opensesame@db/mail"};
+    for (size_t i = 0; i < sizeof databases / sizeof *databases; i++) {
+        struct config config;
+        struct error err = ERROR_INIT;
+        struct buf text = BUF_INIT(1 << 20), shown = BUF_INIT(1 << 20);
+        buf_printf(&text, "database = \"%s\"\n", databases[i]);
+        assert_true(read_text(text.at, &config, &err));
+        config_write_effective(&shown, &config);
+        assert_null(strstr(shown.at, "opensesame"));
+        buf_free(&text);
+        buf_free(&shown);
+    }
 }
 
 static void test_a_missing_file_that_was_asked_for_is_said(void **state)
@@ -157,6 +212,8 @@ int main(void)
         cmocka_unit_test(test_values_lists_and_domains_are_read),
         cmocka_unit_test(test_bad_files_name_line_and_what_is_expected),
         cmocka_unit_test(test_the_environment_overrides_and_is_checked),
+        cmocka_unit_test(test_good_addresses_networks_and_modes_are_taken),
+        cmocka_unit_test(test_a_database_password_is_not_shown),
         cmocka_unit_test(test_a_missing_file_that_was_asked_for_is_said),
         cmocka_unit_test(test_the_example_uncommented_is_a_good_file_of_the_defaults),
     };
