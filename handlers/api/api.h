@@ -21,5 +21,15 @@ route_handler api_mailboxes, api_mailbox;
 route_handler api_emails, api_email, api_thread;
 /* changes.c */
 route_handler api_changes, api_operation;
+/* drafts.c */
+route_handler api_draft_create, api_draft, api_draft_save, api_draft_delete;
+route_handler api_upload, api_draft_attach, api_draft_detach;
+/* submissions.c */
+route_handler api_submissions, api_submission, api_submission_create, api_submission_cancel;
+/* identities.c */
+route_handler api_identities, api_identity_create, api_identity_save, api_identity_delete;
+/* contacts.c */
+route_handler api_contacts, api_contact, api_contact_create, api_contact_save, api_contact_delete;
+route_handler api_contacts_complete, api_contacts_export, api_contacts_import;
 
 #endif

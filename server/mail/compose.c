@@ -19,11 +19,6 @@ enum {
     BOUNDARY_BYTES = 40,
 };
 
-void compose_init(void)
-{
-    g_mime_init();
-}
-
 /* --- the taker ------------------------------------------------------------------------------- */
 
 struct composing {

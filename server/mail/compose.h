@@ -10,9 +10,6 @@
 #include "server/base/buf.h"
 #include "server/base/error.h"
 
-/* Once per process, before threads. */
-void compose_init(void);
-
 enum {
     COMPOSE_ATTACHMENTS_MAX = 200,
     COMPOSE_ADDRESSES_MAX = 1000, /* of To, Cc and Bcc together */

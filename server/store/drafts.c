@@ -237,7 +237,7 @@ static bool note(struct db *db, int64_t account_id, int64_t email_id, int64_t ma
 }
 
 bool draft_hide(struct db *db, int64_t account_id, int64_t email_id, bool is_hidden,
-                struct error *err)
+                bool *is_changed, struct error *err)
 {
     struct db_rows rows;
     int64_t mailbox_id = 0;
@@ -247,6 +247,8 @@ bool draft_hide(struct db *db, int64_t account_id, int64_t email_id, bool is_hid
     if (db_next(&rows))
         mailbox_id = db_get_i64(&rows);
     db_rows_free(&rows);
+    if (is_changed)
+        *is_changed = mailbox_id != 0;
     return !mailbox_id ||
            note(db, account_id, email_id, mailbox_id, is_hidden ? -1 : 1, false, err);
 }

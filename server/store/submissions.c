@@ -76,6 +76,15 @@ bool submission_known(struct db *db, int64_t account_id, struct str idempotency_
     return true;
 }
 
+/* Of two that send the same draft at once the second one finds it hidden. */
+static bool hide_once(struct db *db, const struct submission *s, struct error *err)
+{
+    bool is_changed = true;
+    if (s->draft_id && !draft_hide(db, s->account_id, s->draft_id, true, &is_changed, err))
+        return false;
+    return is_changed || error_set(err, ERROR_CONFLICT, "This message is being sent already.");
+}
+
 bool submission_create(struct db *db, struct submission *s, struct str idempotency_key,
                        struct error *err)
 {
@@ -92,8 +101,7 @@ bool submission_create(struct db *db, struct submission *s, struct str idempoten
                    db_json(s->recipients), db_bool(s->needs_smtputf8), db_bool(s->needs_8bit),
                    db_text(s->bcc_field), db_text(s->subject), db_text(s->to), db_time(s->send_at),
                    db_or_null(db_text(idempotency_key))) &&
-        (!s->draft_id || draft_hide(db, s->account_id, s->draft_id, true, err)) &&
-        changes_write(db, s->account_id, &change, 1, NULL, err) &&
+        hide_once(db, s, err) && changes_write(db, s->account_id, &change, 1, NULL, err) &&
         db_post(db, "submission_notify", err, db_i64(s->account_id));
     return db_leave(db, started, is_good, err);
 }
@@ -169,7 +177,7 @@ bool submission_cancel(struct db *db, int64_t account_id, int64_t id, int64_t *d
         if (is_cancelled)
             draft = db_get_i64(&rows);
         db_rows_free(&rows);
-        is_good = is_cancelled ? (!draft || draft_hide(db, account_id, draft, false, err)) &&
+        is_good = is_cancelled ? (!draft || draft_hide(db, account_id, draft, false, NULL, err)) &&
                                      changed(db, account_id, id, err)
                                : error_set(err, ERROR_CONFLICT,
                                            "This message can no longer be called back.");
@@ -202,7 +210,7 @@ bool submissions_recover(struct db *db, int64_t account_id, struct str why, size
         db_rows_free(&rows);
     }
     for (size_t i = 0; is_good && i < found; i++)
-        is_good = (!drafts[i] || draft_hide(db, account_id, drafts[i], false, err)) &&
+        is_good = (!drafts[i] || draft_hide(db, account_id, drafts[i], false, NULL, err)) &&
                   changed(db, account_id, ids[i], err);
     if (count)
         *count = found;
@@ -245,11 +253,11 @@ static bool settle_draft(struct db *db, const struct submission *s,
             return draft_drop(db, s->account_id, draft_id, err);
         return db_post(db, "draft_readdress", err, db_i64(s->account_id), db_i64(draft_id),
                        db_text(turn->left_to)) &&
-               draft_hide(db, s->account_id, draft_id, false, err);
+               draft_hide(db, s->account_id, draft_id, false, NULL, err);
     case SUBMISSION_FAILED:
     case SUBMISSION_UNKNOWN:
     case SUBMISSION_CANCELLED:
-        return !draft_id || draft_hide(db, s->account_id, draft_id, false, err);
+        return !draft_id || draft_hide(db, s->account_id, draft_id, false, NULL, err);
     default:
         return true;
     }

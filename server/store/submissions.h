@@ -54,7 +54,7 @@ struct submission {
 };
 
 /* Accepts a message whose bytes are written in the same transaction; hides its draft; NOTIFYs at
- * commit. Fills `id`. */
+ * commit. Fills `id`. ERROR_CONFLICT: the draft is being sent already. */
 bool submission_create(struct db *db, struct submission *submission, struct str idempotency_key,
                        struct error *err);
 /* The submission with that key; `*id` 0: none. Keys are kept a week after the end. */

@@ -270,7 +270,6 @@ static void test_ids_are_of_the_address_s_domain(void **state)
 
 int main(void)
 {
-    compose_init();
     const struct CMUnitTest tests[] = {
         MAIL_TEST(test_a_plain_message_has_what_it_needs),
         MAIL_TEST(test_subjects_come_back_as_they_were),

@@ -169,8 +169,9 @@ static void test_a_sent_draft_is_gone_once_the_server_has_it(void **state)
     struct bench *b = *state;
     struct error err = ERROR_INIT;
     struct draft draft = new_draft(b, "go");
-    accept(b, draft.email_id, "");
+    struct submission again = accept(b, draft.email_id, "");
     assert_int_equal(drafts_shown(b), 0); /* in the outbox now */
+    assert_kind(submission_create(b->db, &again, STR_EMPTY, &err), ERROR_CONFLICT);
     assert_kind(draft_put(b->db, &draft, &face, 0, &err), ERROR_CONFLICT);
     assert_kind(draft_delete(b->db, b->account_id, draft.email_id, &err), ERROR_CONFLICT);
     struct submission s;

@@ -1,0 +1,298 @@
+/* The address book; completion of what is typed; vCard in and out. */
+#include "server/store/contacts.h"
+#include "handlers/api/answer.h"
+#include "handlers/api/api.h"
+#include "handlers/writing.h"
+#include "server/mail/vcard.h"
+
+enum {
+    LIST_MAX = 500,
+    COMPLETE_MAX = 10,
+    NAME_BYTES_MAX = 500,
+    NOTE_BYTES_MAX = 16 * 1024,
+    EXPORT_MAX = 20000,
+};
+
+static void write_emails(struct json *json, struct str emails)
+{
+    json_write_name(json, "emails");
+    json_write_array(json);
+    while (emails.at && emails.length) {
+        struct str email = str_cut(&emails, ' ');
+        json_write_str(json, email);
+    }
+    json_write_array_end(json);
+}
+
+static void write_contact(struct json *json, const struct contact *c)
+{
+    json_write_object(json);
+    answer_id(json, "id", c->id);
+    answer_str(json, "name", c->name);
+    write_emails(json, c->emails);
+    answer_str(json, "organization", c->organization);
+    answer_str(json, "note", c->note);
+    answer_bool(json, "isCollected", c->is_collected);
+    answer_time(json, "usedAt", c->used_at);
+    json_write_object_end(json);
+}
+
+static bool read_emails(struct request *req, const json_t *body, struct str *emails,
+                        struct error *err)
+{
+    const json_t *list = json_object_get(body, "emails"), *one;
+    struct buf text = BUF_INIT(CONTACT_EMAILS_MAX * 600);
+    bool is_good = !list || (json_is_array(list) && json_array_size(list) <= CONTACT_EMAILS_MAX);
+    size_t i;
+    if (!list)
+        return true;
+    if (!is_good)
+        return error_set(err, ERROR_INVALID, "\"emails\" is a list of at most %d addresses.",
+                         CONTACT_EMAILS_MAX);
+    json_array_foreach(list, i, one)
+    {
+        struct str email = str_of(json_string_value(one)), checked;
+        is_good = is_good && compose_email_check(req->arena, email, &checked, err);
+        if (is_good)
+            buf_printf(&text, "%s%" STR_FMT, i ? " " : "", STR_ARG(checked));
+    }
+    *emails = arena_str(req->arena, buf_view(&text));
+    buf_free(&text);
+    return is_good;
+}
+
+static bool read_contact(struct request *req, const json_t *body, struct contact *c,
+                         struct error *err)
+{
+    const struct {
+        const char *name;
+        struct str *text;
+        size_t bytes_max;
+    } fields[] = {{"name", &c->name, NAME_BYTES_MAX},
+                  {"organization", &c->organization, NAME_BYTES_MAX},
+                  {"note", &c->note, NOTE_BYTES_MAX}};
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
+        if (!json_object_get(body, fields[k].name))
+            continue;
+        if (!body_str(req->arena, body, fields[k].name, false, fields[k].text, err))
+            return false;
+        if (fields[k].text->length > fields[k].bytes_max)
+            return error_set(err, ERROR_LIMIT, "\"%s\" is too long.", fields[k].name);
+    }
+    if (!read_emails(req, body, &c->emails, err))
+        return false;
+    return c->name.length || c->emails.length ||
+           error_set(err, ERROR_INVALID, "A contact has a name or an address.");
+}
+
+/* ?collected=1: people written to as well; ?after=<id>: the next ones. */
+bool api_contacts(struct request *req, struct response *res, struct error *err)
+{
+    struct contact *list;
+    size_t count;
+    int64_t after = 0;
+    struct str text = request_argument(req, "after");
+    if (text.at && !str_to_i64(text, &after))
+        return error_set(err, ERROR_INVALID, "\"after\" is no id.");
+    bool with_collected = str_equal(request_argument(req, "collected"), STR("1"));
+    struct db *db = app_db(req, err);
+    bool is_good = db && contact_list(db, req->arena, signed_in(req)->user_id, with_collected,
+                                      after, LIST_MAX, &list, &count, err);
+    if (!answer_done(req, &db, is_good))
+        return false;
+    struct json json = answer_json(res);
+    json_write_object(&json);
+    json_write_name(&json, "contacts");
+    json_write_array(&json);
+    for (size_t i = 0; i < count; i++)
+        write_contact(&json, &list[i]);
+    json_write_array_end(&json);
+    answer_id(&json, "next", count == LIST_MAX ? list[count - 1].id : 0);
+    json_write_object_end(&json);
+    return true;
+}
+
+bool api_contact(struct request *req, struct response *res, struct error *err)
+{
+    int64_t id;
+    struct contact contact;
+    if (!request_param_id(req, "contact", &id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_good = db && contact_by_id(db, req->arena, signed_in(req)->user_id, id, &contact, err);
+    if (is_good) {
+        struct json json = answer_json(res);
+        write_contact(&json, &contact);
+    }
+    return answer_done(req, &db, is_good);
+}
+
+static bool save(struct request *req, struct response *res, int64_t id, struct error *err)
+{
+    struct contact contact = {0};
+    int64_t user_id = signed_in(req)->user_id;
+    json_t *body = body_json(req, err);
+    struct db *db = body ? app_db(req, err) : NULL;
+    bool is_good = db && (!id || contact_by_id(db, req->arena, user_id, id, &contact, err)) &&
+                   read_contact(req, body, &contact, err) &&
+                   contact_put(db, user_id, &contact, err);
+    json_decref(body);
+    contact.is_collected = false;
+    if (is_good) {
+        struct json json = answer_json(res);
+        res->status = id ? 200 : 201;
+        write_contact(&json, &contact);
+    }
+    return answer_done(req, &db, is_good);
+}
+
+bool api_contact_create(struct request *req, struct response *res, struct error *err)
+{
+    return save(req, res, 0, err);
+}
+
+bool api_contact_save(struct request *req, struct response *res, struct error *err)
+{
+    int64_t id;
+    return request_param_id(req, "contact", &id, err) && save(req, res, id, err);
+}
+
+bool api_contact_delete(struct request *req, struct response *res, struct error *err)
+{
+    int64_t id;
+    if (!request_param_id(req, "contact", &id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_good = db && contact_delete(db, signed_in(req)->user_id, id, err);
+    if (is_good)
+        res->status = 204;
+    return answer_done(req, &db, is_good);
+}
+
+/* ?q=…: {"matches": [{"name", "email"}]}, likeliest first. */
+bool api_contacts_complete(struct request *req, struct response *res, struct error *err)
+{
+    struct contact_match *matches = NULL;
+    size_t count = 0;
+    struct str typed = request_argument(req, "q");
+    typed = typed.at ? str_trim(typed) : STR_EMPTY;
+    struct db *db = app_db(req, err);
+    bool is_good =
+        db && (!typed.length || contact_complete(db, req->arena, signed_in(req)->user_id, typed,
+                                                 COMPLETE_MAX, &matches, &count, err));
+    if (!answer_done(req, &db, is_good))
+        return false;
+    struct json json = answer_json(res);
+    json_write_object(&json);
+    json_write_name(&json, "matches");
+    json_write_array(&json);
+    for (size_t i = 0; i < count; i++) {
+        struct compose_address one = {matches[i].name, matches[i].email};
+        json_write_object(&json);
+        answer_str(&json, "name", one.name);
+        answer_str(&json, "email", one.email);
+        answer_str(&json, "typed",
+                   compose_addresses_show(req->arena, (struct compose_addresses){&one, 1}));
+        json_write_object_end(&json);
+    }
+    json_write_array_end(&json);
+    json_write_object_end(&json);
+    return true;
+}
+
+/* --- vCard ----------------------------------------------------------------------------------- */
+
+/* RFC 6350 section 3.4: commas, semicolons, backslashes and line ends escaped. */
+static void write_property(struct buf *out, const char *name, struct str value)
+{
+    if (!value.length)
+        return;
+    buf_printf(out, "%s:", name);
+    for (size_t i = 0; i < value.length; i++) {
+        char c = value.at[i];
+        if (c == '\r')
+            continue;
+        if (c == '\n') {
+            buf_text(out, "\\n");
+            continue;
+        }
+        if (strchr("\\,;", c))
+            buf_char(out, '\\');
+        buf_char(out, c);
+    }
+    buf_text(out, "\r\n");
+}
+
+static void write_vcard(struct buf *out, const struct contact *c)
+{
+    struct str emails = c->emails, rest = c->emails;
+    buf_text(out, "BEGIN:VCARD\r\nVERSION:4.0\r\n");
+    write_property(out, "FN", c->name.length ? c->name : str_cut(&rest, ' '));
+    while (emails.at && emails.length)
+        write_property(out, "EMAIL", str_cut(&emails, ' '));
+    write_property(out, "ORG", c->organization);
+    write_property(out, "NOTE", c->note);
+    buf_text(out, "END:VCARD\r\n");
+}
+
+bool api_contacts_export(struct request *req, struct response *res, struct error *err)
+{
+    struct contact *list;
+    size_t count;
+    struct db *db = app_db(req, err);
+    bool is_good = db && contact_list(db, req->arena, signed_in(req)->user_id, false, 0, EXPORT_MAX,
+                                      &list, &count, err);
+    if (!answer_done(req, &db, is_good))
+        return false;
+    response_set_header(res, "Content-Type", STR("text/vcard; charset=utf-8"));
+    response_set_disposition(res, true, STR("contacts.vcf"));
+    for (size_t i = 0; i < count; i++)
+        write_vcard(&res->body, &list[i]);
+    return !res->body.is_full || error_set(err, ERROR_LIMIT, "The address book is too large.");
+}
+
+/* What of a card we keep; addresses that are none are left out. */
+static struct contact contact_of(struct request *req, const struct vcard *card)
+{
+    struct contact contact = {.name = str_sub(card->name, 0, NAME_BYTES_MAX),
+                              .organization = str_sub(card->organization, 0, NAME_BYTES_MAX)};
+    struct buf emails = BUF_INIT(CONTACT_EMAILS_MAX * 600);
+    for (size_t i = 0; i < card->count; i++) {
+        struct str checked;
+        if (card->lines[i].kind == VCARD_NOTE)
+            contact.note = str_sub(card->lines[i].value, 0, NOTE_BYTES_MAX);
+        if (card->lines[i].kind == VCARD_EMAIL &&
+            compose_email_check(req->arena, card->lines[i].value, &checked, NULL))
+            buf_printf(&emails, "%s%" STR_FMT, emails.length ? " " : "", STR_ARG(checked));
+    }
+    contact.emails = arena_str(req->arena, buf_view(&emails));
+    buf_free(&emails);
+    return contact;
+}
+
+/* The body is text/vcard with any number of cards: all of them or none. */
+bool api_contacts_import(struct request *req, struct response *res, struct error *err)
+{
+    struct vcards cards;
+    size_t count = 0;
+    if (!vcard_parse(req->arena, req->body, &cards))
+        return error_set(err, ERROR_INVALID, "There is no vCard in it.");
+    struct db *db = app_db(req, err);
+    bool is_good = db && db_begin(db, err);
+    for (size_t i = 0; is_good && i < cards.count; i++) {
+        struct contact contact = contact_of(req, &cards.at[i]);
+        if (!contact.name.length && !contact.emails.length)
+            continue;
+        is_good = contact_put(db, signed_in(req)->user_id, &contact, err);
+        count++;
+    }
+    is_good = is_good && db_commit(db, err);
+    if (!answer_done(req, &db, is_good))
+        return false;
+    struct json json = answer_json(res);
+    json_write_object(&json);
+    answer_i64(&json, "imported", (int64_t)count);
+    answer_bool(&json, "isCut", cards.is_cut);
+    json_write_object_end(&json);
+    return true;
+}

@@ -1,0 +1,43 @@
+/* Writing and sending as pages and API share it: saving a draft, taking uploads in, and making the
+ * message that goes out. */
+#ifndef RESTANTE_HANDLERS_WRITING_H
+#define RESTANTE_HANDLERS_WRITING_H
+
+#include "handlers/session.h"
+#include "server/mail/compose.h"
+#include "server/store/drafts.h"
+#include "server/store/identities.h"
+#include "server/store/submissions.h"
+
+/* The sender of a draft: the one it names, else the account's first. */
+bool writing_identity(const struct request *req, struct db *db, int64_t account_id,
+                      int64_t identity_id, struct identity *identity, struct error *err);
+
+/* Saves (see draft_put). HTML is sanitised: what is kept is what is sent. ERROR_LIMIT for texts
+ * that are too long. */
+bool writing_save(struct request *req, struct db *db, struct draft *draft, int expected,
+                  struct error *err);
+
+/* Bytes [offset, offset + length) of the request's body into a new blob, a chunk at a time. */
+bool writing_upload(struct request *req, struct db *db, int64_t account_id, uint64_t offset,
+                    uint64_t length, int64_t *blob_id, struct error *err);
+/* Bytes of a blob that is here, decoded, into a new one: what a message forwards. */
+bool writing_copy(struct request *req, struct db *db, const struct blob *blob, int64_t offset,
+                  int64_t length, enum mime_encoding encoding, int64_t *blob_id, struct error *err);
+
+struct writing_send {
+    int64_t send_at;            /* UTC microseconds */
+    struct str idempotency_key; /* empty: none */
+};
+/* Makes the message of a draft and accepts it for sending: from then on it is not lost.
+ * ERROR_INVALID says which address is none, or that there is nobody to send to. With a key that is
+ * known already, the earlier submission's id. */
+bool writing_send(struct request *req, struct db *db, int64_t account_id, int64_t draft_id,
+                  const struct writing_send *how, int64_t *submission_id, struct error *err);
+
+/* The request's Idempotency-Key; ERROR_INVALID when it is too long. */
+bool writing_key(const struct request *req, struct str *key, struct error *err);
+/* Minutes east of UTC, now, here. */
+int writing_zone(void);
+
+#endif
