@@ -123,16 +123,12 @@ static struct lexeme *lexeme_for(struct words *words, struct str text)
     return lexeme;
 }
 
-static bool take_lexeme(void *context, const struct segment *segment)
+/* False when there is no room for one more lexeme. */
+static bool note(struct words *words, struct str text)
 {
-    struct words *words = context;
-    if (words->position < WORDS_POSITION_MAX)
-        words->position++;
-    struct lexeme *lexeme = lexeme_for(words, segment->lexeme);
-    if (!lexeme) {
-        words->is_full = true;
+    struct lexeme *lexeme = lexeme_for(words, text);
+    if (!lexeme)
         return false;
-    }
     uint16_t place = (uint16_t)(words->weight << 14 | words->position);
     if (lexeme->count && (lexeme->last & WORDS_POSITION_MAX) == words->position) {
         /* At the last position there is room for one: the highest weight stays. */
@@ -152,6 +148,39 @@ static bool take_lexeme(void *context, const struct segment *segment)
     words->occurrences[words->occurrence_count++] =
         (struct occurrence){(uint32_t)(lexeme - words->lexemes), place};
     return true;
+}
+
+/* "\1A" and the word, into `text`. */
+static struct str tag(char text[WORDS_LEXEME_BYTES_MAX], struct str lexeme,
+                      enum words_weight weight)
+{
+    text[0] = WORDS_TAG;
+    text[1] = "DCBA"[weight];
+    memcpy(text + WORDS_TAG_BYTES, lexeme.at, lexeme.length);
+    return str_make(text, lexeme.length + WORDS_TAG_BYTES);
+}
+
+struct str words_tagged(struct arena *arena, struct str lexeme, enum words_weight weight)
+{
+    char text[WORDS_LEXEME_BYTES_MAX];
+    if (weight == WORDS_BODY || lexeme.length > WORDS_LEXEME_BYTES_MAX - WORDS_TAG_BYTES)
+        return lexeme;
+    return arena_str(arena, tag(text, lexeme, weight));
+}
+
+static bool take_lexeme(void *context, const struct segment *segment)
+{
+    char text[WORDS_LEXEME_BYTES_MAX];
+    struct words *words = context;
+    struct str lexeme = segment->lexeme;
+    bool is_tagged =
+        words->weight != WORDS_BODY && lexeme.length <= WORDS_LEXEME_BYTES_MAX - WORDS_TAG_BYTES;
+    if (words->position < WORDS_POSITION_MAX)
+        words->position++;
+    if (note(words, lexeme) && (!is_tagged || note(words, tag(text, lexeme, words->weight))))
+        return true;
+    words->is_full = true;
+    return false;
 }
 
 bool words_add(struct words *words, struct str text, enum words_weight weight)

@@ -17,7 +17,11 @@ enum {
     WORDS_POSITION_MAX = 16383,
 };
 
-/* Where a word stands; tsvector weights, so that `from:` asks for lexeme:B. */
+/* Where a word stands; tsvector weights, for the order by relevance. Words of the header are in the
+ * vector twice, once with a tag in front ("\1A" and the word of a subject): so `subject:` and
+ * `from:` are found by the index alone, whereas for a weight each message would have to be read. */
+#define WORDS_TAG '\1'
+enum { WORDS_TAG_BYTES = 2 };
 enum words_weight {
     WORDS_BODY = 0,    /* D: text, attachment names */
     WORDS_TO = 1,      /* C: to, cc, bcc */
@@ -41,6 +45,9 @@ struct word {
 };
 /* The words of a query's text, in order, repeated ones too; at most 100. */
 struct word *words_of_query(struct arena *arena, struct str text, size_t *count);
+
+/* A word of a query as it stands in the subject, From or To alone; for WORDS_BODY as it is. */
+struct str words_tagged(struct arena *arena, struct str lexeme, enum words_weight weight);
 
 /* Loads ICU's tables; called once before the sandbox closes. */
 void words_prepare(void);

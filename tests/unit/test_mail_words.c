@@ -9,8 +9,9 @@ static unsigned take_u16(struct str *s)
     return number;
 }
 
-/* The binary tsvector as PostgreSQL would print it: "word:1,3A other:2". */
-static struct str printed(struct arena *arena, struct words *words)
+/* The binary tsvector as PostgreSQL would print it: "word:1,3A other:2"; those with a tag or those
+ * without. */
+static struct str printed_if(struct arena *arena, struct words *words, bool is_tagged)
 {
     struct buf vector = BUF_INIT(4 * 1024 * 1024), out = BUF_INIT(4 * 1024 * 1024);
     words_write_tsvector(words, &vector);
@@ -18,9 +19,14 @@ static struct str printed(struct arena *arena, struct words *words)
     size_t count = take_u16(&rest) << 16;
     count |= take_u16(&rest);
     for (size_t i = 0; i < count; i++) {
-        buf_text(&out, i ? " " : "");
-        buf_str(&out, str_cut(&rest, '\0'));
+        struct str lexeme = str_cut(&rest, '\0');
         unsigned positions = take_u16(&rest);
+        if (str_starts(lexeme, STR("\1")) != is_tagged) {
+            rest = str_skip(rest, 2 * positions);
+            continue;
+        }
+        buf_text(&out, out.length ? " " : "");
+        buf_str(&out, lexeme);
         for (unsigned k = 0; k < positions; k++) {
             unsigned place = take_u16(&rest);
             buf_printf(&out, "%c%u%.1s", k ? ',' : ':', place & 16383, &"\0CBA"[place >> 14]);
@@ -31,6 +37,23 @@ static struct str printed(struct arena *arena, struct words *words)
     buf_free(&vector);
     buf_free(&out);
     return text;
+}
+
+static struct str printed(struct arena *arena, struct words *words)
+{
+    return printed_if(arena, words, false);
+}
+
+static void test_words_of_fields_stand_there_with_a_tag_too(void **state)
+{
+    struct arena *arena = *state;
+    struct words *words = words_new(arena);
+    words_add(words, STR("Lunch today"), WORDS_SUBJECT);
+    words_add(words, STR("Ann"), WORDS_FROM);
+    words_add(words, STR("lunch with Ann"), WORDS_BODY);
+    assert_str(printed_if(arena, words, true), "\1Alunch:2A \1Atoday:3A \1Bann:5B");
+    assert_str(words_tagged(arena, STR("lunch"), WORDS_SUBJECT), "\1Alunch");
+    assert_str(words_tagged(arena, STR("lunch"), WORDS_BODY), "lunch");
 }
 
 static void test_text_becomes_words(void **state)
@@ -177,6 +200,7 @@ int main(void)
     words_prepare();
     const struct CMUnitTest tests[] = {
         MAIL_TEST(test_text_becomes_words),
+        MAIL_TEST(test_words_of_fields_stand_there_with_a_tag_too),
         MAIL_TEST(test_fields_have_weights_and_phrases_end_with_them),
         MAIL_TEST(test_queries_go_the_same_way),
         MAIL_TEST(test_long_words_are_cut_to_what_postgresql_takes),
