@@ -36,6 +36,22 @@ bool operation_enqueue(struct db *db, int64_t account_id, struct str kind, struc
 bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                      struct operation *operation, struct error *err);
 
+/* --- what people should know -------------------------------------------------------------------
+ */
+/* Of the operations that people asked for: marking, moving, deleting, folders; not of fetching. */
+struct operation_news {
+    int64_t waiting;       /* not carried out yet */
+    int64_t waiting_since; /* the oldest of them; 0: none */
+    int64_t refused;       /* failed for good, and not told yet */
+};
+bool operation_news(struct db *db, int64_t account_id, struct operation_news *news,
+                    struct error *err);
+/* Those that failed and are not told yet, newest first. */
+bool operations_refused(struct db *db, struct arena *arena, int64_t account_id, int limit,
+                        struct operation **operations, size_t *count, struct error *err);
+/* The person has read of them: up to and with `last_id`. */
+bool operations_told(struct db *db, int64_t account_id, int64_t last_id, struct error *err);
+
 /* --- sync role ---------------------------------------------------------------------------------
  */
 /* The next due operation of the account; it becomes running. Urgent ones first; of the others the
