@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "server/base/seal.h"
+#include "server/store/blobs_private.h"
 #include "server/store/db.h"
 
 enum {
@@ -161,8 +162,7 @@ struct blob_writer {
     int32_t chunks;
     bool is_zstd;
     struct buf chunk; /* not sent yet */
-    char *frame;      /* room for a compressed chunk; NULL until needed */
-    ZSTD_CCtx *zstd;
+    struct blob_packer packer;
     crypto_generichash_state hash;
 };
 
@@ -191,23 +191,28 @@ struct blob_writer *blob_begin(struct db *db, int64_t account_id, int64_t blob_i
     return writer;
 }
 
-/* The bytes of the chunk as they are stored. */
-static struct str pack(struct blob_writer *writer)
+struct str blob_pack(struct blob_packer *packer, struct str plain, bool *is_zstd)
 {
-    struct str plain = buf_view(&writer->chunk);
     if (plain.length < COMPRESS_BYTES_MIN && !is_frame(plain))
         return plain;
     size_t room = ZSTD_compressBound(BLOB_CHUNK_BYTES);
-    if (!writer->zstd && (!(writer->zstd = ZSTD_createCCtx()) || !(writer->frame = malloc(room))))
+    if (!packer->zstd && (!(packer->zstd = ZSTD_createCCtx()) || !(packer->frame = malloc(room))))
         abort();
     size_t length =
-        ZSTD_compressCCtx(writer->zstd, writer->frame, room, plain.at, plain.length, ZSTD_LEVEL);
+        ZSTD_compressCCtx(packer->zstd, packer->frame, room, plain.at, plain.length, ZSTD_LEVEL);
     assert(!ZSTD_isError(length)); /* the room is enough for anything */
     /* what looks like a frame but is none must become one */
     if (length > plain.length - plain.length / 10 && !is_frame(plain))
         return plain;
-    writer->is_zstd = true;
-    return str_make(writer->frame, length);
+    *is_zstd = true;
+    return str_make(packer->frame, length);
+}
+
+void blob_packer_free(struct blob_packer *packer)
+{
+    ZSTD_freeCCtx(packer->zstd);
+    free(packer->frame);
+    *packer = (struct blob_packer){0};
 }
 
 static bool send_chunk(struct blob_writer *writer, struct error *err)
@@ -215,7 +220,8 @@ static bool send_chunk(struct blob_writer *writer, struct error *err)
     struct str plain = buf_view(&writer->chunk);
     crypto_generichash_update(&writer->hash, (const unsigned char *)plain.at, plain.length);
     if (!db_post(writer->db, "blob_chunk_put", err, db_i64(writer->account_id), db_i64(writer->id),
-                 db_i32(writer->chunks), db_bytes(pack(writer))))
+                 db_i32(writer->chunks),
+                 db_bytes(blob_pack(&writer->packer, plain, &writer->is_zstd))))
         return false;
     writer->chunks++;
     writer->size_bytes += (int64_t)plain.length;
@@ -262,9 +268,8 @@ void blob_abandon(struct blob_writer **writer_at)
     if (!writer)
         return;
     *writer_at = NULL;
-    ZSTD_freeCCtx(writer->zstd);
+    blob_packer_free(&writer->packer);
     buf_free(&writer->chunk);
-    free(writer->frame);
     writer->magic = 0;
     free(writer);
 }

@@ -34,3 +34,18 @@ INSERT INTO blob_chunk (account_id, blob_id, n, bytes) VALUES ($1, $2, $3, $4);
 -- name: blob_put
 INSERT INTO blob (account_id, id, email_id, part, size_bytes, chunk_bytes, is_zstd, hash)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- === many at once ================================================================================
+
+-- name: blobs_copy_chunks
+COPY blob_chunk (account_id, blob_id, n, bytes) FROM STDIN (FORMAT binary);
+
+-- name: blobs_copy
+COPY blob (account_id, id, email_id, part, size_bytes, chunk_bytes, is_zstd, hash)
+FROM STDIN (FORMAT binary);
+
+-- name: blobs_of_emails_set
+UPDATE email e
+   SET blob_id = t.blob_id, is_text_settled = true
+  FROM unnest($2::bigint[], $3::bigint[]) AS t (email_id, blob_id)
+ WHERE e.account_id = $1 AND e.id = t.email_id;
