@@ -87,6 +87,28 @@ bool email_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t
     return true;
 }
 
+bool emails_by_ids(struct db *db, struct arena *arena, int64_t account_id, const int64_t *ids,
+                   size_t id_count, struct email **emails, size_t *count, struct error *err)
+{
+    struct db_rows rows;
+    *count = 0;
+    *emails = NULL;
+    if (!id_count)
+        return true;
+    if (!db_select(db, "emails_by_ids", &rows, err, db_i64(account_id),
+                   db_i64_array(ids, id_count)))
+        return false;
+    *emails = ARENA_ARRAY(arena, (size_t)rows.row_count, struct email);
+    while (db_next(&rows)) {
+        struct email *email = &(*emails)[(*count)++];
+        read_email(&rows, arena, email);
+        email->account_id = account_id;
+        email->mailbox_id = db_get_i64(&rows);
+    }
+    db_rows_free(&rows);
+    return true;
+}
+
 bool placements_of(struct db *db, struct arena *arena, int64_t account_id, const int64_t *email_ids,
                    size_t email_count, struct placement **placements, size_t *count,
                    struct error *err)

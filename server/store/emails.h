@@ -61,6 +61,10 @@ bool emails_page(struct db *db, struct arena *arena, int64_t account_id, int64_t
                  size_t *count, bool *has_more, struct error *err);
 bool email_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                  struct email *email, struct error *err);
+/* Several, in the order of the ids; those that are not there or not seen are left out. `mailbox_id`
+ * is one that shows it. Without structure, header_json and blob_id. */
+bool emails_by_ids(struct db *db, struct arena *arena, int64_t account_id, const int64_t *ids,
+                   size_t id_count, struct email **emails, size_t *count, struct error *err);
 /* The visible placements of some emails: for mailboxIds and keywords of API objects. */
 struct placement {
     int64_t email_id, mailbox_id;

@@ -58,6 +58,7 @@ struct replica_email {
     const int64_t *thread_keys; /* hashes (mail/thread.h): own id first, then what it refers to */
     size_t thread_key_count;
     int64_t message_key; /* 0: none */
+    struct str words;    /* for search, as tsvectorrecv reads it; empty: none */
     int64_t id;          /* filled: the email's id here */
     bool is_known;       /* filled: the email was here already (another placement of it) */
 };
@@ -109,6 +110,12 @@ bool replica_email_blob(struct replica_batch *batch, int64_t email_id, int64_t b
 bool replica_email_quarantine(struct replica_batch *batch, int64_t email_id, struct error *err);
 /* Their text is here, or there is none, or it cannot be had. */
 bool replica_text_settled(struct replica_batch *batch, const int64_t *email_ids, size_t count,
+                          struct error *err);
+/* The words of a whole message in place of those it had (search.h). */
+bool replica_words_put(struct replica_batch *batch, int64_t email_id, struct str words,
+                       struct error *err);
+/* The words of a text that came after the rest of its message; before replica_text_settled. */
+bool replica_words_append(struct replica_batch *batch, int64_t email_id, struct str words,
                           struct error *err);
 /* An id of the account's own series, for blobs; outside the batch's transaction, gaps are harmless.
  */

@@ -37,6 +37,7 @@ enum {
     KEYWORDS_BYTES_MAX = 4096,
     JSON_BYTES_MAX = 4 << 20,
     THREAD_KEYS_MAX = 256,
+    WORDS_BYTES_MAX = 1 << 20,
 };
 
 static bool check(const struct replica_email *email, struct error *err)
@@ -61,6 +62,7 @@ static bool check(const struct replica_email *email, struct error *err)
         {"header", email->header_json.length, JSON_BYTES_MAX},
         {"keywords", email->placed.keywords.length, KEYWORDS_BYTES_MAX},
         {"list of threads", email->thread_key_count, THREAD_KEYS_MAX},
+        {"list of words", email->words.length, WORDS_BYTES_MAX},
     };
     for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
         if (caps[i].length <= caps[i].most)
@@ -393,6 +395,24 @@ static bool copy_placements(struct adding *adding, struct error *err)
     return db_copy_end(db, is_good, err);
 }
 
+/* Every message has a row, also one without words: searches by other things go through them. */
+static bool copy_words(struct adding *adding, struct error *err)
+{
+    static const char no_words[4];
+    struct db *db = adding->batch->db;
+    bool is_good = true;
+    if (!db_copy_begin(db, "search_copy", err))
+        return false;
+    for (size_t i = 0; i < adding->count && is_good; i++) {
+        const struct replica_email *e = &adding->emails[i];
+        struct str words = e->words.length ? e->words : str_make(no_words, sizeof no_words);
+        if (adding->fates[i] == FATE_NEW)
+            is_good = db_copy_row(db, err, db_i64(adding->batch->account_id), db_i64(e->id),
+                                  db_tsvector(words), db_time(e->received_at));
+    }
+    return db_copy_end(db, is_good, err);
+}
+
 /* `next_id`: as many ids as twice the new ones, for them and for their threads. */
 static bool add_new(struct adding *adding, int64_t next_id, struct error *err)
 {
@@ -412,7 +432,8 @@ static bool add_new(struct adding *adding, int64_t next_id, struct error *err)
     }
     batch->emails_added += count;
     return replica_find_threads(batch, seeds, count, &next_id, threads, err) &&
-           copy_emails(adding, threads, err) && copy_placements(adding, err);
+           copy_emails(adding, threads, err) && copy_placements(adding, err) &&
+           copy_words(adding, err);
 }
 
 bool replica_emails_add(struct replica_batch *batch, int64_t mailbox_id,

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "server/store/replica_private.h"
+#include "server/store/search.h"
 
 /* --- one email ------------------------------------------------------------------------------- */
 
@@ -46,6 +47,18 @@ bool replica_text_settled(struct replica_batch *batch, const int64_t *email_ids,
 {
     return !count || db_post(batch->db, "replica_text_settled", err, db_i64(batch->account_id),
                              db_i64_array(email_ids, count));
+}
+
+bool replica_words_put(struct replica_batch *batch, int64_t email_id, struct str words,
+                       struct error *err)
+{
+    return search_put(batch->db, batch->account_id, email_id, words, err);
+}
+
+bool replica_words_append(struct replica_batch *batch, int64_t email_id, struct str words,
+                          struct error *err)
+{
+    return search_append(batch->db, batch->account_id, email_id, words, err);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */

@@ -42,6 +42,23 @@ SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject
         WHERE p.account_id = e.account_id AND p.email_id = e.id AND NOT p.is_hidden) v
  WHERE e.account_id = $1 AND e.id = $2 AND v.visible > 0;
 
+-- name: emails_by_ids
+SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject, e.from_json,
+       e.sender_json, e.reply_to_json, e.to_json, e.cc_json, e.bcc_json, e.sent_at, e.received_at,
+       e.size_bytes, e.has_attachment, e.preview, v.flags, v.keywords, e.state, v.mailbox_id
+  FROM unnest($2::bigint[]) WITH ORDINALITY AS k (id, n)
+ CROSS JOIN LATERAL (SELECT * FROM email WHERE account_id = $1 AND id = k.id OFFSET 0) e
+ CROSS JOIN LATERAL (
+       SELECT min(p.mailbox_id) AS mailbox_id,
+              (bit_or(p.flags) & ~1) | (bit_and(p.flags) & 1) AS flags,
+              (SELECT array_agg(DISTINCT word)
+                 FROM placement w, unnest(w.keywords) word
+                WHERE w.account_id = $1 AND w.email_id = k.id AND NOT w.is_hidden) AS keywords
+         FROM placement p
+        WHERE p.account_id = $1 AND p.email_id = k.id AND NOT p.is_hidden) v
+ WHERE v.mailbox_id IS NOT NULL
+ ORDER BY k.n;
+
 -- name: placements_of
 SELECT email_id, mailbox_id, flags, keywords, uid IS NOT NULL
   FROM placement

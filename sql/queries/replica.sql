@@ -264,7 +264,7 @@ UPDATE email SET is_text_settled = true
 
 -- Called as tables grow out of what is known of them, until autovacuum takes over.
 -- name: replica_analyze
-ANALYZE placement, email, thread_key, blob, blob_chunk;
+ANALYZE placement, email, search, thread_key, blob, blob_chunk;
 
 -- === looking =====================================================================================
 

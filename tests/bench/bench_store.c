@@ -6,11 +6,13 @@
  *
  * With RESTANTE_BENCH_EXPLAIN=1 it also prints the plan of a page. */
 #include <libpq-fe.h>
+#include <math.h>
 
 #include "server/base/clock.h"
 #include "server/store/blobs.h"
 #include "server/store/emails.h"
 #include "server/store/replica.h"
+#include "server/store/search.h"
 #include "tests/unit/store_fixture.h"
 
 #include "server/store/db_private.h"
@@ -19,6 +21,7 @@ enum { BATCH = 500, ROUNDS = 2000, ACCOUNT = 1, USER = 1 };
 
 static struct error err;
 static struct arena *arena;
+static size_t header_words = 16; /* of a message's subject and people */
 
 static void must(bool is_good, const char *what)
 {
@@ -64,6 +67,49 @@ static int64_t scramble(uint64_t n)
     return (int64_t)((n ^ (n >> 31)) | 1);
 }
 
+/* --- words -------------------------------------------------------------------------------------
+ */
+
+static int compare_words(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A tsvector as tsvectorrecv reads it, of `count` words that are as common as words are: the nth
+ * most common one is met in proportion to 1/n. The first `subject` of them have weight A. */
+static struct str make_words(int64_t n, size_t count, size_t subject)
+{
+    enum { VOCABULARY = 60000 };
+    static char names[VOCABULARY][16]; /* as words in a subject are tagged, "\1A" in front */
+    const char *words[512];
+    struct buf out = BUF_INIT(64 * 1024);
+    size_t kept = 0;
+    if (!names[0][0])
+        for (int i = 0; i < VOCABULARY; i++)
+            snprintf(names[i], sizeof names[i], "\1Aw%llx",
+                     (unsigned long long)scramble((uint64_t)i) & 0xffffffffff);
+    for (size_t i = 0; i < count; i++) {
+        double at = (double)((uint64_t)scramble((uint64_t)n * 1000 + i) >> 11) / 9007199254740992.0;
+        words[i] = names[(int)exp(at * log(VOCABULARY - 1))] + 2;
+        if (i < subject)
+            words[count + i] = words[i] - 2;
+    }
+    count += subject;
+    qsort(words, count, sizeof *words, compare_words);
+    for (size_t i = 0; i < count; i++)
+        kept += i == 0 || strcmp(words[i], words[i - 1]) != 0;
+    buf_printf(&out, "%c%c%c%c", 0, 0, (int)(kept >> 8), (int)(kept & 255));
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && strcmp(words[i], words[i - 1]) == 0)
+            continue;
+        buf_append(&out, words[i], strlen(words[i]) + 1);
+        buf_printf(&out, "%c%c%c%c", 0, 1, words[i][0] == '\1' ? 0xc0 : 0, (int)(i % 200) + 1);
+    }
+    struct str vector = arena_str(arena, buf_view(&out));
+    buf_free(&out);
+    return vector;
+}
+
 /* The nth message upstream: about a kilobyte of what lists and threads need; conversations of four.
  */
 static void make_message(int64_t n, struct replica_email *email)
@@ -100,7 +146,8 @@ static void make_message(int64_t n, struct replica_email *email)
             "plain\",\"charset\":\"utf-8\",\"size\":812},{\"partId\":\"2\",\"type\":\"text/html\","
             "\"charset\":\"utf-8\",\"size\":2907}]}"),
         .thread_keys = keys,
-        .thread_key_count = depth + 1};
+        .thread_key_count = depth + 1,
+        .words = make_words(n, header_words, header_words / 2)};
     buf_free(&references);
 }
 
@@ -311,6 +358,79 @@ static void sync_work(struct db *db, int64_t mailbox_id, int64_t messages)
     lap("mailbox removed");
 }
 
+/* --- search ------------------------------------------------------------------------------------
+ */
+
+/* Texts that come after their messages: 150 words each. */
+static void add_texts(struct db *db, int64_t first_id, int64_t messages)
+{
+    enum { WORDS = 150, AT_ONCE = 50 };
+    int64_t spent = 0;
+    int backend = PQbackendPID(db->pg);
+    double cpu = cpu_of(backend);
+    for (int64_t done = 0; done < messages; done += AT_ONCE) {
+        struct str words[AT_ONCE];
+        arena_reset(arena);
+        for (int64_t i = 0; i < AT_ONCE; i++)
+            words[i] = make_words(INT64_C(5000000) + done + i, WORDS, 0);
+        int64_t began = clock_monotonic_us();
+        struct replica_batch *batch = replica_begin(db, ACCOUNT, &err);
+        must(batch != NULL, "begin");
+        for (int64_t i = 0; i < AT_ONCE; i++)
+            must(replica_words_append(batch, first_id + done + i, words[i], &err), "words");
+        must(replica_commit(&batch, &err), "commit");
+        spent += clock_monotonic_us() - began;
+    }
+    printf("words of %lld texts       %.2f s   %.0f/s   (PostgreSQL: %.2f s)\n",
+           (long long)messages, (double)spent / 1e6, (double)messages * 1e6 / (double)spent,
+           cpu_of(backend) - cpu);
+}
+
+/* The word that so many are more common than. */
+static void time_search(struct store *store, int nth, bool is_subject, enum search_order order)
+{
+    enum { TURNS = 200 };
+    int64_t times[TURNS];
+    char word[16];
+    struct search_answer answer;
+    snprintf(word, sizeof word, "%sw%llx", is_subject ? "\1A" : "",
+             (unsigned long long)scramble((uint64_t)nth) & 0xffffffffff);
+    const struct search_word words[] = {{.lexeme = str_of(word), .position = 1}};
+    const struct search_condition condition = {
+        .kind = SEARCH_WORDS, .words = words, .word_count = 1, .weights = SEARCH_ANYWHERE};
+    const struct search_condition *conditions[] = {&condition};
+    const int64_t accounts[] = {ACCOUNT};
+    const struct search_request request = {.account_ids = accounts,
+                                           .conditions = conditions,
+                                           .account_count = 1,
+                                           .order = order,
+                                           .limit = 50};
+    for (int i = 0; i < TURNS; i++) {
+        arena_reset(arena);
+        int64_t began = clock_monotonic_us();
+        struct db *db = store_acquire(store, USER, &err);
+        must(db && search_emails(db, arena, &request, &answer, &err), "search");
+        store_release(store, &db);
+        times[i] = clock_monotonic_us() - began;
+    }
+    qsort(times, TURNS, sizeof *times, compare_times);
+    printf("    %s, word %-6d %s  %6lld us, worst %6lld us   (%zu shown%s)\n",
+           is_subject ? "subject " : "anywhere", nth,
+           order == SEARCH_BY_RELEVANCE ? "ranked" : "newest", (long long)times[TURNS / 2],
+           (long long)times[TURNS - 1], answer.count, answer.has_more ? ", more" : "");
+}
+
+static void search_work(struct store *web)
+{
+    static const int words[] = {1, 10, 100, 1000, 10000, 50000};
+    printf("search, first page\n");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        time_search(web, words[i], true, SEARCH_NEWEST_FIRST);
+        time_search(web, words[i], false, SEARCH_NEWEST_FIRST);
+        time_search(web, words[i], false, SEARCH_BY_RELEVANCE);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int64_t messages = argc > 1 ? atoll(argv[1]) : 100000;
@@ -327,6 +447,8 @@ int main(int argc, char **argv)
     int64_t small = add_mailbox(db, "small"), large = add_mailbox(db, "INBOX");
     fill(db, small, 2000000, 2001000);
     int backend = PQbackendPID(db->pg);
+    int64_t first_id;
+    must(replica_allocate_ids(db, ACCOUNT, 1, &first_id, &err), "ids");
     double cpu = cpu_of(backend) + cpu_of(getpid());
     double spent = fill(db, large, 0, messages);
     cpu = cpu_of(backend) + cpu_of(getpid()) - cpu;
@@ -357,6 +479,10 @@ int main(int argc, char **argv)
     if (getenv("RESTANTE_BENCH_EXPLAIN"))
         explain_pages(db, large);
     PQfinish(bare);
+    add_texts(db, first_id, messages);
+    search_work(web);
+    run_script(db, "VACUUM ANALYZE");
+    search_work(web);
     sync_work(db, large, messages);
     store_release(sync, &db);
     store_close(&sync);
