@@ -7,6 +7,8 @@
 #include "server/base/log.h"
 #include "server/store/blobs.h"
 
+enum { TEXT_BYTES_MAX = 512 * 1024 }; /* of a part that are looked at for its words */
+
 struct body_fetch {
     struct slice *slice;
     const struct body_wanted *wanted;
@@ -15,6 +17,9 @@ struct body_fetch {
     int64_t next_blob_id;
     struct blob_writer *writer;
     int64_t whole_blob_id; /* of the raw message once it is written */
+    bool is_attachment;    /* the first wanted part is no text: that is still to come */
+    bool is_first_part;    /* what is being written is the first wanted part */
+    struct buf text;       /* the beginning of the first wanted part, for its words */
     int spool;             /* a memfd with the raw message, for the parser; -1: none */
     bool is_failed;        /* of the database or the spool; `err` says why */
     struct error err;
@@ -47,6 +52,7 @@ static bool begin_section(void *context, const struct imap_fetch *told,
         (told->uid != 0 && told->uid != fetch->uid))
         return false;
     fetch->is_met[place] = true;
+    fetch->is_first_part = place == 0 && !fetch->wanted->is_whole;
     if (place == BODY_PARTS_MAX) {
         fetch->whole_blob_id = fetch->next_blob_id;
         fetch->spool = memfd_create("message", MFD_CLOEXEC);
@@ -70,6 +76,8 @@ static bool write_section(void *context, struct str bytes)
         error_errno(&fetch->err, ERROR_INTERNAL, "the spool of a message is full");
         return fail(fetch);
     }
+    if (fetch->is_first_part)
+        buf_str(&fetch->text, str_sub(bytes, 0, TEXT_BYTES_MAX - fetch->text.length));
     return blob_append(fetch->writer, bytes, &fetch->err) || fail(fetch);
 }
 
@@ -115,8 +123,32 @@ static bool parse_whole(struct body_fetch *fetch, struct error *err)
         LOG_WARN("sync.quarantine", log_int("email", email_id));
         return replica_email_quarantine(fetch->batch, email_id, err);
     }
-    return replica_email_parsed(fetch->batch, email_id, summary.structure, summary.header_json,
+    return replica_words_put(fetch->batch, email_id, summary.words, err) &&
+           replica_email_parsed(fetch->batch, email_id, summary.structure, summary.header_json,
                                 summary.preview, summary.has_attachment, err);
+}
+
+/* The words and the preview of a text that was opened before it was fetched ahead. */
+static bool parse_text(struct body_fetch *fetch, struct str structure, struct error *err)
+{
+    struct slice *slice = fetch->slice;
+    int64_t email_id = fetch->wanted->email_id;
+    const struct mime_message *message =
+        structure.length ? parser_structure_read(slice->arena, structure, NULL) : NULL;
+    const struct mime_part *part = message ? mime_find(message, fetch->wanted->parts[0]) : NULL;
+    struct parser_text_item item = {.part = part, .body = buf_view(&fetch->text)};
+    struct parser_text_summary summary;
+    fetch->is_attachment = part && !mime_is_text(part);
+    if (!part || fetch->is_attachment || fetch->text.length == 0)
+        return true;
+    if (!parser_texts(slice->sync->parsers, slice->arena, &item, 1, &summary, err))
+        return false;
+    if (summary.verdict == PARSER_POISON)
+        return replica_email_quarantine(fetch->batch, email_id, err);
+    return replica_words_append(fetch->batch, email_id, summary.words, err) &&
+           (summary.preview.length == 0 ||
+            replica_email_parsed(fetch->batch, email_id, STR_EMPTY, STR_EMPTY, summary.preview,
+                                 message->has_attachment, err));
 }
 
 static bool all_met(const struct body_fetch *fetch)
@@ -158,14 +190,15 @@ static bool run_fetch(struct body_fetch *fetch, struct error *err)
         err->scope = ERROR_SCOPE_MESSAGE;
         return false;
     }
-    return !wanted->is_whole || parse_whole(fetch, err);
+    return true;
 }
 
 bool imap_fetch_body(struct slice *slice, const struct body_wanted *wanted, struct error *err)
 {
     struct replica_place place;
     bool is_reset = false;
-    struct body_fetch fetch = {.slice = slice, .wanted = wanted, .spool = -1};
+    struct body_fetch fetch = {
+        .slice = slice, .wanted = wanted, .spool = -1, .text = BUF_INIT(TEXT_BYTES_MAX)};
     if (!replica_place_of(slice->db, slice->arena, slice->account->id, wanted->email_id, &place,
                           err))
         return false;
@@ -184,10 +217,13 @@ bool imap_fetch_body(struct slice *slice, const struct body_wanted *wanted, stru
     if (!replica_allocate_ids(slice->db, slice->account->id, blobs, &fetch.next_blob_id, err))
         return false;
     fetch.batch = replica_begin(slice->db, slice->account->id, err);
-    bool is_good = fetch.batch && run_fetch(&fetch, err) &&
-                   replica_text_settled(fetch.batch, &wanted->email_id, 1, err);
+    bool is_good =
+        fetch.batch && run_fetch(&fetch, err) &&
+        (wanted->is_whole ? parse_whole(&fetch, err) : parse_text(&fetch, place.structure, err)) &&
+        (fetch.is_attachment || replica_text_settled(fetch.batch, &wanted->email_id, 1, err));
     if (fetch.spool >= 0)
         close(fetch.spool);
+    buf_free(&fetch.text);
     if (is_good)
         return replica_commit(&fetch.batch, err);
     replica_abandon(&fetch.batch);

@@ -191,6 +191,7 @@ void imap_map_summary(const struct parser_summary *s, struct replica_email *emai
     email->thread_keys = s->thread_keys;
     email->thread_key_count = s->thread_key_count;
     email->message_key = s->message_key;
+    email->words = s->words;
     if (email->received_at == 0)
         email->received_at = s->received_at ? s->received_at : s->sent_at;
 }

@@ -156,6 +156,8 @@ static bool store_job(struct slice *slice, struct replica_batch *batch, int64_t 
             return false;
     if (summary->verdict == PARSER_POISON)
         return replica_email_quarantine(batch, job->wanted->email_id, err);
+    if (!replica_words_append(batch, job->wanted->email_id, summary->words, err))
+        return false;
     return summary->preview.length == 0 ||
            replica_email_parsed(batch, job->wanted->email_id, STR_EMPTY, STR_EMPTY,
                                 summary->preview, job->message->has_attachment, err);

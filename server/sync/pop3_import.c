@@ -80,7 +80,7 @@ static bool parse(struct import *import, struct error *err)
         extents[i] =
             (struct parser_extent){import->at[i].received->offset, import->at[i].received->length};
     return parser_messages(import->slice->sync->parsers, import->arena, import->batch->spool,
-                           extents, import->count, false, import->summaries, err);
+                           extents, import->count, true, import->summaries, err);
 }
 
 /* When it arrived: the topmost Received field; never later than now, whatever it says. */
@@ -114,6 +114,7 @@ static void fill_email(const struct item *item, struct replica_email *email)
         .thread_keys = s->thread_keys,
         .thread_key_count = s->thread_key_count,
         .message_key = s->message_key,
+        .words = s->words,
     };
     if (!item->is_preview) /* of a beginning it would lack parts */
         email->structure = s->structure;
@@ -121,49 +122,38 @@ static void fill_email(const struct item *item, struct replica_email *email)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static bool write_blob(struct import *import, const struct item *item, int64_t blob_id,
-                       struct error *err)
+/* The bodies of new messages all at once; of one whose beginning is here, in place of nothing. */
+static bool write_blobs(struct import *import, int64_t blob_id, struct error *err)
 {
-    struct slice *slice = import->slice;
-    uint64_t done = 0;
-    char *bytes = arena_alloc(import->arena, BLOB_CHUNK_BYTES);
-    struct blob_writer *writer =
-        blob_begin(slice->db, slice->account->id, blob_id, item->row.email_id, STR_EMPTY, err);
-    bool is_good = writer != NULL;
-    while (is_good && done < item->received->length) {
-        uint64_t left = item->received->length - done;
-        ssize_t n =
-            pread(import->batch->spool, bytes, left < BLOB_CHUNK_BYTES ? left : BLOB_CHUNK_BYTES,
-                  (off_t)(item->received->offset + done));
-        if (n <= 0)
-            is_good = error_errno(err, ERROR_INTERNAL, "the spool of a message cannot be read");
-        else
-            is_good = blob_append(writer, str_make(bytes, (size_t)n), err);
-        done += n > 0 ? (uint64_t)n : 0;
+    struct blob_source *sources = ARENA_ARRAY(import->arena, import->count, struct blob_source);
+    size_t count = 0;
+    for (size_t i = 0; i < import->count; i++) {
+        const struct item *item = &import->at[i];
+        if (!item->is_preview)
+            sources[count++] = (struct blob_source){.blob_id = blob_id + (int64_t)i,
+                                                    .email_id = item->row.email_id,
+                                                    .offset = item->received->offset,
+                                                    .length = item->received->length};
     }
-    int64_t size_bytes;
-    is_good = is_good && blob_finish(&writer, &size_bytes, err);
-    blob_abandon(&writer);
-    return is_good;
+    return blobs_add(import->slice->db, import->slice->account->id, import->batch->spool, sources,
+                     count, err);
 }
 
-static bool write_item(struct import *import, struct replica_batch *batch, struct item *item,
-                       int64_t blob_id, struct error *err)
+/* What is not done for all at once. */
+static bool write_item(struct replica_batch *batch, const struct item *item, struct error *err)
 {
     const struct parser_summary *s = item->summary;
     int64_t email_id = item->row.email_id;
     if (item->is_preview)
         return replica_text_settled(batch, &email_id, 1, err);
-    if (!write_blob(import, item, blob_id, err) ||
-        !replica_email_blob(batch, email_id, blob_id, err))
-        return false;
     if (s->verdict == PARSER_POISON) {
         LOG_WARN("sync.quarantine", log_int("email", email_id));
         return replica_email_quarantine(batch, email_id, err);
     }
     return item->email_id == 0 ||
-           replica_email_parsed(batch, email_id, s->structure, s->header_json, s->preview,
-                                s->has_attachment, err);
+           (replica_words_put(batch, email_id, s->words, err) &&
+            replica_email_parsed(batch, email_id, s->structure, s->header_json, s->preview,
+                                 s->has_attachment, err));
 }
 
 static bool write_all(struct import *import, struct replica_batch *batch, int64_t blob_id,
@@ -179,11 +169,12 @@ static bool write_all(struct import *import, struct replica_batch *batch, int64_
         struct item *item = &import->at[i];
         if (item->email_id == 0)
             item->row.email_id = import->emails[new_index++].id;
-        if (!write_item(import, batch, item, blob_id + (int64_t)i, err))
+        if (!write_item(batch, item, err))
             return false;
         rows[i] = item->row;
     }
-    return pop3_uidls_forget(slice->db, slice->account->id, import->adopted_before,
+    return write_blobs(import, blob_id, err) &&
+           pop3_uidls_forget(slice->db, slice->account->id, import->adopted_before,
                              import->adopted_count, err) &&
            pop3_uidls_put(slice->db, slice->account->id, import->adopted_after,
                           import->adopted_count, err) &&
