@@ -27,7 +27,7 @@ static bool read_chunk(int fd, uint64_t offset, char *at, size_t length, struct 
     return true;
 }
 
-static bool copy_chunks(struct db *db, int64_t account_id, int fd, const struct blob_source *source,
+static bool copy_chunks(struct db *db, int64_t account_id, int fd, const struct blob_extent *source,
                         struct blob_packer *packer, char *plain, struct sum *sum, struct error *err)
 {
     crypto_generichash_state hash;
@@ -50,7 +50,7 @@ static bool copy_chunks(struct db *db, int64_t account_id, int fd, const struct 
 }
 
 static bool copy_all_chunks(struct db *db, int64_t account_id, int fd,
-                            const struct blob_source *sources, size_t count, struct sum *sums,
+                            const struct blob_extent *sources, size_t count, struct sum *sums,
                             struct error *err)
 {
     struct blob_packer packer = {0};
@@ -68,7 +68,7 @@ static bool copy_all_chunks(struct db *db, int64_t account_id, int fd,
     return is_good;
 }
 
-static bool copy_rows(struct db *db, int64_t account_id, const struct blob_source *sources,
+static bool copy_rows(struct db *db, int64_t account_id, const struct blob_extent *sources,
                       size_t count, const struct sum *sums, struct error *err)
 {
     bool is_good = true;
@@ -82,7 +82,7 @@ static bool copy_rows(struct db *db, int64_t account_id, const struct blob_sourc
     return db_copy_end(db, is_good, err);
 }
 
-bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_source *sources,
+bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
                size_t count, struct error *err)
 {
     assert(db_in_transaction(db));
