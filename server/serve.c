@@ -274,6 +274,28 @@ static int serve_all(struct cli *cli, struct error *err)
     return is_ready ? 0 : -1;
 }
 
+/* A role alone does not migrate: of ten machines none should do it by chance. Whether the database
+ * is there is not asked either: it may come later, and the role waits for it. */
+static bool check_database(const struct serve_context *c, struct error *err)
+{
+    struct migrate_state state;
+    struct error why = ERROR_INIT;
+    struct store_options options = {
+        .role = STORE_OWNER, .conninfo = c->owner_conninfo, .connections_max = 1};
+    struct store *store = store_open(&options, err);
+    if (!store)
+        return false;
+    bool is_known = migrate_look(store, &state, &why);
+    store_close(&store);
+    if (!is_known)
+        LOG_WARN("serve.database", LOG_ERR(&why));
+    if (!is_known || (state.database == state.binary && state.has_web_role))
+        return true;
+    error_set(err, ERROR_CONFLICT, "the database is at migration %d, this program at %d",
+              state.database, state.binary);
+    return error_hint(err, "Run `restante migrate`.");
+}
+
 /* One role of a larger installation; others run the rest. */
 static int serve_role(struct cli *cli, const char *role, struct error *err)
 {
@@ -292,6 +314,8 @@ static int serve_role(struct cli *cli, const char *role, struct error *err)
     if (!serve_prepare(&c, !is_web, err) ||
         !cli_conninfo(c.arena, c.config, true, &c.web_conninfo, err) ||
         !cli_conninfo(c.arena, c.config, false, &c.owner_conninfo, err))
+        return -1;
+    if (!check_database(&c, err))
         return -1;
     notify_manager("READY=1");
     return is_web ? serve_web(&c) : serve_sync(&c);

@@ -20,26 +20,57 @@ static bool make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid, str
     return true;
 }
 
+/* The secret key comes first; a crash before the public one leaves what this mends. */
+static bool make_keys(const char *folder, const char *secret_path, const char *public_path,
+                      struct error *err)
+{
+    struct seal_key_pair pair;
+    bool is_made = true;
+    if (access(secret_path, F_OK) == 0) {
+        is_made = seal_read_pair(secret_path, &pair, err) &&
+                  seal_write_public(public_path, &pair.public, err);
+    } else {
+        seal_generate(&pair);
+        is_made = seal_write_pair(secret_path, public_path, &pair, err);
+    }
+    secret_wipe(&pair, sizeof pair);
+    if (is_made)
+        LOG_INFO("serve.keys", log_text("made", folder));
+    return is_made;
+}
+
+static bool refuse_keys(const char *secret_path, const char *public_path, struct error *err)
+{
+    error_set(err, ERROR_CONFLICT, "%s and %s do not belong together", secret_path, public_path);
+    return error_hint(err, "Restore the two from one backup. The public key alone can be removed: "
+                           "it is made again from the secret one.");
+}
+
 /* The secret key stays root's when root starts us: it is read here, before root is given up, and
  * afterwards no role can open the file. */
-static bool prepare_keys(struct serve_context *c, bool wants_secret, struct error *err)
+static bool prepare_keys(struct serve_context *c, struct error *err)
 {
     const char *folder = config_state_path(c->arena, c->config, "keys");
     const char *secret_path = config_state_path(c->arena, c->config, "keys/seal.key");
     const char *public_path = config_state_path(c->arena, c->config, "keys/seal.pub");
     if (!make_folder(folder, 0755, geteuid(), getegid(), err))
         return false;
-    if (access(public_path, F_OK) != 0) {
-        struct seal_key_pair pair;
-        seal_generate(&pair);
-        bool is_written = seal_write_pair(secret_path, public_path, &pair, err);
-        secret_wipe(&pair, sizeof pair);
-        if (!is_written)
-            return false;
-        LOG_INFO("serve.keys", log_text("made", folder));
-    }
-    return seal_read_public(public_path, &c->public_key, err) &&
-           (!wants_secret || seal_read_pair(secret_path, &c->keys, err));
+    if (access(public_path, F_OK) != 0 && !make_keys(folder, secret_path, public_path, err))
+        return false;
+    if (!seal_read_public(public_path, &c->public_key, err) ||
+        !seal_read_pair(secret_path, &c->keys, err))
+        return false;
+    return memcmp(&c->keys.public, &c->public_key, sizeof c->public_key) == 0 ||
+           refuse_keys(secret_path, public_path, err);
+}
+
+/* The web role never makes keys: what it sealed to a pair of its own nobody could open. */
+static bool find_public_key(struct serve_context *c, struct error *err)
+{
+    const char *path = config_state_path(c->arena, c->config, "keys/seal.pub");
+    return seal_read_public(path, &c->public_key, err) ||
+           error_hint(err, "The sync role makes the keys at its first start. If it runs on another "
+                           "machine, copy keys/seal.pub (never seal.key) from there.");
 }
 
 /* Gives root up for good: the supervisor too has no use for it once sockets are open. */
@@ -88,6 +119,7 @@ bool serve_prepare(struct serve_context *c, bool wants_secret, struct error *err
     prctl(PR_SET_DUMPABLE, 0); /* no core file with secrets in it, no tracing */
     const char *spool = config_state_path(c->arena, c->config, "spool");
     return make_folder(c->config->state_directory, 0711, uid, gid, err) &&
-           make_folder(spool, 0700, uid, gid, err) && prepare_keys(c, wants_secret, err) &&
+           make_folder(spool, 0700, uid, gid, err) &&
+           (wants_secret ? prepare_keys(c, err) : find_public_key(c, err)) &&
            serve_listen(c, err) && become(uid, gid, err);
 }

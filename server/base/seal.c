@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -84,28 +85,59 @@ bool seal_read_pair(const char *secret_path, struct seal_key_pair *pair, struct 
     return true;
 }
 
+/* The name is on the disk before anything is sealed to the key. */
+static bool sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    if (length >= sizeof folder)
+        return false;
+    memcpy(folder, length ? path : ".", length ? length : 1);
+    folder[length ? length : 1] = '\0';
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_synced;
+}
+
+/* Whole or not at all: written under another name, which then becomes the right one unless that is
+ * taken. */
 static bool write_key(const char *path, mode_t mode, const unsigned char key[SEAL_KEY_BYTES],
                       struct error *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    char fresh[PATH_MAX];
+    if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
+        return error_set(err, ERROR_INVALID, "%s is too long a name", path);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)
         return error_errno(err, ERROR_INTERNAL, "cannot create the key file %s", path);
     struct buf text = BUF_INIT(128);
     encode_base64(&text, str_make(key, SEAL_KEY_BYTES));
     buf_char(&text, '\n');
-    bool is_written = write(fd, text.at, text.length) == (ssize_t)text.length && fsync(fd) == 0;
+    bool is_written = fchmod(fd, mode) == 0 &&
+                      write(fd, text.at, text.length) == (ssize_t)text.length && fsync(fd) == 0;
     if (close(fd) != 0)
         is_written = false;
     secret_wipe(text.at, text.capacity);
     buf_free(&text);
-    return is_written || error_errno(err, ERROR_INTERNAL, "cannot write the key file %s", path);
+    if (!is_written || link(fresh, path) != 0 || !sync_folder(path))
+        is_written = error_errno(err, ERROR_INTERNAL, "cannot write the key file %s", path);
+    unlink(fresh);
+    return is_written;
+}
+
+bool seal_write_public(const char *path, const struct seal_public_key *key, struct error *err)
+{
+    return write_key(path, 0644, key->key, err);
 }
 
 bool seal_write_pair(const char *secret_path, const char *public_path,
                      const struct seal_key_pair *pair, struct error *err)
 {
     return write_key(secret_path, 0600, pair->secret, err) &&
-           write_key(public_path, 0644, pair->public.key, err);
+           seal_write_public(public_path, &pair->public, err);
 }
 
 void seal_secret(const struct seal_public_key *key, struct str binding, struct str secret,

@@ -30,6 +30,7 @@ bool seal_read_public(const char *path, struct seal_public_key *key, struct erro
 bool seal_read_pair(const char *secret_path, struct seal_key_pair *pair, struct error *err);
 bool seal_write_pair(const char *secret_path, const char *public_path,
                      const struct seal_key_pair *pair, struct error *err);
+bool seal_write_public(const char *path, const struct seal_public_key *key, struct error *err);
 
 /* Appends key id + sealed box of (binding, secret) to `out`. `binding` says what the secret belongs
  * to ("account:17", "operation:…"); opening with another binding fails, so that a sealed value
