@@ -49,6 +49,10 @@ bool session_end(struct request *req, struct response *res, struct error *err);
 bool sign_in(struct request *req, struct str name, struct str password, int64_t *user_id,
              struct error *err);
 
+/* A name as it is stored and compared: without space around it, ASCII letters lower. False for what
+ * nobody can be called: empty, longer than a mail address, with spaces or controls in it. */
+bool sign_in_name(struct arena *arena, struct str typed, struct str *name);
+
 /* The person's account of that id, or ERROR_NOT_FOUND, indistinguishable from another's. */
 struct account;
 bool session_account(struct request *req, struct db *db, int64_t account_id,

@@ -241,13 +241,19 @@ static bool sign_in_by_mail(struct request *req, const struct config_domain *dom
 
 /* --- both ------------------------------------------------------------------------------------ */
 
-static struct str fold_name(struct arena *arena, struct str name)
+bool sign_in_name(struct arena *arena, struct str typed, struct str *name)
 {
-    struct str trimmed = str_trim(name);
+    struct str trimmed = str_trim(typed);
+    if (trimmed.length == 0 || trimmed.length > NAME_BYTES_MAX || !utf8_is_valid(trimmed))
+        return false;
     char *folded = arena_text(arena, trimmed);
-    for (size_t i = 0; i < trimmed.length; i++)
+    for (size_t i = 0; i < trimmed.length; i++) {
+        if ((unsigned char)folded[i] <= ' ' || folded[i] == 0x7f)
+            return false;
         folded[i] = ascii_lower(folded[i]);
-    return str_make(folded, trimmed.length);
+    }
+    *name = str_make(folded, trimmed.length);
+    return true;
 }
 
 static bool look_up(struct request *req, struct str name, const struct buckets *buckets,
@@ -282,9 +288,7 @@ bool sign_in(struct request *req, struct str name, struct str password, int64_t 
 {
     struct user user = {0};
     bool is_known = false;
-    name = fold_name(req->arena, name);
-    if (name.length == 0 || name.length > NAME_BYTES_MAX || !utf8_is_valid(name) ||
-        str_find_char(name, '\0') >= 0 || password.length == 0 ||
+    if (!sign_in_name(req->arena, name, &name) || password.length == 0 ||
         password.length > PASSWORD_BYTES_MAX)
         return refuse(err);
     struct buckets buckets = {

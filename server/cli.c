@@ -5,6 +5,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "handlers/session.h"
 #include "server/store/cluster.h"
 
 enum { PASSWORD_BYTES_MAX = 1024, STATEMENT_MS = 5 * 60 * 1000 };
@@ -45,7 +46,7 @@ void cli_release(struct cli *cli, struct db **db)
 }
 
 /* One line of standard input, without echo when it is a terminal. */
-static bool read_line_quietly(const char *prompt, char *line, size_t size)
+static bool read_line_quietly(const char *prompt, char *line, size_t size, bool *is_cut)
 {
     struct termios before, quiet;
     bool is_terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
@@ -56,6 +57,7 @@ static bool read_line_quietly(const char *prompt, char *line, size_t size)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
     bool is_read = fgets(line, (int)size, stdin) != NULL;
+    *is_cut = is_read && !strchr(line, '\n') && strlen(line) + 1 == size;
     if (is_terminal) {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
         fputc('\n', stderr);
@@ -67,12 +69,17 @@ static bool read_line_quietly(const char *prompt, char *line, size_t size)
 
 bool cli_password(const char *prompt, bool is_new, struct secret *password, struct error *err)
 {
-    char line[PASSWORD_BYTES_MAX], again[PASSWORD_BYTES_MAX];
-    bool is_good = read_line_quietly(prompt, line, sizeof line) && line[0] != '\0';
-    if (!is_good)
+    char line[PASSWORD_BYTES_MAX + 2], again[PASSWORD_BYTES_MAX + 2]; /* line feed, NUL */
+    bool is_cut = false;
+    bool is_good = read_line_quietly(prompt, line, sizeof line, &is_cut) && line[0] != '\0';
+    if (is_cut)
+        is_good =
+            error_set(err, ERROR_INVALID, "a password has at most %d bytes", PASSWORD_BYTES_MAX);
+    else if (!is_good)
         error_set(err, ERROR_INVALID, "a password is needed, on the first line of standard input");
     if (is_good && is_new && isatty(STDIN_FILENO)) {
-        is_good = read_line_quietly("Once more: ", again, sizeof again) && strcmp(line, again) == 0;
+        is_good = read_line_quietly("Once more: ", again, sizeof again, &is_cut) &&
+                  strcmp(line, again) == 0;
         if (!is_good)
             error_set(err, ERROR_INVALID, "the two are not the same");
         secret_wipe(again, sizeof again);
@@ -83,8 +90,28 @@ bool cli_password(const char *prompt, bool is_new, struct secret *password, stru
     return is_good;
 }
 
-bool cli_number(const char *text, const char *what, int64_t *number, struct error *err)
+bool cli_number(const char *text, const char *what, int64_t low, int64_t high, int64_t *number,
+                struct error *err)
 {
-    return str_to_i64(str_of(text), number) ||
-           error_set(err, ERROR_INVALID, "%s must be a number, not \"%s\"", what, text);
+    if (str_to_i64(str_of(text), number) && *number >= low && *number <= high)
+        return true;
+    if (high == INT64_MAX)
+        return error_set(err, ERROR_INVALID, "%s must be a number from %lld, not \"%s\"", what,
+                         (long long)low, text);
+    return error_set(err, ERROR_INVALID, "%s must be a number from %lld to %lld, not \"%s\"", what,
+                     (long long)low, (long long)high, text);
+}
+
+bool cli_find_user(struct cli *cli, struct db *db, struct user *user, struct error *err)
+{
+    struct str name;
+    struct error why = ERROR_INIT;
+    const char *login = cli->arguments[0];
+    bool is_name = sign_in_name(cli->arena, str_of(login), &name);
+    if (is_name && user_by_login(db, cli->arena, name, user, &why))
+        return true;
+    if (!is_name || why.kind == ERROR_NOT_FOUND)
+        return error_set(err, ERROR_NOT_FOUND, "there is nobody called %s", login);
+    *err = why;
+    return false;
 }

@@ -43,8 +43,13 @@ bool cli_conninfo(struct arena *arena, const struct config *config, bool is_web,
                   const char **conninfo, struct error *err);
 /* A password: from the terminal (twice if `is_new`), or the first line of standard input. */
 bool cli_password(const char *prompt, bool is_new, struct secret *password, struct error *err);
-/* A number given as an argument. */
-bool cli_number(const char *text, const char *what, int64_t *number, struct error *err);
+/* A number from `low` to `high`, given as an argument. */
+bool cli_number(const char *text, const char *what, int64_t low, int64_t high, int64_t *number,
+                struct error *err);
+
+/* The person whom the first argument names. */
+struct user;
+bool cli_find_user(struct cli *cli, struct db *db, struct user *user, struct error *err);
 
 int cli_user_add(struct cli *cli, struct error *err);
 int cli_user_list(struct cli *cli, struct error *err);

@@ -31,7 +31,8 @@ static bool take_server(const struct cli *cli, struct server_settings *server, c
     int64_t number = 0;
     if (cli->values[(int)host])
         server->host = str_of(cli->values[(int)host]);
-    if (cli->values[(int)port] && !cli_number(cli->values[(int)port], "the port", &number, err))
+    if (cli->values[(int)port] &&
+        !cli_number(cli->values[(int)port], "the port", 1, 65535, &number, err))
         return false;
     if (number > 0)
         server->port = (int)number;
@@ -96,8 +97,7 @@ static bool add(struct cli *cli, struct db *db, struct setup_settings *settings,
     struct secret password = {0};
     if (!seal_read_public(config_state_path(cli->arena, &cli->config, "keys/seal.pub"), &key,
                           err) ||
-        !user_by_login(db, cli->arena, str_of(cli->arguments[0]), &user, err) ||
-        !gather(cli, db, user.id, settings, err) ||
+        !cli_find_user(cli, db, &user, err) || !gather(cli, db, user.id, settings, err) ||
         !cli_password("Password of the mail account: ", false, &password, err))
         return false;
     bool is_begun = setup_begin_trial(db, cli->arena, &key, TRIAL_ACCOUNT, user.id, 0, settings,
@@ -147,9 +147,7 @@ int cli_account_list(struct cli *cli, struct error *err)
     struct account *accounts;
     size_t count;
     struct db *db = cli_db(cli, err);
-    bool is_listed = db &&
-                     (cli->argument_count == 0 ||
-                      user_by_login(db, cli->arena, str_of(cli->arguments[0]), &user, err)) &&
+    bool is_listed = db && (cli->argument_count == 0 || cli_find_user(cli, db, &user, err)) &&
                      account_list(db, cli->arena, user.id, &accounts, &count, err);
     cli_release(cli, &db);
     if (!is_listed)
@@ -163,7 +161,7 @@ int cli_account_test(struct cli *cli, struct error *err)
 {
     struct account account;
     int64_t id;
-    if (!cli_number(cli->arguments[0], "ID", &id, err))
+    if (!cli_number(cli->arguments[0], "ID", 1, INT64_MAX, &id, err))
         return -1;
     struct db *db = cli_db(cli, err);
     struct trial trial;
@@ -180,7 +178,7 @@ int cli_account_test(struct cli *cli, struct error *err)
 int cli_account_delete(struct cli *cli, struct error *err)
 {
     int64_t id;
-    if (!cli_number(cli->arguments[0], "ID", &id, err))
+    if (!cli_number(cli->arguments[0], "ID", 1, INT64_MAX, &id, err))
         return -1;
     struct db *db = cli_db(cli, err);
     bool is_gone = db && account_delete(db, id, err);

@@ -1,20 +1,12 @@
 /* People and their API tokens. */
 #include <stdio.h>
 
+#include "handlers/session.h"
 #include "server/base/clock.h"
 #include "server/base/seal.h"
+#include "server/base/utf8.h"
 #include "server/cli.h"
 #include "server/store/users.h"
-
-static bool find_user(struct cli *cli, struct db *db, const char *login, struct user *user,
-                      struct error *err)
-{
-    if (user_by_login(db, cli->arena, str_of(login), user, err))
-        return true;
-    return err->kind == ERROR_NOT_FOUND
-               ? error_set(err, ERROR_NOT_FOUND, "there is nobody called %s", login)
-               : false;
-}
 
 static bool ask_for_hash(struct buf *hash, struct error *err)
 {
@@ -28,8 +20,13 @@ static bool ask_for_hash(struct buf *hash, struct error *err)
 int cli_user_add(struct cli *cli, struct error *err)
 {
     struct buf hash = BUF_INIT(1024);
-    struct str login = str_of(cli->arguments[0]);
+    struct str login;
     int64_t id = 0;
+    if (!sign_in_name(cli->arena, str_of(cli->arguments[0]), &login)) {
+        error_set(err, ERROR_INVALID, "\"%s\" is no name to sign in with", cli->arguments[0]);
+        error_hint(err, "Names have no spaces in them and at most 320 bytes.");
+        return -1;
+    }
     struct db *db = cli_db(cli, err);
     bool is_added = db && ask_for_hash(&hash, err) &&
                     user_create(db, login, buf_view(&hash), false, &id, err) &&
@@ -38,7 +35,7 @@ int cli_user_add(struct cli *cli, struct error *err)
     cli_release(cli, &db);
     if (!is_added)
         return -1;
-    printf("%s can sign in.\n", cli->arguments[0]);
+    printf("%" STR_FMT " can sign in.\n", STR_ARG(login));
     return 0;
 }
 
@@ -71,8 +68,7 @@ int cli_user_passwd(struct cli *cli, struct error *err)
     struct user user;
     struct buf hash = BUF_INIT(1024);
     struct db *db = cli_db(cli, err);
-    bool is_set = db && find_user(cli, db, cli->arguments[0], &user, err) &&
-                  ask_for_hash(&hash, err) &&
+    bool is_set = db && cli_find_user(cli, db, &user, err) && ask_for_hash(&hash, err) &&
                   user_set_password(db, user.id, buf_view(&hash), err) &&
                   session_delete_all(db, user.id, err);
     buf_free(&hash);
@@ -87,8 +83,7 @@ int cli_user_delete(struct cli *cli, struct error *err)
 {
     struct user user;
     struct db *db = cli_db(cli, err);
-    bool is_gone =
-        db && find_user(cli, db, cli->arguments[0], &user, err) && user_delete(db, user.id, err);
+    bool is_gone = db && cli_find_user(cli, db, &user, err) && user_delete(db, user.id, err);
     cli_release(cli, &db);
     if (!is_gone)
         return -1;
@@ -102,7 +97,7 @@ static const struct {
     const char *name;
     unsigned scope;
 } scopes[] = {{"read", TOKEN_READ}, {"write", TOKEN_WRITE}, {"send", TOKEN_SEND}};
-enum { SCOPES = sizeof scopes / sizeof *scopes };
+enum { SCOPES = sizeof scopes / sizeof *scopes, DAYS_MAX = 36500, TOKEN_NAME_BYTES_MAX = 200 };
 
 static bool parse_scopes(const char *text, unsigned *set, struct error *err)
 {
@@ -129,18 +124,25 @@ int cli_token_create(struct cli *cli, struct error *err)
     unsigned char hash[TOKEN_HASH_BYTES];
     unsigned set = 0;
     int64_t days = 0, id = 0;
+    struct str name = str_of(cli->arguments[1]);
     if (!parse_scopes(cli->values['s'], &set, err) ||
-        (cli->values['d'] && !cli_number(cli->values['d'], "--days", &days, err)))
+        (cli->values['d'] && !cli_number(cli->values['d'], "--days", 1, DAYS_MAX, &days, err)))
         return -1;
+    if (name.length == 0 || name.length > TOKEN_NAME_BYTES_MAX || !utf8_is_valid(name)) {
+        error_set(err, ERROR_INVALID, "a token's name is a text of 1 to %d bytes",
+                  TOKEN_NAME_BYTES_MAX);
+        return -1;
+    }
     int64_t end = days > 0 ? clock_now_us() + days * 86400 * 1000000 : 0;
     token_generate(&token);
     token_hash(buf_view(&token), hash);
     struct db *db = cli_db(cli, err);
-    bool is_made = db && find_user(cli, db, cli->arguments[0], &user, err) &&
-                   token_create(db, user.id, str_of(cli->arguments[1]), set, hash, end, &id, err);
+    bool is_made = db && cli_find_user(cli, db, &user, err) &&
+                   token_create(db, user.id, name, set, hash, end, &id, err);
     cli_release(cli, &db);
     if (is_made)
         printf("%s\n", token.at);
+    secret_wipe(token.at, token.length);
     buf_free(&token);
     return is_made ? 0 : -1;
 }
@@ -152,7 +154,7 @@ int cli_token_list(struct cli *cli, struct error *err)
     size_t count;
     char made[CLOCK_TEXT_BYTES], used[CLOCK_TEXT_BYTES], ends[CLOCK_TEXT_BYTES];
     struct db *db = cli_db(cli, err);
-    bool is_listed = db && find_user(cli, db, cli->arguments[0], &user, err) &&
+    bool is_listed = db && cli_find_user(cli, db, &user, err) &&
                      token_list(db, cli->arena, user.id, &tokens, &count, err);
     cli_release(cli, &db);
     if (!is_listed)
@@ -175,11 +177,10 @@ int cli_token_revoke(struct cli *cli, struct error *err)
 {
     struct user user;
     int64_t id;
-    if (!cli_number(cli->arguments[1], "ID", &id, err))
+    if (!cli_number(cli->arguments[1], "ID", 1, INT64_MAX, &id, err))
         return -1;
     struct db *db = cli_db(cli, err);
-    bool is_gone = db && find_user(cli, db, cli->arguments[0], &user, err) &&
-                   token_revoke(db, user.id, id, err);
+    bool is_gone = db && cli_find_user(cli, db, &user, err) && token_revoke(db, user.id, id, err);
     cli_release(cli, &db);
     return is_gone ? 0 : -1;
 }

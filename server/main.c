@@ -160,6 +160,30 @@ static const struct cli_command *find_command(int argc, char **argv, int *words)
     return NULL;
 }
 
+/* For words that are no command: the commands that begin with the first of them, if any. */
+static int suggest(int argc, char **argv)
+{
+    bool has_second = argc > 2 && argv[2][0] != '-';
+    bool is_help = argc > 2 && strcmp(argv[argc - 1], "--help") == 0;
+    bool is_group = false;
+    for (int i = 0; i < COMMANDS; i++) {
+        struct str name = str_of(commands[i].name);
+        bool is_below = commands[i].about && str_find_char(name, ' ') > 0 &&
+                        str_equal(str_cut(&name, ' '), str_of(argv[1]));
+        if (is_below && !is_group && !is_help)
+            fprintf(stderr, "restante: \"%s\" is not whole; there are:\n", argv[1]);
+        if (is_below)
+            fprintf(is_help ? stdout : stderr, "  restante %s %s\n", commands[i].name,
+                    commands[i].arguments);
+        is_group = is_group || is_below;
+    }
+    if (is_group)
+        return is_help ? EXIT_SUCCESS : EXIT_USAGE;
+    fprintf(stderr, "restante: there is no command \"%s%s%s\"; see `restante --help`\n", argv[1],
+            has_second ? " " : "", has_second ? argv[2] : "");
+    return EXIT_USAGE;
+}
+
 /* Started by a web server without arguments: FastCGI when descriptor 0 is a listening socket, CGI
  * when the environment says so. */
 static bool is_gateway(int argc)
@@ -214,12 +238,9 @@ int main(int argc, char **argv)
     }
     int words = 0;
     struct cli cli = {.command = find_command(argc, argv, &words), .arena = arena_new()};
-    if (!cli.command) {
-        fprintf(stderr, "restante: there is no command \"%s%s%s\"; see `restante --help`\n",
-                argv[1], argc > 2 && argv[2][0] != '-' ? " " : "",
-                argc > 2 && argv[2][0] != '-' ? argv[2] : "");
-        return EXIT_USAGE;
-    }
+    if (!cli.command)
+        return suggest(argc, argv);
+    argp_err_exit_status = EXIT_USAGE;
     parse_options(&cli, argc - words, argv + words);
     int status = run(&cli);
     arena_free(&cli.arena);
