@@ -135,7 +135,7 @@ static bool parse(struct slice *slice, struct collector *c, struct fetched_email
     return true;
 }
 
-bool imap_fetch_headers(struct slice *slice, const struct fetch_wanted *wanted,
+bool imap_fetch_headers(struct slice *slice, struct arena *arena, const struct fetch_wanted *wanted,
                         struct fetched_emails *fetched, struct error *err)
 {
     struct imap_client *client = slice->account->imap->client;
@@ -150,7 +150,7 @@ bool imap_fetch_headers(struct slice *slice, const struct fetch_wanted *wanted,
                                        .section_count = 1};
     params.sections[0].name = str_of(header_fields);
     *fetched = (struct fetched_emails){0};
-    c.at = ARENA_ARRAY(slice->arena, c.capacity, struct told);
+    c.at = ARENA_ARRAY(arena, c.capacity, struct told);
     if (!imap_fetch(client, &params, on_message, &c, err))
         return false;
     c.count = keep_whole(c.at, c.count);

@@ -11,14 +11,14 @@ struct fetch_wanted {
 };
 
 struct fetched_emails {
-    struct replica_email *at; /* in the slice's arena, ascending by UID */
+    struct replica_email *at; /* in the arena given, ascending by UID */
     size_t count;
     bool *is_poison; /* which of them felled two parsers */
 };
 
 /* Messages that the server does not tell of are gone meanwhile; ones that were not asked for are
  * left out. */
-bool imap_fetch_headers(struct slice *slice, const struct fetch_wanted *wanted,
+bool imap_fetch_headers(struct slice *slice, struct arena *arena, const struct fetch_wanted *wanted,
                         struct fetched_emails *fetched, struct error *err);
 /* Adds them to a batch, marking what is poison. */
 bool imap_fetch_store(struct replica_batch *batch, int64_t mailbox_id,

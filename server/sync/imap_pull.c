@@ -42,7 +42,7 @@ static bool pull_first_page(struct slice *slice, struct session_mailbox *mailbox
     struct imap_selected now = *selected(slice);
     uint32_t low = now.exists > PULL_FIRST_PAGE ? now.exists - PULL_FIRST_PAGE + 1 : 1;
     struct fetch_wanted wanted = {.seq_low = low, .seq_high = now.exists};
-    if (now.exists > 0 && !imap_fetch_headers(slice, &wanted, &fetched, err))
+    if (now.exists > 0 && !imap_fetch_headers(slice, slice->arena, &wanted, &fetched, err))
         return false;
     uint32_t highest = fetched.count ? fetched.at[fetched.count - 1].placed.uid : 0;
     cursor.uidvalidity = now.uidvalidity;
@@ -61,9 +61,7 @@ static bool pull_first_page(struct slice *slice, struct session_mailbox *mailbox
     return true;
 }
 
-/* UIDVALIDITY changed: nothing known by UID holds (RFC 9051 section 2.3.1.1). The rows stay until
- * they are met again, so that bodies are not fetched twice. */
-static bool reset(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
+bool imap_pull_reset(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
 {
     struct replica_mailbox cursor = mailbox->known;
     LOG_WARN("imap.uidvalidity", log_int("mailbox", cursor.id), log_int("was", cursor.uidvalidity),
@@ -99,7 +97,7 @@ static bool pull_new(struct slice *slice, struct session_mailbox *mailbox, struc
         imap_set_take_lowest(&found.all, PULL_BATCH, &taken);
         uint32_t highest = imap_set_highest(&taken);
         struct fetch_wanted wanted = {.uids = &taken};
-        is_good = imap_fetch_headers(slice, &wanted, &fetched, err);
+        is_good = imap_fetch_headers(slice, slice->arena, &wanted, &fetched, err);
         if (!is_good)
             break;
         cursor.uidnext = highest + 1;
@@ -280,7 +278,7 @@ bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct
     bool is_reset = false;
     bool was_selected = slice->account->imap->selected == mailbox;
     if (!imap_session_select(slice, mailbox, &is_reset, err) ||
-        (is_reset && !reset(slice, mailbox, err)))
+        (is_reset && !imap_pull_reset(slice, mailbox, err)))
         return false;
     if (mailbox->known.backfill_uid == 0) {
         mailbox->is_stale = false;
@@ -299,65 +297,5 @@ bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct
                    (has_qresync || pull_flags(slice, mailbox, err)) &&
                    check_count(slice, mailbox, err) && finish_pass(slice, mailbox, modseq, err);
     mailbox->is_stale = mailbox->is_stale || !is_good;
-    return is_good;
-}
-
-/* --- further back ---------------------------------------------------------------------------- */
-
-static bool ask_what_is_below(struct slice *slice, struct session_mailbox *mailbox,
-                              struct error *err)
-{
-    struct imap_set range = {0};
-    struct imap_found found;
-    if (mailbox->has_backfill)
-        return true;
-    imap_set_add_range(&range, 1, mailbox->known.backfill_uid - 1);
-    struct imap_term term = {.key = "UID", .set = &range};
-    struct imap_search_params search = {.terms = &term, .term_count = 1};
-    bool is_found = imap_search(slice->account->imap->client, slice->arena, &search, &found, err);
-    imap_set_free(&range);
-    if (!is_found)
-        return false;
-    imap_set_clip(&found.all, 1, mailbox->known.backfill_uid - 1);
-    imap_set_free(&mailbox->below);
-    imap_set_add_set(&mailbox->below, &found.all);
-    imap_set_free(&found.all);
-    mailbox->has_backfill = true;
-    return true;
-}
-
-bool imap_pull_backfill(struct slice *slice, struct session_mailbox *mailbox, bool *is_complete,
-                        struct error *err)
-{
-    struct imap_set taken = {0};
-    struct fetched_emails fetched = {0};
-    bool is_reset = false;
-    *is_complete = mailbox->known.backfill_uid == 1;
-    if (*is_complete)
-        return true;
-    if (!imap_session_select(slice, mailbox, &is_reset, err))
-        return false;
-    if (is_reset) {
-        mailbox->is_stale = true;
-        return reset(slice, mailbox, err);
-    }
-    if (!ask_what_is_below(slice, mailbox, err))
-        return false;
-    struct replica_mailbox cursor = mailbox->known;
-    imap_set_take_highest(&mailbox->below, PULL_BATCH, &taken);
-    bool is_last = imap_set_is_empty(&mailbox->below);
-    cursor.backfill_uid = is_last ? 1 : imap_set_lowest(&taken);
-    struct fetch_wanted wanted = {.uids = &taken};
-    bool is_good = imap_set_is_empty(&taken) || imap_fetch_headers(slice, &wanted, &fetched, err);
-    struct replica_batch *batch = is_good ? begin(slice, err) : NULL;
-    is_good = batch && end(batch,
-                           imap_fetch_store(batch, cursor.id, &fetched, err) &&
-                               (!is_last || replica_uids_settle(batch, cursor.id, err)),
-                           mailbox, &cursor, err);
-    if (!is_good)
-        mailbox->has_backfill = false; /* what was taken out is asked for again */
-    imap_set_free(&taken);
-    *is_complete = is_good && is_last;
-    mailbox->wants_text = true;
     return is_good;
 }

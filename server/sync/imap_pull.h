@@ -15,7 +15,11 @@ enum {
 /* News: messages above the cursor, changed flags, expunged messages; the first page of a mailbox
  * never seen. Clears is_stale when nothing is left to do. */
 bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct error *err);
-/* One batch downwards. `*is_complete`: everything is here. */
+/* UIDVALIDITY changed: nothing known by UID holds (RFC 9051 section 2.3.1.1). The rows stay until
+ * they are met again, so that bodies are not fetched twice. */
+bool imap_pull_reset(struct slice *slice, struct session_mailbox *mailbox, struct error *err);
+/* Batches downwards until the slice is over or an operation waits. `*is_complete`: everything is
+ * here. */
 bool imap_pull_backfill(struct slice *slice, struct session_mailbox *mailbox, bool *is_complete,
                         struct error *err);
 
