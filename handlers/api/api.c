@@ -23,13 +23,26 @@ const struct route api_routes[] = {
     {HTTP_GET, V1 "/accounts/{account}/changes", api_changes, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/operations/{operation}", api_operation, ROUTE_API},
 
+    {HTTP_POST, V1 "/accounts/{account}/actions", api_actions, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/actions/undo", api_actions_undo, ROUTE_API},
+
     {HTTP_GET, V1 "/accounts/{account}/mailboxes", api_mailboxes, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/mailboxes", api_mailbox_create, ROUTE_API},
+    {HTTP_PATCH, V1 "/accounts/{account}/mailboxes/{mailbox}", api_mailbox_update, ROUTE_API},
+    {HTTP_DELETE, V1 "/accounts/{account}/mailboxes/{mailbox}", api_mailbox_delete, ROUTE_API},
+    {HTTP_PATCH, V1 "/accounts/{account}/emails/{email}", api_email_patch, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/mailboxes/{mailbox}", api_mailbox, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/mailboxes/{mailbox}/emails", api_emails, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}", api_email, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}/raw", download_raw, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}/parts/{part}", download_part, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/threads/{thread}", api_thread, ROUTE_API},
+
+    {HTTP_GET, V1 "/search", api_search, ROUTE_API},
+    {HTTP_GET, V1 "/accounts/{account}/search", api_account_search, ROUTE_API},
+    {HTTP_GET, V1 "/searches", api_saved_searches, ROUTE_API},
+    {HTTP_POST, V1 "/searches", api_saved_search_put, ROUTE_API},
+    {HTTP_DELETE, V1 "/searches/{search}", api_saved_search_delete, ROUTE_API},
 
     {HTTP_GET, V1 "/accounts/{account}/identities", api_identities, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/identities", api_identity_create, ROUTE_API},
@@ -50,6 +63,8 @@ const struct route api_routes[] = {
     {HTTP_POST, V1 "/accounts/{account}/submissions", api_submission_create, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/submissions/{submission}", api_submission, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/submissions/{submission}/cancel", api_submission_cancel,
+     ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/submissions/{submission}/send-now", api_submission_hurry,
      ROUTE_API},
 
     {HTTP_GET, V1 "/contacts", api_contacts, ROUTE_API},

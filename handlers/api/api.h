@@ -19,6 +19,12 @@ route_handler api_account_sync, api_account_test, api_discover;
 route_handler api_mailboxes, api_mailbox;
 /* emails.c, email.c */
 route_handler api_emails, api_email, api_thread;
+/* actions.c */
+route_handler api_actions, api_actions_undo, api_email_patch;
+route_handler api_mailbox_create, api_mailbox_update, api_mailbox_delete;
+/* search.c */
+route_handler api_search, api_account_search;
+route_handler api_saved_searches, api_saved_search_put, api_saved_search_delete;
 /* changes.c */
 route_handler api_changes, api_operation;
 /* drafts.c */
@@ -26,6 +32,7 @@ route_handler api_draft_create, api_draft, api_draft_save, api_draft_delete;
 route_handler api_upload, api_draft_attach, api_draft_detach;
 /* submissions.c */
 route_handler api_submissions, api_submission, api_submission_create, api_submission_cancel;
+route_handler api_submission_hurry;
 /* identities.c */
 route_handler api_identities, api_identity_create, api_identity_save, api_identity_delete;
 /* contacts.c */

@@ -320,6 +320,28 @@ bool saved_search_delete(struct db *db, int64_t user_id, int64_t id, struct erro
            (affected > 0 || error_set(err, ERROR_NOT_FOUND, "There is no such saved search."));
 }
 
+/* --- for sync ----------------------------------------------------------------------------------
+ */
+
+bool search_of_uids(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                    const int64_t *uids, size_t uid_count, struct search_place_found **found,
+                    size_t *count, struct error *err)
+{
+    struct db_rows rows;
+    *count = 0;
+    if (!db_select(db, "search_of_uids", &rows, err, db_i64(account_id), db_i64(mailbox_id),
+                   db_i64_array(uids, uid_count)))
+        return false;
+    *found = ARENA_ARRAY(arena, (size_t)rows.row_count, struct search_place_found);
+    while (db_next(&rows)) {
+        struct search_place_found *place = &(*found)[(*count)++];
+        place->email_id = db_get_i64(&rows);
+        place->received_at = db_get_time(&rows);
+    }
+    db_rows_free(&rows);
+    return true;
+}
+
 /* --- written by sync ---------------------------------------------------------------------------
  */
 

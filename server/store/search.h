@@ -103,6 +103,17 @@ bool saved_search_put(struct db *db, int64_t user_id, struct str name, struct st
 /* ERROR_NOT_FOUND: there is none. */
 bool saved_search_delete(struct db *db, int64_t user_id, int64_t id, struct error *err);
 
+/* --- for sync ----------------------------------------------------------------------------------
+ */
+
+struct search_place_found {
+    int64_t email_id, received_at;
+};
+/* The messages of a mailbox with these UIDs, as far as they are here. */
+bool search_of_uids(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                    const int64_t *uids, size_t uid_count, struct search_place_found **found,
+                    size_t *count, struct error *err);
+
 /* --- written by sync ---------------------------------------------------------------------------
  */
 

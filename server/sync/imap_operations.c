@@ -1,6 +1,8 @@
 #include "server/sync/imap_operations.h"
 
 #include "server/sync/imap_body.h"
+#include "server/sync/imap_replay.h"
+#include "server/sync/imap_search.h"
 #include "server/sync/operations.h"
 
 static bool fetch_body(struct slice *slice, const struct operation *operation,
@@ -20,7 +22,17 @@ static bool is_alive(const struct slice *slice)
 bool imap_run_operations(struct slice *slice, struct error *err)
 {
     static const struct operation_kind list[] = {
-        {"fetch-body", fetch_body},
+        {"fetch-body", fetch_body, false},
+        {"search", imap_search_folders, false},
+        {"keywords", imap_replay_keywords, true},
+        {"move", imap_replay_move, true},
+        {"copy", imap_replay_copy, true},
+        {"destroy", imap_replay_destroy, true},
+        {"mailbox-create", imap_replay_mailbox_create, true},
+        {"mailbox-rename", imap_replay_mailbox_rename, true},
+        {"mailbox-delete", imap_replay_mailbox_delete, true},
+        {"mailbox-subscribe", imap_replay_mailbox_subscribe, true},
+        {"mailbox-unsubscribe", imap_replay_mailbox_unsubscribe, true},
     };
     static const struct operation_kinds kinds = {list, sizeof list / sizeof *list, is_alive};
     return operations_run(slice, &kinds, err);

@@ -122,6 +122,13 @@ SELECT s.email_id, (1e6 * ts_rank_cd('{0.1, 0.2, 0.6, 1.0}', s.words, q.query, 1
                       WHERE account_id = $1 AND email_id = k.id
                      OFFSET 0) s;
 
+-- name: search_of_uids
+SELECT p.email_id, p.received_at
+  FROM unnest($3::bigint[]) AS k (uid)
+ CROSS JOIN LATERAL (SELECT email_id, received_at FROM placement
+                      WHERE account_id = $1 AND mailbox_id = $2 AND uid = k.uid
+                      LIMIT 1) p;
+
 -- === saved searches ==============================================================================
 
 -- name: saved_search_list

@@ -1,0 +1,318 @@
+#include "handlers/search.h"
+
+#include <jansson.h>
+#include <time.h>
+
+#include "handlers/wait.h"
+#include "server/base/clock.h"
+#include "server/base/json.h"
+#include "server/mail/snippet.h"
+#include "server/store/mailboxes.h"
+#include "server/store/operations.h"
+
+enum {
+    MARKED_WORDS_MAX = 100,
+    SNIPPET_BYTES_MAX = 64 * 1024,
+    ASK_AGAIN_S = 60, /* the same question within this time joins the operation under way */
+};
+
+/* --- conditions ---------------------------------------------------------------------------------
+ */
+
+struct translating {
+    struct arena *arena;
+    const struct mailbox *mailboxes; /* of the account */
+    size_t mailbox_count;
+    bool *is_known; /* by the `in:` conditions in their order: some account has that folder */
+    size_t folder_count;
+};
+
+static void set_words(struct translating *t, const struct query *q, enum words_weight weight,
+                      struct search_condition *c)
+{
+    struct search_word *words = ARENA_ARRAY(t->arena, q->word_count, struct search_word);
+    for (size_t i = 0; i < q->word_count; i++)
+        words[i] =
+            (struct search_word){.lexeme = words_tagged(t->arena, q->words[i].lexeme, weight),
+                                 .position = q->words[i].position,
+                                 .is_prefix = q->words[i].is_prefix};
+    c->kind = SEARCH_WORDS;
+    c->words = words;
+    c->word_count = q->word_count;
+    c->is_phrase = q->is_phrase;
+}
+
+static void set_keyword(const struct query *q, struct search_condition *c)
+{
+    for (const struct flag_name *name = flag_names; name->flag; name++) {
+        if (!name->keyword || !str_equal_nocase(q->text, str_of(name->keyword)))
+            continue;
+        c->kind = SEARCH_FLAG;
+        c->flag = name->flag;
+        c->is_set = q->kind == QUERY_LABEL || q->is_set;
+        return;
+    }
+    c->kind = SEARCH_KEYWORD;
+    c->text = q->text;
+}
+
+/* A folder's role, as people call it, or its name, or its whole path. */
+static bool is_called(const struct mailbox *mailbox, struct str name)
+{
+    static const struct {
+        const char *name;
+        enum mailbox_role role;
+    } others[] = {{"spam", ROLE_JUNK}, {"bin", ROLE_TRASH}, {"starred", ROLE_FLAGGED}};
+    const char *role = mailbox_role_name(mailbox->role);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (mailbox->role == others[i].role && str_equal_nocase(name, str_of(others[i].name)))
+            return true;
+    return (role && str_equal_nocase(name, str_of(role))) ||
+           str_equal_nocase(name, mailbox->name) || str_equal_nocase(name, mailbox->path);
+}
+
+static void set_mailboxes(struct translating *t, const struct query *q, struct search_condition *c)
+{
+    int64_t *ids = ARENA_ARRAY(t->arena, t->mailbox_count, int64_t);
+    size_t index = t->folder_count++;
+    for (size_t i = 0; i < t->mailbox_count; i++)
+        if (is_called(&t->mailboxes[i], q->text))
+            ids[c->mailbox_count++] = t->mailboxes[i].id;
+    t->is_known[index] |= c->mailbox_count > 0;
+    c->kind = SEARCH_MAILBOX;
+    c->mailbox_ids = ids;
+}
+
+static struct search_condition *translate(struct translating *t, const struct query *q)
+{
+    static const enum search_kind plain[] = {
+        [QUERY_ALL_OF] = SEARCH_ALL_OF,         [QUERY_ANY_OF] = SEARCH_ANY_OF,
+        [QUERY_NONE_OF] = SEARCH_NONE_OF,       [QUERY_BEFORE] = SEARCH_BEFORE,
+        [QUERY_AFTER] = SEARCH_AFTER,           [QUERY_LARGER] = SEARCH_LARGER,
+        [QUERY_ATTACHMENT] = SEARCH_ATTACHMENT, [QUERY_SMALLER] = SEARCH_SMALLER};
+    struct search_condition *c = ARENA_NEW(t->arena, struct search_condition);
+    *c = (struct search_condition){.weights = SEARCH_ANYWHERE, .number = q->number};
+    switch (q->kind) {
+    case QUERY_ANYWHERE:
+        set_words(t, q, WORDS_BODY, c);
+        break;
+    case QUERY_BODY:
+    case QUERY_FILENAME: /* names of attachments stand with the text */
+        set_words(t, q, WORDS_BODY, c);
+        c->weights = SEARCH_IN_BODY;
+        break;
+    case QUERY_FROM:
+        set_words(t, q, WORDS_FROM, c);
+        break;
+    case QUERY_TO: /* To, Cc and Bcc stand together */
+    case QUERY_CC:
+        set_words(t, q, WORDS_TO, c);
+        break;
+    case QUERY_SUBJECT:
+        set_words(t, q, WORDS_SUBJECT, c);
+        break;
+    case QUERY_KEYWORD:
+    case QUERY_LABEL:
+        set_keyword(q, c);
+        break;
+    case QUERY_MAILBOX:
+        set_mailboxes(t, q, c);
+        break;
+    default:
+        c->kind = plain[q->kind];
+    }
+    struct search_condition **last = &c->first_child;
+    for (const struct query *child = q->first_child; child; child = child->next) {
+        *last = translate(t, child);
+        last = &(*last)->next;
+    }
+    return c;
+}
+
+/* The first folder of the query that no account has. */
+static const struct query *find_unknown(const struct query *q, const bool *is_known, size_t *index)
+{
+    if (q->kind == QUERY_MAILBOX && !is_known[(*index)++])
+        return q;
+    for (const struct query *child = q->first_child; child; child = child->next) {
+        const struct query *unknown = find_unknown(child, is_known, index);
+        if (unknown)
+            return unknown;
+    }
+    return NULL;
+}
+
+static bool translate_all(struct db *db, struct arena *arena, const struct search_wanted *wanted,
+                          const struct query *query, struct search_request *request,
+                          struct error *err)
+{
+    size_t count = wanted->account_count, index = 0;
+    int64_t *ids = ARENA_ARRAY(arena, count, int64_t);
+    const struct search_condition **conditions =
+        ARENA_ARRAY(arena, count, const struct search_condition *);
+    struct translating t = {.arena = arena, .is_known = ARENA_ARRAY(arena, QUERY_NODES_MAX, bool)};
+    for (size_t i = 0; i < count; i++) {
+        struct mailbox *mailboxes;
+        if (!mailbox_list(db, arena, wanted->accounts[i].id, &mailboxes, &t.mailbox_count, err))
+            return false;
+        t.mailboxes = mailboxes;
+        t.folder_count = 0;
+        ids[i] = wanted->accounts[i].id;
+        conditions[i] = translate(&t, query);
+    }
+    request->account_ids = ids;
+    request->conditions = conditions;
+    request->account_count = count;
+    const struct query *unknown = count ? find_unknown(query, t.is_known, &index) : NULL;
+    if (!unknown)
+        return true;
+    error_set(err, ERROR_INVALID, "There is no folder “%" STR_FMT "”.", STR_ARG(unknown->text));
+    return error_hint(err, "Give a folder's name, or inbox, sent, drafts, archive, junk or trash.");
+}
+
+/* --- pages ---------------------------------------------------------------------------------------
+ */
+
+static bool read_cursor(struct str text, enum search_order order, struct search_cursor *cursor,
+                        struct error *err)
+{
+    int64_t position = 0;
+    bool is_good = true;
+    if (text.length && order == SEARCH_BY_RELEVANCE) {
+        is_good = str_to_i64(text, &position) && position >= 0 && position <= INT32_MAX;
+        cursor->position = (int)position;
+    } else if (text.length) {
+        struct str received_at = str_cut(&text, '.'), account_id = str_cut(&text, '.');
+        is_good = str_to_i64(received_at, &cursor->received_at) &&
+                  str_to_i64(account_id, &cursor->account_id) && str_to_i64(text, &cursor->id);
+    }
+    return is_good || error_set(err, ERROR_INVALID, "This is no place in what was found.");
+}
+
+static struct str write_cursor(struct arena *arena, const struct search_cursor *cursor,
+                               enum search_order order)
+{
+    if (order == SEARCH_BY_RELEVANCE)
+        return arena_printf(arena, "%d", cursor->position);
+    return arena_printf(arena, "%lld.%lld.%lld", (long long)cursor->received_at,
+                        (long long)cursor->account_id, (long long)cursor->id);
+}
+
+/* Words that are to be there: what is denied is not marked. */
+static void collect_words(const struct query *q, struct search_found *found)
+{
+    if (q->kind == QUERY_NONE_OF)
+        return;
+    for (size_t i = 0; i < q->word_count && found->word_count < MARKED_WORDS_MAX; i++)
+        found->words[found->word_count++] = q->words[i];
+    for (const struct query *child = q->first_child; child; child = child->next)
+        collect_words(child, found);
+}
+
+struct query_clock search_clock(void)
+{
+    struct tm local;
+    int64_t now = clock_now_us();
+    time_t seconds = (time_t)(now / 1000000);
+    localtime_r(&seconds, &local);
+    return (struct query_clock){now, (int)(local.tm_gmtoff / 60)};
+}
+
+bool search_run(const struct request *req, struct db *db, const struct search_wanted *wanted,
+                struct search_found *found, struct error *err)
+{
+    struct query_clock clock = search_clock();
+    struct search_request request = {.order = wanted->order, .limit = wanted->limit};
+    *found = (struct search_found){0};
+    found->query = query_parse(req->arena, wanted->text, clock, err);
+    if (!found->query)
+        return false;
+    struct buf understood = BUF_INIT(QUERY_BYTES_MAX * 4);
+    query_write(&understood, found->query, clock);
+    found->understood = arena_str(req->arena, buf_view(&understood));
+    buf_free(&understood);
+    found->words = ARENA_ARRAY(req->arena, MARKED_WORDS_MAX, struct word);
+    collect_words(found->query, found);
+    if (!translate_all(db, req->arena, wanted, found->query, &request, err) ||
+        !read_cursor(wanted->cursor, wanted->order, &request.cursor, err) ||
+        !search_emails(db, req->arena, &request, &found->answer, err))
+        return false;
+    if (found->answer.has_more)
+        found->next = write_cursor(req->arena, &found->answer.next, wanted->order);
+    return true;
+}
+
+void search_snippets(struct arena *arena, const struct search_found *found,
+                     const struct email *email, struct str *subject, struct str *preview)
+{
+    struct buf html = BUF_INIT(SNIPPET_BYTES_MAX);
+    snippet_write_whole_html(&html, email->subject, found->words, found->word_count);
+    *subject = arena_str(arena, buf_view(&html));
+    buf_reset(&html);
+    *preview = STR_EMPTY;
+    if (snippet_write_html(&html, email->preview, found->words, found->word_count))
+        *preview = arena_str(arena, buf_view(&html));
+    buf_free(&html);
+}
+
+/* --- on the mail server --------------------------------------------------------------------------
+ */
+
+static struct str upstream_arguments(struct arena *arena, struct str text)
+{
+    struct buf arguments = BUF_INIT(QUERY_BYTES_MAX * 8);
+    struct json json = JSON_INIT(&arguments);
+    struct query_clock clock = search_clock();
+    json_write_object(&json);
+    json_write_name(&json, "query");
+    json_write_str(&json, text);
+    json_write_name(&json, "now");
+    json_write_i64(&json, clock.now_us);
+    json_write_name(&json, "offsetMinutes");
+    json_write_i64(&json, clock.offset_minutes);
+    json_write_object_end(&json);
+    struct str copy = arena_str(arena, buf_view(&arguments));
+    buf_free(&arguments);
+    return copy;
+}
+
+static void read_upstream(struct arena *arena, struct str text, struct search_upstream *found)
+{
+    json_t *result = json_loadb(text.at, text.length, 0, NULL);
+    const json_t *ids = json_object_get(result, "emailIds");
+    found->email_ids = ARENA_ARRAY(arena, SEARCH_UPSTREAM_MAX, int64_t);
+    for (size_t i = 0; i < json_array_size(ids) && found->count < SEARCH_UPSTREAM_MAX; i++)
+        found->email_ids[found->count++] = json_integer_value(json_array_get(ids, i));
+    found->unknown = json_integer_value(json_object_get(result, "unknown"));
+    found->is_cut = json_is_true(json_object_get(result, "isCut"));
+    json_decref(result);
+}
+
+bool search_upstream(struct request *req, int64_t account_id, struct str text, int64_t wait_ms,
+                     struct search_upstream *found, struct error *err)
+{
+    struct operation operation;
+    int64_t id;
+    unsigned char hash[TOKEN_HASH_BYTES];
+    token_hash(text, hash);
+    struct str key = arena_printf(req->arena, "search-%02x%02x%02x%02x%02x%02x%02x%02x-%lld",
+                                  hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6],
+                                  hash[7], (long long)(clock_now_us() / 1000000 / ASK_AGAIN_S));
+    *found = (struct search_upstream){0};
+    struct db *db = app_db(req, err);
+    bool is_asked =
+        db && operation_enqueue(db, account_id, STR("search"), upstream_arguments(req->arena, text),
+                                true, key, &id, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_asked ||
+        !wait_for_operation(req, account_id, id, deadline_in_ms(wait_ms), &operation, err))
+        return false;
+    if (operation.state != OPERATION_DONE) {
+        error_set(err, ERROR_UNAVAILABLE, "%" STR_FMT,
+                  STR_ARG(operation.error.length ? operation.error
+                                                 : STR("The mail server did not search.")));
+        return error_hint(err, "What is here was searched; try the mail server again later.");
+    }
+    read_upstream(req->arena, operation.result, found);
+    return true;
+}

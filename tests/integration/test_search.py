@@ -1,0 +1,119 @@
+"""Searching the replica, and on request the mail server, through /api/v1 and the search page."""
+
+import urllib.parse
+
+import pytest
+
+from tests.harness import eventually
+
+MAIL = {
+    "lunch": "From: Ann Lee <ann@example.org>\nTo: you@example.org\nSubject: Lunch on Friday\n"
+             "Date: Mon, 02 Nov 2026 10:00:00 +0000\n\nShall we try the new noodle bar?\n",
+    "report": "From: Bob <bob@example.net>\nTo: you@example.org\nSubject: Annual report\n"
+              "Date: Tue, 03 Nov 2026 10:00:00 +0000\nMIME-Version: 1.0\n"
+              "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nAnn wrote the chapter on zebras.\n"
+              "--b\nContent-Type: application/pdf; name=zahlen.pdf\n"
+              "Content-Disposition: attachment; filename=zahlen.pdf\n\n%PDF-1.4\n--b--\n",
+    "tokyo": "From: =?utf-8?B?5bGx55Sw?= <yamada@example.jp>\nTo: you@example.org\n"
+             "Subject: =?utf-8?B?5p2x5Lqs44Gu5aSp5rCX?=\nDate: Wed, 04 Nov 2026 10:00:00 +0000\n"
+             "Content-Type: text/plain; charset=utf-8\n\n明日は晴れるでしょう。\n",
+    "mark": "From: M <m@example.org>\nSubject: <b>bold</b> & brave\n"
+            "Date: Thu, 05 Nov 2026 10:00:00 +0000\n\n<script>alert(1)</script> brave\n",
+}
+
+
+@pytest.fixture
+def found(restante, person):
+    """Asks for a search of the person's mail; gives the subjects that are found."""
+    for message in MAIL.values():
+        person.receive(message)
+    client = restante.sign_in(person.address, person.password)
+    ask = lambda text, **more: client.get(
+        "/search?" + urllib.parse.urlencode({"q": text, **more}))
+    eventually(lambda: len(ask("")
+                           .json["emails"]) == len(MAIL))
+    # the words of the texts come a moment later than those of the headers
+    eventually(lambda: ask("noodle").json["emails"] and ask("zebras").json["emails"]
+               and ask("晴れる").json["emails"])
+    subjects = lambda text, **more: [email["subject"] for email in ask(text, **more).json["emails"]]
+    subjects.answer, subjects.client = ask, client
+    return subjects
+
+
+def test_words_are_found_where_they_stand(found):
+    assert found("noodle") == ["Lunch on Friday"]
+    assert found("ann") == ["Annual report", "Lunch on Friday"]
+    assert found("from:ann") == ["Lunch on Friday"]
+    assert found("subject:annual") == ["Annual report"]
+    assert found("subject:zebras") == []
+    assert found('"annual report"') == ["Annual report"]
+    assert found('"report annual"') == []
+    assert found("rep") == ["Annual report"], "the last word typed may be a beginning"
+    assert found("filename:zahlen") == ["Annual report"]
+    assert found("天気") == ["東京の天気"]
+    assert found("from:山田") == ["東京の天気"]
+
+
+def test_conditions_narrow(found):
+    assert found("has:attachment") == ["Annual report"]
+    assert found("ann -has:attachment") == ["Lunch on Friday"]
+    assert found("noodle OR zebras") == ["Annual report", "Lunch on Friday"]
+    assert found("in:inbox noodle") == ["Lunch on Friday"]
+    assert found("in:inbox (noodle OR has:attachment) is:unread") == [
+        "Annual report", "Lunch on Friday"]
+    assert found("is:starred") == []
+    assert found("larger:1M") == []
+    assert len(found("smaller:1M")) == len(MAIL)
+
+
+def test_pages_follow_one_another_and_relevance_is_an_order(found):
+    first = found.answer("smaller:1M", limit=3).json
+    rest = found.answer("smaller:1M", limit=3, after=first["next"]).json
+    assert len(first["emails"]) == 3 and len(rest["emails"]) == 1 and rest["next"] is None
+    assert len(found("ann", sort="relevance")) == 2
+
+
+def test_where_the_words_stand_is_marked_and_escaped(found):
+    snippet = found.answer("brave").json["emails"][0]["snippet"]
+    assert snippet["subject"] == "&lt;b&gt;bold&lt;/b&gt; &amp; <mark>brave</mark>"
+    assert "<script" not in snippet["preview"] and "<mark>brave</mark>" in snippet["preview"]
+
+
+def test_what_cannot_be_understood_is_said(found):
+    for text, word in [("in:nowhere x", "nowhere"), ("before:someday", "someday"),
+                       ("(a", ""), ("has:wings", "wings")]:
+        answer = found.answer(text)
+        assert answer.is_problem and answer.status == 400 and word in answer.json["detail"], text
+    assert found.client.get("/search").status == 400
+    assert found.answer("x", limit=0).status == 400
+    assert found.answer("x", after="nonsense").status == 400
+
+
+def test_the_mail_server_is_searched_on_request(found):
+    account = found.client.get("/accounts").json["accounts"][0]["id"]
+    answer = found.client.get(f"/accounts/{account}/search?q=noodle&upstream=1")
+    assert answer.status == 200, answer.text
+    upstream = answer.json["upstream"]
+    assert [email["subject"] for email in upstream["emails"]] == ["Lunch on Friday"]
+    assert upstream["notHereYet"] == 0
+    mixed = "(noodle OR zebras) in:inbox -is:starred after:2020 to:you"
+    answer = found.client.get(f"/accounts/{account}/search?upstream=1&" +
+                              urllib.parse.urlencode({"q": mixed}))
+    assert len(answer.json["upstream"]["emails"]) == 2, answer.text
+    assert found.client.get(f"/accounts/{account}/search?q=noodle").json["upstream"] is None
+
+
+def test_nobody_finds_the_mail_of_others(found, api):
+    assert api.get("/search?q=noodle").json["emails"] == []
+    account = found.client.get("/accounts").json["accounts"][0]["id"]
+    assert api.get(f"/accounts/{account}/search?q=noodle").status == 404
+
+
+def test_searches_are_saved_by_name(api):
+    made = api.post("/searches", {"name": "Zoo", "query": "zebras is:unread"})
+    assert made.status == 201
+    assert api.get("/searches").json["searches"] == [
+        {"id": made.json["id"], "name": "Zoo", "query": "zebras is:unread"}]
+    assert api.post("/searches", {"name": "Bad", "query": "(("}).status == 400
+    assert api.delete(f"/searches/{made.json['id']}").status == 204
+    assert api.delete(f"/searches/{made.json['id']}").status == 404
