@@ -253,14 +253,14 @@ struct sending {
     struct blob_writer *writer;
 };
 
-struct blob_source {
+struct attached_blob {
     struct db *db;
     const struct blob *blob;
 };
 
 static bool stream_blob(void *source, compose_write_fn *write, void *context, struct error *err)
 {
-    struct blob_source *from = source;
+    struct attached_blob *from = source;
     return blob_stream(from->db, from->blob, 0, from->blob->size_bytes, write, context, err);
 }
 
@@ -300,10 +300,10 @@ static bool read_attachments(struct sending *s, struct error *err)
     s->attachments = ARENA_ARRAY(arena, s->attachment_count, struct compose_attachment);
     for (size_t i = 0; i < s->attachment_count; i++) {
         struct blob *blob = ARENA_NEW(arena, struct blob);
-        struct blob_source *source = ARENA_NEW(arena, struct blob_source);
+        struct attached_blob *source = ARENA_NEW(arena, struct attached_blob);
         if (!blob_by_id(s->db, arena, s->draft.account_id, list[i].blob_id, blob, err))
             return false;
-        *source = (struct blob_source){s->db, blob};
+        *source = (struct attached_blob){s->db, blob};
         s->attachments[i] = (struct compose_attachment){.type = list[i].type,
                                                         .name = list[i].name,
                                                         .cid = list[i].cid,

@@ -187,6 +187,21 @@ bool submission_cancel(struct db *db, int64_t account_id, int64_t id, int64_t *d
     return db_leave(db, started, is_good, err);
 }
 
+bool submission_hurry(struct db *db, int64_t account_id, int64_t id, struct error *err)
+{
+    bool started;
+    int64_t affected = 0;
+    if (!db_enter(db, &started, err))
+        return false;
+    bool is_good =
+        db_execute(db, "submission_hurry", &affected, err, db_i64(account_id), db_i64(id));
+    if (is_good && !affected)
+        is_good = error_set(err, ERROR_CONFLICT, "This message does not wait any more.");
+    is_good = is_good && changed(db, account_id, id, err) &&
+              db_post(db, "submission_notify", err, db_i64(account_id));
+    return db_leave(db, started, is_good, err);
+}
+
 bool submissions_recover(struct db *db, int64_t account_id, struct str why, size_t *count,
                          struct error *err)
 {

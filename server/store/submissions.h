@@ -68,6 +68,8 @@ bool submissions_list(struct db *db, struct arena *arena, int64_t account_id, in
 /* ERROR_CONFLICT once it is leaving. `*draft_id` (may be NULL) is the draft that is back. */
 bool submission_cancel(struct db *db, int64_t account_id, int64_t id, int64_t *draft_id,
                        struct error *err);
+/* Now rather than when its time would come. ERROR_CONFLICT once it is leaving. */
+bool submission_hurry(struct db *db, int64_t account_id, int64_t id, struct error *err);
 
 /* --- sync role ------------------------------------------------------------------------------- */
 

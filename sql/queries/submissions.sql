@@ -37,6 +37,10 @@ UPDATE submission SET phase = 'cancelled', ended_at = now()
    AND recipients::text NOT LIKE '%"accepted"%'
 RETURNING draft_id;
 
+-- name: submission_hurry
+UPDATE submission SET send_at = least(send_at, now()), not_before = now()
+ WHERE account_id = $1 AND id = $2 AND phase = 'queued';
+
 -- === the sync role ===============================================================================
 
 -- A former life of the process died between the final dot and the answer: nobody knows.

@@ -1,0 +1,196 @@
+"""Sending when things go wrong: at each step of SMTP an answer that is lost, and kill -9 in each
+phase. No message is sent twice, none vanishes, and the person is told the truth."""
+
+import pytest
+
+from tests import harness
+from tests.integration.test_sending import Writer, awaited, received
+from tests.mailserver.scripted import ScriptedServer
+
+
+@pytest.fixture
+def rules(mailserver):
+    """What the submission server does, without BDAT so that DATA is a step of its own."""
+    rules = mailserver.smtp.rules
+    extensions = list(rules.extensions)
+    rules.extensions.remove("CHUNKING")
+    yield rules
+    rules.extensions[:] = extensions
+    rules.replies.clear()
+    rules.recipients.clear()
+
+
+@pytest.fixture
+def writer(restante, person):
+    return Writer(restante, person)
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."])
+def test_refused_for_now_it_waits_and_goes_later(writer, new_person, mailserver, rules, verb):
+    reader = new_person()
+    rules.replies[verb] = "451 4.3.0 not now"
+    sent = writer.send(writer.draft(to=reader.address, subject=f"later {verb}", text="x"))
+    waiting = awaited(lambda: (now := writer.submission(sent)).get("error") and now)
+    assert waiting["phase"] == "queued" and waiting["attempts"] >= 1
+    assert "not now" in waiting["error"] and waiting["nextTryAt"]
+    assert received(mailserver, reader) == []
+    rules.replies.clear()
+    assert writer.api.post(f"{writer.base}/submissions/{sent['id']}/send-now",
+                           json_body={}).status == 200
+    writer.until(sent, "filed")
+    assert len(received(mailserver, reader)) == 1
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "."])
+def test_refused_for_good_the_draft_is_back(writer, new_person, mailserver, rules, verb):
+    reader = new_person()
+    rules.replies[verb] = "550 5.7.1 we do not like it"
+    sent = writer.send(writer.draft(to=reader.address, subject=f"never {verb}", text="x"))
+    done = writer.until(sent, "failed")
+    assert "do not like it" in done["error"]
+    draft, = writer.emails("drafts")
+    assert draft["subject"] == f"never {verb}"
+    rules.replies.clear()
+    writer.until(writer.send(draft), "filed")  # the person sends it again
+    assert len(received(mailserver, reader)) == 1
+    assert writer.emails("drafts") == []
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "AUTH", "MAIL", "RCPT", "DATA"])
+def test_a_connection_lost_before_the_end_is_tried_again(writer, new_person, mailserver, rules, verb):
+    reader = new_person()
+    rules.replies[verb] = "close"
+    sent = writer.send(writer.draft(to=reader.address, subject=f"lost {verb}", text="x"))
+    awaited(lambda: writer.submission(sent)["attempts"] >= 1)
+    rules.replies.clear()
+    writer.api.post(f"{writer.base}/submissions/{sent['id']}/send-now", json_body={})
+    writer.until(sent, "filed")
+    assert len(received(mailserver, reader)) == 1
+
+
+@pytest.mark.parametrize("rule, delivered", [("close", 0), ("deliver-close", 1)])
+def test_an_answer_lost_after_the_end_is_told_and_never_repeated(
+        writer, new_person, mailserver, rules, rule, delivered):
+    reader = new_person()
+    rules.replies["."] = rule
+    sent = writer.send(writer.draft(to=reader.address, subject="perhaps", text="x"))
+    done = writer.until(sent, "unknown")
+    assert "may have been sent" in done["error"]
+    assert [e["subject"] for e in writer.emails("drafts")] == ["perhaps"]
+    rules.replies.clear()
+    # something else of the account goes out, so whatever would be sent again had its time
+    writer.until(writer.send(writer.draft(to=reader.address, subject="other", text="x")), "filed")
+    assert writer.submission(sent)["phase"] == "unknown"
+    subjects = [message["Subject"] for message in received(mailserver, reader)]
+    assert subjects.count("perhaps") == delivered
+
+
+def test_each_recipient_has_its_own_result(writer, new_person, mailserver, rules):
+    good, bad = new_person(), new_person()
+    rules.recipients[bad.address] = "550 5.1.1 no such person"
+    sent = writer.send(writer.draft(to=f"{good.address}, {bad.address}", subject="two", text="x"))
+    done = writer.until(sent, "filed")
+    states = {r["email"]: r["state"] for r in done["recipients"]}
+    assert states == {good.address: "accepted", bad.address: "refused"}
+    assert bad.address in done["error"]
+    draft, = writer.emails("drafts")
+    assert writer.api.get(f"{writer.base}/drafts/{draft['id']}").json["to"] == bad.address
+    assert len(received(mailserver, good)) == 1 and received(mailserver, bad) == []
+
+
+def test_a_recipient_refused_for_now_gets_it_later_and_the_others_once(
+        writer, new_person, mailserver, rules):
+    good, slow = new_person(), new_person()
+    rules.recipients[slow.address] = "450 4.2.1 busy"
+    sent = writer.send(writer.draft(to=f"{good.address}, {slow.address}", subject="two", text="x"))
+    awaited(lambda: len(received(mailserver, good)) == 1)
+    awaited(lambda: writer.submission(sent)["phase"] == "queued"
+            and writer.submission(sent)["attempts"] == 1)
+    assert writer.api.post(f"{writer.base}/submissions/{sent['id']}/cancel",
+                           json_body={}).status == 409  # it has left, in part
+    rules.recipients.clear()
+    writer.api.post(f"{writer.base}/submissions/{sent['id']}/send-now", json_body={})
+    writer.until(sent, "filed")
+    assert len(received(mailserver, good)) == 1 and len(received(mailserver, slow)) == 1
+
+
+# --- kill -9 -------------------------------------------------------------------------------------
+
+HELLO = """
+S: 220 ready
+C: EHLO ...
+S: 250-mail
+S: 250 AUTH PLAIN
+C: AUTH PLAIN ...
+S: 235 ok
+"""
+ENVELOPE = HELLO + """
+C: MAIL FROM:...
+S: 250 ok
+C: RCPT TO:...
+S: 250 ok
+"""
+TAKEN = ENVELOPE + """
+C: DATA
+S: 354 go
+""" + "C: ...\n" * 11 + """
+C: .
+S: 250 taken
+C: QUIT
+S: 221 bye
+"""
+
+
+class Mine:
+    """An instance of one's own, whose submission server follows a script."""
+
+    def __init__(self, state_folder, mailserver, person, script):
+        self.smtp = ScriptedServer(script)
+        domains = {"example.org": harness.domain("imap", mailserver) | {
+            "smtp_host": "127.0.0.1", "smtp_port": self.smtp.port, "smtp_tls": "none"}}
+        self.service = harness.Restante(
+            state_folder / f"mine{self.smtp.port}", domains=domains, ca_file=mailserver.ca_file,
+            allow_plaintext=True)
+        self.person = person
+
+    def __enter__(self):
+        self.service.start()
+        self.writer = Writer(self.service, self.person)
+        return self
+
+    def __exit__(self, *exception):
+        self.service.stop()
+        self.smtp.stop()
+
+
+@pytest.mark.parametrize("before", [HELLO + "C: MAIL ...\nstall", ENVELOPE + "C: DATA\nstall"],
+                         ids=["envelope", "data"])
+def test_killed_before_the_end_it_is_sent_by_the_next_life(state_folder, mailserver, person, before):
+    with Mine(state_folder, mailserver, person, before + "\n--- then\n" + TAKEN) as mine:
+        sent = mine.writer.send(mine.writer.draft(to="b@example.org", subject="killed", text="x"))
+        awaited(lambda: any("MAIL" in line for lines in mine.smtp.transcripts for line in lines))
+        mine.service.kill("sync")
+        mine.writer.until(sent, "filed")
+        assert not mine.smtp.problems
+
+
+def test_killed_after_the_end_it_is_unknown_and_stays_so(state_folder, mailserver, person):
+    lost = TAKEN.replace("S: 250 taken\nC: QUIT\nS: 221 bye", "stall")
+    with Mine(state_folder, mailserver, person, lost + "\n--- then\n" + TAKEN) as mine:
+        sent = mine.writer.send(mine.writer.draft(to="b@example.org", subject="killed", text="x"))
+        mine.writer.until(sent, "transmitting")
+        mine.service.kill("sync")
+        done = mine.writer.until(sent, "unknown")
+        assert "may have been sent" in done["error"]
+        assert [e["subject"] for e in mine.writer.emails("drafts")] == ["killed"]
+
+
+def test_all_servers_down_all_waits_and_goes_once(state_folder, mailserver, person):
+    with Mine(state_folder, mailserver, person, TAKEN) as mine:
+        mine.smtp.stop()
+        sent = mine.writer.send(mine.writer.draft(to="b@example.org", subject="down", text="x"))
+        waiting = awaited(lambda: (now := mine.writer.submission(sent)).get("error") and now)
+        assert waiting["phase"] == "queued"
+        mine.service.kill("web")
+        awaited(lambda: mine.writer.api.get("/session").status == 200)
+        assert mine.writer.submission(sent)["phase"] == "queued"
