@@ -13,7 +13,11 @@ const struct route html_routes[] = {
     {HTTP_GET, "/", html_home, 0},
     {HTTP_GET, "/mail/{account}", html_account_mail, 0},
     {HTTP_POST, "/mail/{account}/sync", html_sync_now, 0},
+    {HTTP_GET, "/mail/{account}/refused", html_refused, 0},
+    {HTTP_POST, "/mail/{account}/refused", html_refused_told, 0},
     {HTTP_GET, "/mail/{account}/{mailbox}", html_mailbox, 0},
+    {HTTP_POST, "/mail/{account}/{mailbox}/act", html_act, 0},
+    {HTTP_POST, "/mail/{account}/{mailbox}/undo", html_undo, 0},
     {HTTP_GET, "/mail/{account}/{mailbox}/{email}", html_message, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/body", html_body, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", download_part, 0},
@@ -31,6 +35,11 @@ const struct route html_routes[] = {
     {HTTP_POST, "/accounts/{account}/servers", html_account_servers, 0},
     {HTTP_GET, "/accounts/{account}/delete", html_account_delete_form, 0},
     {HTTP_POST, "/accounts/{account}/delete", html_account_delete, 0},
+
+    {HTTP_GET, "/accounts/{account}/folders", html_folders, 0},
+    {HTTP_POST, "/accounts/{account}/folders", html_folder_create, 0},
+    {HTTP_GET, "/accounts/{account}/folders/{mailbox}", html_folder, 0},
+    {HTTP_POST, "/accounts/{account}/folders/{mailbox}", html_folder_change, 0},
 
     {HTTP_GET, "/settings", html_settings, 0},
     {HTTP_POST, "/settings/password", html_password, 0},

@@ -1,5 +1,7 @@
 #include "handlers/html/list.h"
 
+#include "handlers/html/act.h"
+#include "handlers/html/told.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
 
@@ -68,6 +70,7 @@ static void add_folder(struct value *list, const struct mailbox *mailbox, int le
     const char *role = mailbox_role_name(mailbox->role);
     bool is_draft = mailbox->role == ROLE_DRAFTS;
     int shown = is_draft ? mailbox->total : mailbox->unread;
+    view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
     view_set_text(view, "icon", role ? role : "folder");
     view_set_i64(view, "level", level);
@@ -80,18 +83,13 @@ static void add_folder(struct value *list, const struct mailbox *mailbox, int le
     view_set_text(view, "counts", is_draft ? "messages" : "unread");
 }
 
-bool list_set_folders(const struct request *req, struct db *db, struct value *page,
-                      int64_t account_id, int64_t current_id, struct error *err)
+void list_set_folders(const struct request *req, struct value *page,
+                      const struct mailbox *mailboxes, size_t count, int64_t current_id)
 {
-    struct mailbox *mailboxes;
-    size_t count;
-    if (!mailbox_list(db, req->arena, account_id, &mailboxes, &count, err))
-        return false;
     struct value *list = view_set_list(page, "folders");
     for (size_t i = 0; i < count; i++)
         add_folder(list, &mailboxes[i], level_of(mailboxes, count, &mailboxes[i]),
                    mailboxes[i].id == current_id, req->arena);
-    return true;
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */
@@ -201,10 +199,19 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
                     const struct account *account, const struct mailbox *mailbox,
                     int64_t current_email_id, struct error *err)
 {
+    struct mailbox *mailboxes;
+    size_t count;
     struct value *view = view_set_object(page, "account");
     view_set_i64(view, "id", account->id);
     view_set_str(view, "name", account->name);
+    view_set_i64(view, "state", account->modseq);
     page_set_sync(view, account, req->arena);
+    if (!told_set_news(req, db, view, account, err) ||
+        !told_set_notice(req, db, page, account, err) ||
+        !mailbox_list(db, req->arena, account->id, &mailboxes, &count, err))
+        return false;
+    list_set_folders(req, page, mailboxes, count, mailbox->id);
+    act_set_forms(req, page, mailbox, mailboxes, count, current_email_id);
     view = view_set_object(page, "mailbox");
     view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
@@ -212,6 +219,5 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_bool(view, "isAwaited", list_is_awaited(account, mailbox));
     view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);
     return page_set_accounts(req, db, page, account->id, err) &&
-           list_set_folders(req, db, page, account->id, mailbox->id, err) &&
            list_set_rows(req, db, page, mailbox, list_place_of(req), current_email_id, err);
 }

@@ -17,9 +17,9 @@ struct list_place list_place_of(const struct request *req);
 /* The same as a query ("?after=1-2") to stay on this page; empty for the newest. */
 struct str list_query(struct arena *arena, struct list_place place);
 
-/* `folders` of the account, with the current one marked. */
-bool list_set_folders(const struct request *req, struct db *db, struct value *page,
-                      int64_t account_id, int64_t current_id, struct error *err);
+/* `folders`: all of an account as mailbox_list gives them, with the current one marked. */
+void list_set_folders(const struct request *req, struct value *page,
+                      const struct mailbox *mailboxes, size_t count, int64_t current_id);
 /* `rows`, `newerUrl`, `olderUrl`; the row of `current_id` (0: none) marked. */
 bool list_set_rows(const struct request *req, struct db *db, struct value *page,
                    const struct mailbox *mailbox, struct list_place place, int64_t current_id,

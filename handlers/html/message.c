@@ -1,4 +1,5 @@
 /* One message: who, when, what it says, what is attached. */
+#include "handlers/html/act.h"
 #include "handlers/html/body.h"
 #include "handlers/html/letter.h"
 #include "handlers/html/list.h"
@@ -277,6 +278,7 @@ static bool show_message(struct request *req, struct response *res, struct db **
     struct body body = {0};
     if (!find_shown(req, *db, &shown, err))
         return false;
+    act_open(req, *db, &shown.email);
     struct body_options options = {
         .as_text = shown.as_text, .allow_remote = shown.allow_remote, .wait_ms = MESSAGE_WAIT_MS};
     bool is_ordinary = shown.email.state == EMAIL_ORDINARY;

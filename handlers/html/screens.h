@@ -10,6 +10,12 @@ route_handler html_static;
 route_handler html_sign_in_form, html_sign_in, html_sign_out;
 /* mailbox.c */
 route_handler html_home, html_account_mail, html_mailbox, html_sync_now;
+/* act.c */
+route_handler html_act, html_undo;
+/* told.c */
+route_handler html_refused, html_refused_told;
+/* folders.c */
+route_handler html_folders, html_folder_create, html_folder, html_folder_change;
 /* message.c */
 route_handler html_message;
 /* frame.c */

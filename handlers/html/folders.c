@@ -1,0 +1,259 @@
+/* An account's folders: making, renaming, moving, subscribing and deleting them. */
+#include "handlers/html/act.h"
+#include "handlers/html/screens.h"
+#include "handlers/html/words.h"
+#include "handlers/wait.h"
+#include "server/store/actions.h"
+
+enum { WAIT_MS = 4000, INDENT_MAX = 6 };
+
+/* What ?said= stands for. */
+static const struct {
+    const char *word, *text;
+} sayings[] = {
+    {"done", "Done."},
+    {"later", "This waits for the mail server, and is carried out as soon as it answers."},
+};
+
+struct place {
+    struct account account;
+    struct mailbox mailbox; /* of routes that name one */
+    struct mailbox *mailboxes;
+    size_t count;
+};
+
+static bool load(struct request *req, struct db *db, bool is_one, struct place *place,
+                 struct error *err)
+{
+    int64_t account_id, mailbox_id;
+    if (!request_param_id(req, "account", &account_id, err) ||
+        !session_account(req, db, account_id, &place->account, err) ||
+        !mailbox_list(db, req->arena, account_id, &place->mailboxes, &place->count, err))
+        return false;
+    return !is_one || (request_param_id(req, "mailbox", &mailbox_id, err) &&
+                       mailbox_by_id(db, req->arena, account_id, mailbox_id, &place->mailbox, err));
+}
+
+/* --- pages ----------------------------------------------------------------------------------- */
+
+static int level_of(const struct place *place, const struct mailbox *mailbox)
+{
+    int level = 0;
+    for (int64_t parent_id = mailbox->parent_id; parent_id && level < INDENT_MAX; level++) {
+        size_t i = 0;
+        while (i < place->count && place->mailboxes[i].id != parent_id)
+            i++;
+        if (i == place->count)
+            break;
+        parent_id = place->mailboxes[i].parent_id;
+    }
+    return level;
+}
+
+static void add_folder(struct value *list, const struct place *place, const struct mailbox *mailbox,
+                       int64_t parent_id, struct arena *arena)
+{
+    struct value *view = view_add_object(list);
+    const char *role = mailbox_role_name(mailbox->role);
+    view_set_i64(view, "id", mailbox->id);
+    view_set_str(view, "name", list_folder_name(mailbox));
+    view_set_str(view, "path", mailbox->path);
+    view_set_text(view, "icon", role ? role : "folder");
+    view_set_i64(view, "level", level_of(place, mailbox));
+    view_set_str(view, "count", words_count(arena, mailbox->total));
+    view_set_bool(view, "isOne", mailbox->total == 1);
+    view_set_bool(view, "isChosen", mailbox->id == parent_id);
+    view_set_bool(view, "isSelectable", mailbox->is_selectable);
+    view_set_bool(view, "isSubscribed", mailbox->is_subscribed);
+    view_set_bool(view, "isLocal", mailbox->is_local);
+}
+
+static struct value *new_page(const struct request *req, const char *title,
+                              const struct place *place, int64_t parent_id)
+{
+    struct value *page = page_new(req, title);
+    struct value *view = view_set_object(page, "account");
+    view_set_i64(view, "id", place->account.id);
+    view_set_str(view, "name", place->account.name);
+    view_set_bool(view, "isPop3", place->account.kind == ACCOUNT_POP3);
+    view_set_str(page, "formKey", act_form_key(req->arena));
+    struct value *list = view_set_list(page, "mailboxes");
+    for (size_t i = 0; i < place->count; i++)
+        add_folder(list, place, &place->mailboxes[i], parent_id, req->arena);
+    struct str said = request_argument(req, "said");
+    for (size_t i = 0; said.at && i < sizeof sayings / sizeof *sayings; i++)
+        if (str_equal(said, str_of(sayings[i].word)))
+            view_set_text(page, "said", sayings[i].text);
+    return page;
+}
+
+static bool show_folders(struct request *req, struct response *res, const struct place *place,
+                         const struct http_fields *form, const struct error *problem,
+                         struct error *err)
+{
+    int64_t parent_id = 0;
+    if (form)
+        str_to_i64(form_text(form, "parent"), &parent_id);
+    struct value *page = new_page(req, "Folders", place, parent_id);
+    view_set_str(page, "typed", form ? form_text(form, "name") : STR_EMPTY);
+    if (problem) {
+        res->status = http_status_of(problem->kind);
+        page_set_problem(page, problem);
+    }
+    return page_send(req, res, "folders", page, err);
+}
+
+static bool show_folder(struct request *req, struct response *res, const struct place *place,
+                        const struct error *problem, struct error *err)
+{
+    const struct mailbox *mailbox = &place->mailbox;
+    struct value *page =
+        new_page(req, arena_text(req->arena, list_folder_name(mailbox)), place, mailbox->parent_id);
+    struct value *view = view_set_object(page, "folder");
+    view_set_i64(view, "id", mailbox->id);
+    view_set_str(view, "name", list_folder_name(mailbox));
+    view_set_str(view, "typed", mailbox->name);
+    view_set_str(view, "count", words_count(req->arena, mailbox->total));
+    view_set_bool(view, "isOne", mailbox->total == 1);
+    view_set_bool(view, "hasEmails", mailbox->total > 0);
+    view_set_bool(view, "isLocal", mailbox->is_local);
+    view_set_bool(view, "isSubscribed", mailbox->is_subscribed);
+    view_set_bool(view, "isInbox", mailbox->role == ROLE_INBOX);
+    view_set_bool(view, "hasRole", mailbox->role != ROLE_NONE);
+    if (problem) {
+        res->status = http_status_of(problem->kind);
+        page_set_problem(page, problem);
+    }
+    return page_send(req, res, "folder", page, err);
+}
+
+bool html_folders(struct request *req, struct response *res, struct error *err)
+{
+    struct place place = {0};
+    struct db *db = app_db(req, err);
+    bool is_done =
+        db && load(req, db, false, &place, err) && show_folders(req, res, &place, NULL, NULL, err);
+    store_release(app_of(req)->store, &db);
+    return is_done;
+}
+
+bool html_folder(struct request *req, struct response *res, struct error *err)
+{
+    struct place place = {0};
+    struct db *db = app_db(req, err);
+    bool is_done =
+        db && load(req, db, true, &place, err) && show_folder(req, res, &place, NULL, err);
+    store_release(app_of(req)->store, &db);
+    return is_done;
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+/* Upstream first, so people wait for it a moment. False with what the server said against it. */
+static bool settle(struct request *req, struct response *res, int64_t account_id,
+                   int64_t operation_id, struct error *err)
+{
+    struct operation operation;
+    struct error why = ERROR_INIT;
+    const char *said = "done";
+    if (operation_id && !wait_for_operation(req, account_id, operation_id, deadline_in_ms(WAIT_MS),
+                                            &operation, &why)) {
+        if (why.kind != ERROR_TIMEOUT) {
+            *err = why;
+            return false;
+        }
+        said = "later";
+    } else if (operation_id && operation.state == OPERATION_FAILED) {
+        return error_set(err, ERROR_CONFLICT, "The mail server refused: %" STR_FMT,
+                         STR_ARG(operation.error));
+    }
+    response_redirect(res, arena_printf(req->arena, "/accounts/%lld/folders?said=%s",
+                                        (long long)account_id, said));
+    return true;
+}
+
+static bool is_form_error(const struct error *why, struct error *err)
+{
+    if (page_is_form_error(why))
+        return true;
+    *err = *why;
+    return false;
+}
+
+static struct str key_of(const struct request *req, const struct http_fields *form,
+                         const char *what)
+{
+    enum { KEY_LENGTH_MAX = 64 };
+    struct str key = form_text(form, "key");
+    if (!key.length || key.length > KEY_LENGTH_MAX)
+        return STR_EMPTY;
+    return arena_printf(req->arena, "%" STR_FMT ".%s", STR_ARG(key), what);
+}
+
+static int64_t parent_of(const struct http_fields *form)
+{
+    int64_t id;
+    return str_to_i64(form_text(form, "parent"), &id) ? id : 0;
+}
+
+bool html_folder_create(struct request *req, struct response *res, struct error *err)
+{
+    struct place place = {0};
+    struct http_fields form;
+    struct error why = ERROR_INIT;
+    int64_t operation_id;
+    if (!request_form(req, &form, err))
+        return false;
+    struct db *db = app_db(req, err);
+    if (!db || !load(req, db, false, &place, err)) {
+        store_release(app_of(req)->store, &db);
+        return false;
+    }
+    bool is_asked =
+        mailbox_create(db, req->arena, place.account.id, parent_of(&form), form_text(&form, "name"),
+                       key_of(req, &form, "create"), &operation_id, &why);
+    store_release(app_of(req)->store, &db);
+    if (is_asked && settle(req, res, place.account.id, operation_id, &why))
+        return true;
+    return is_form_error(&why, err) && show_folders(req, res, &place, &form, &why, err);
+}
+
+static bool change(const struct request *req, struct db *db, const struct place *place,
+                   const struct http_fields *form, int64_t *operation_id, struct error *err)
+{
+    struct str verb = form_text(form, "do");
+    int64_t account_id = place->account.id, mailbox_id = place->mailbox.id;
+    if (str_equal(verb, STR("rename")))
+        return mailbox_rename(db, req->arena, account_id, mailbox_id, parent_of(form),
+                              form_text(form, "name"), key_of(req, form, "rename"), operation_id,
+                              err);
+    if (str_equal(verb, STR("subscribe")) || str_equal(verb, STR("unsubscribe")))
+        return mailbox_subscribe(
+            db, req->arena, account_id, mailbox_id, str_equal(verb, STR("subscribe")),
+            key_of(req, form, arena_text(req->arena, verb)), operation_id, err);
+    if (str_equal(verb, STR("delete")))
+        return mailbox_delete(db, req->arena, account_id, mailbox_id,
+                              str_equal(form_text(form, "withEmails"), STR("1")),
+                              key_of(req, form, "delete"), operation_id, err);
+    return error_set(err, ERROR_INVALID, "This page cannot do that.");
+}
+
+bool html_folder_change(struct request *req, struct response *res, struct error *err)
+{
+    struct place place = {0};
+    struct http_fields form;
+    struct error why = ERROR_INIT;
+    int64_t operation_id = 0;
+    if (!request_form(req, &form, err))
+        return false;
+    struct db *db = app_db(req, err);
+    if (!db || !load(req, db, true, &place, err)) {
+        store_release(app_of(req)->store, &db);
+        return false;
+    }
+    bool is_asked = change(req, db, &place, &form, &operation_id, &why);
+    store_release(app_of(req)->store, &db);
+    if (is_asked && settle(req, res, place.account.id, operation_id, &why))
+        return true;
+    return is_form_error(&why, err) && show_folder(req, res, &place, &why, err);
+}
