@@ -85,6 +85,9 @@ static bool leave(struct replica_batch *batch, const struct replay *replay, cons
 {
     struct db_rows rows;
     struct db_value emails = db_i64_array(done->emails, done->count);
+    if (replay->is_left)
+        return db_execute(batch->db, "replay_flags", NULL, err, db_i64(batch->account_id),
+                          db_i64(replay->mailbox_id), emails, db_i32(FLAG_DELETED), db_i32(0));
     return db_select(batch->db, "replay_gone", &rows, err, db_i64(batch->account_id),
                      db_i64(replay->mailbox_id), emails, db_i64(replay->operation_id)) &&
            overlay_take_removed(batch, &rows, err) &&

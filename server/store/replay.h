@@ -27,6 +27,7 @@ struct replay {
     int64_t target_id;  /* MOVE, COPY */
     struct replay_item *items;
     size_t count;
+    bool is_left; /* filled: \Deleted where they were, as they could not be expunged */
 };
 
 /* Loads the items by UID; those without one first. */

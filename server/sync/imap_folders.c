@@ -4,6 +4,7 @@
 #include "server/base/log.h"
 #include "server/sync/folders.h"
 #include "server/sync/imap_map.h"
+#include "server/sync/imap_pull.h"
 
 static void map_listed(const struct imap_mailbox *from, struct listed_mailbox *to)
 {
@@ -98,10 +99,20 @@ static void carry_over(const struct session_mailbox *old, size_t old_count,
         fresh->is_stale = old[i].is_stale;
         fresh->must_compare = old[i].must_compare;
         fresh->wants_text = old[i].wants_text;
+        fresh->flags_at_ms = old[i].flags_at_ms;
+        fresh->resets = old[i].resets;
         fresh->is_stale = fresh->is_stale || fresh->must_compare;
         return;
     }
     fresh->wants_text = true; /* first sight in this session: look once */
+}
+
+/* Without CONDSTORE nothing but a look tells of changed flags. */
+static bool are_flags_due(const struct imap_session *session, const struct session_mailbox *mailbox)
+{
+    return !imap_has_condstore(session->client) &&
+           (mailbox->flags_at_ms == 0 ||
+            clock_monotonic_ms() - mailbox->flags_at_ms >= PULL_FLAGS_MS);
 }
 
 static bool load(struct slice *slice, const struct imap_mailboxes *listing, struct error *err)
@@ -124,10 +135,11 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
         struct session_mailbox *mailbox = &fresh[kept++];
         mailbox->known = known[i];
         carry_over(session->mailboxes, session->mailbox_count, mailbox);
-        mailbox->is_stale = mailbox->is_stale || differs(&known[i], status_of(listing, &known[i]));
+        mailbox->is_stale = mailbox->is_stale ||
+                            differs(&known[i], status_of(listing, &known[i])) ||
+                            are_flags_due(session, mailbox);
     }
-    for (size_t i = 0; i < session->mailbox_count; i++)
-        imap_set_free(&session->mailboxes[i].below);
+    imap_session_free_mailboxes(session);
     imap_session_move_news(session, arena);
     arena_free(&session->arena);
     session->arena = arena;

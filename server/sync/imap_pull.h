@@ -9,11 +9,13 @@
 enum {
     PULL_FIRST_PAGE = 50, /* what a person sees first */
     PULL_BATCH = 500,
-    PULL_FLAGS_BATCH = 2000,
+    PULL_VANISHED_MAX = 20000,      /* more than that are compared instead */
+    PULL_RESETS_MAX = 5,            /* in a row: a server that loses its numbers each time */
+    PULL_FLAGS_MS = 10 * 60 * 1000, /* without CONDSTORE all flags are asked for so often */
 };
 
 /* News: messages above the cursor, changed flags, expunged messages; the first page of a mailbox
- * never seen. Clears is_stale when nothing is left to do. */
+ * never seen. One bounded step: is_stale stays set while more is to be done. */
 bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct error *err);
 /* UIDVALIDITY changed: nothing known by UID holds (RFC 9051 section 2.3.1.1). The rows stay until
  * they are met again, so that bodies are not fetched twice. */

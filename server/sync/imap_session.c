@@ -21,16 +21,15 @@ static void on_vanished(void *context, struct imap_set *uids, bool is_earlier)
     struct imap_session *session = context;
     (void)is_earlier; /* gone is gone; the client keeps the count */
     imap_set_add_set(&session->news.vanished, uids);
+    session->news.has_expunged = true;
     make_stale(session);
 }
 
 static void on_expunge(void *context, uint32_t seq)
 {
     struct imap_session *session = context;
-    (void)seq; /* numbers are not kept: the UIDs are compared instead */
-    session->news.has_unknown = true;
-    if (session->selected)
-        session->selected->must_compare = true;
+    (void)seq; /* numbers are not kept: the UIDs are compared, as the counts do not agree */
+    session->news.has_expunged = true;
     make_stale(session);
 }
 
@@ -87,7 +86,7 @@ void imap_session_clear_news(struct imap_session *session)
 {
     imap_set_free(&session->news.vanished);
     session->news.flag_count = 0;
-    session->news.has_unknown = false;
+    session->news.has_unknown = session->news.has_expunged = false;
 }
 
 /* --- the connection -------------------------------------------------------------------------- */
@@ -138,10 +137,12 @@ bool imap_session_open(struct slice *slice, struct error *err)
     return true;
 }
 
-static void free_mailboxes(struct imap_session *session)
+void imap_session_free_mailboxes(struct imap_session *session)
 {
-    for (size_t i = 0; i < session->mailbox_count; i++)
+    for (size_t i = 0; i < session->mailbox_count; i++) {
         imap_set_free(&session->mailboxes[i].below);
+        imap_set_free(&session->mailboxes[i].given_up);
+    }
 }
 
 void imap_session_free(struct imap_session **owner)
@@ -152,7 +153,7 @@ void imap_session_free(struct imap_session **owner)
     if (session->client && imap_is_alive(session->client))
         imap_logout(&session->client);
     imap_free(&session->client);
-    free_mailboxes(session);
+    imap_session_free_mailboxes(session);
     imap_set_free(&session->news.vanished);
     arena_free(&session->arena);
     free(session);

@@ -16,6 +16,9 @@ struct session_mailbox {
     struct imap_set below;        /* UIDs that are not here yet; owned */
     bool wants_text;              /* bodies to prefetch may be left */
     bool must_compare;            /* counts did not agree: compare all UIDs */
+    struct imap_set given_up;     /* listed, and not to be had in this session; owned */
+    int64_t flags_at_ms;          /* monotonic: when all flags were asked for last; 0: never */
+    int resets;                   /* of its UIDVALIDITY in this session */
 };
 
 /* What the server told unasked of the selected mailbox, until imap_pull takes it over. */
@@ -23,7 +26,8 @@ struct session_news {
     struct imap_set vanished;    /* owned */
     struct replica_flags *flags; /* in the session's arena */
     size_t flag_count, flag_capacity;
-    bool has_unknown; /* something changed whose UID was not told */
+    bool has_unknown;  /* flags changed of a message whose UID was not told */
+    bool has_expunged; /* messages were removed */
 };
 
 struct imap_session {
@@ -35,12 +39,16 @@ struct imap_session {
     struct session_news news;
     int64_t refresh_at_ms; /* monotonic: when the folders are listed again */
     bool is_refresh_failed_once;
-    bool has_settled; /* everything was here once in this session */
+    bool has_settled;  /* everything was here once in this session */
+    bool must_refresh; /* folders were changed from here: list them again */
 };
 
 /* Connects and signs in if there is no connection, or an old one is broken. */
 bool imap_session_open(struct slice *slice, struct error *err);
 void imap_session_free(struct imap_session **session);
+
+/* Frees what the mailboxes own; their array is the arena's. */
+void imap_session_free_mailboxes(struct imap_session *session);
 
 /* The mailbox with that id, or NULL. */
 struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64_t mailbox_id);

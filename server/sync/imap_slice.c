@@ -85,6 +85,8 @@ static bool work(struct slice *slice, struct session_mailbox *mailbox, step_fn *
         if (atomic_exchange(&slice->account->has_operations, false) &&
             !imap_run_operations(slice, err))
             return false;
+        if (slice->account->imap->must_refresh)
+            return true; /* the mailbox may be one that is gone */
     }
     return true;
 }
@@ -106,7 +108,7 @@ static bool work_on_all(struct slice *slice, step_fn *step, bool *is_done, struc
     if (inbox && !*is_done)
         return true;
     *is_done = true;
-    for (size_t i = 0; i < session->mailbox_count && *is_done; i++)
+    for (size_t i = 0; i < session->mailbox_count && *is_done && !session->must_refresh; i++)
         if (&session->mailboxes[i] != inbox &&
             !work(slice, &session->mailboxes[i], step, is_done, err))
             return false;
@@ -166,6 +168,10 @@ static bool refresh(struct slice *slice, struct error *err)
     if (host->poll_ms > 0 && host->poll_ms < poll_ms)
         poll_ms = host->poll_ms;
     bool is_done = false;
+    /* Someone asks: without CONDSTORE only a look at all flags tells of changed ones. */
+    if (session->mailbox_count > 0 && clock_monotonic_ms() < session->refresh_at_ms)
+        for (size_t i = 0; i < session->mailbox_count; i++)
+            session->mailboxes[i].flags_at_ms = 0;
     if (!look_at_selected(slice, &is_done, err))
         return false;
     if (!is_done)
@@ -182,7 +188,7 @@ static bool refresh(struct slice *slice, struct error *err)
         LOG_WARN("imap.list", LOG_ERR(&why));
     }
     session->refresh_at_ms = clock_monotonic_ms() + poll_ms;
-    session->has_settled = false;
+    session->has_settled = session->must_refresh = false;
     return account_set_next_sync(slice->db, slice->account->id, clock_now_us() + poll_ms * 1000,
                                  err);
 }
@@ -203,7 +209,8 @@ static bool open_session(struct slice *slice, struct error *err)
 static bool is_refresh_due(const struct slice *slice)
 {
     const struct imap_session *session = slice->account->imap;
-    return session->mailbox_count == 0 || clock_monotonic_ms() >= session->refresh_at_ms ||
+    return session->mailbox_count == 0 || session->must_refresh ||
+           clock_monotonic_ms() >= session->refresh_at_ms ||
            slice->work.account.next_sync_at <= clock_now_us();
 }
 
@@ -218,10 +225,12 @@ bool imap_slice(struct slice *slice, struct error *err)
         return false;
     if (!imap_run_operations(slice, err))
         return false;
+    if (slice->account->imap->must_refresh && !refresh(slice, err))
+        return false;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (!work_on_all(slice, steps[i], &is_done, err))
             return false;
-        if (!is_done)
+        if (!is_done || slice->account->imap->must_refresh)
             return note_progress(slice, err); /* more to do: at the end of the queue */
     }
     return settle(slice, err);

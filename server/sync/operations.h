@@ -15,6 +15,9 @@ typedef bool operation_fn(struct slice *slice, const struct operation *operation
 struct operation_kind {
     const char *name;
     operation_fn *run;
+    /* `run` ends the operation itself, together with what became of it: true means that it has
+     * ended, well or for good; false that it waits to be tried again. */
+    bool ends_itself;
 };
 struct operation_kinds {
     const struct operation_kind *at;
@@ -22,6 +25,10 @@ struct operation_kinds {
     /* Whether the session can go on after a failure. */
     bool (*is_alive)(const struct slice *slice);
 };
+
+/* Whether trying again later can help: what concerns the connection is not the operation's fault.
+ */
+bool operation_may_pass(const struct error *why);
 
 /* Runs what is due, in order, until none is left. False when the session cannot go on (the
  * operation under way then waits for the next one). */

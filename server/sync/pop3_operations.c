@@ -56,7 +56,7 @@ static bool is_alive(const struct slice *slice)
 bool pop3_run_operations(struct slice *slice, struct error *err)
 {
     static const struct operation_kind list[] = {
-        {"fetch-body", fetch_body},
+        {"fetch-body", fetch_body, false},
     };
     static const struct operation_kinds kinds = {list, sizeof list / sizeof *list, is_alive};
     return operations_run(slice, &kinds, err);

@@ -1,0 +1,324 @@
+/* Acting on emails and folders. An answer means that it is accepted for good and seen from now on;
+ * the mail server is told afterwards (GET .../operations/{operation} says how that is going).
+ *
+ * POST .../actions:
+ *   {"action": "keywords"|"move"|"copy"|"trash"|"destroy",
+ *    "emailIds": ["1", ...] or "threadId": "1" or neither: all of "mailboxId",
+ *    "mailboxId": only where they lie in it, "toId": of move and copy,
+ *    "keywords": {"$seen": true, "$flagged": false, "label": true}}
+ * PATCH .../emails/{email}: {"keywords": {...}, "mailboxId": where it is moved to}
+ * Answers: {"operations": ["5"], "changed": 1}; POST .../actions/undo takes {"operations": [...]}.
+ * An Idempotency-Key header makes a repeated request give the first one's answer. */
+#include "server/store/actions.h"
+#include "handlers/api/answer.h"
+#include "handlers/api/api.h"
+#include "handlers/wait.h"
+#include "server/store/mailboxes.h"
+
+enum { KEYWORDS_MAX = 64, PATCH_OPERATIONS_MAX = 512, FOLDER_WAIT_MS = 10 * 1000 };
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static bool read_id(const json_t *value, int64_t *id)
+{
+    const char *text = json_string_value(value);
+    return text && str_to_i64(str_of(text), id) && *id > 0;
+}
+
+/* A member that is an id as a string; 0 when it is missing or null. */
+static bool read_id_member(const json_t *body, const char *name, int64_t *id, struct error *err)
+{
+    const json_t *value = json_object_get(body, name);
+    *id = 0;
+    return !value || json_is_null(value) || read_id(value, id) ||
+           error_set(err, ERROR_INVALID, "\"%s\" must be an id.", name);
+}
+
+static bool read_ids(struct arena *arena, const json_t *body, const char *name, const int64_t **ids,
+                     size_t *count, struct error *err)
+{
+    const json_t *list = json_object_get(body, name);
+    size_t length = json_array_size(list);
+    *count = 0;
+    if (!list)
+        return true;
+    if (!json_is_array(list) || length == 0 || length > ACTION_EMAILS_MAX)
+        return error_set(err, ERROR_INVALID, "\"%s\" must be a list of ids.", name);
+    int64_t *read = ARENA_ARRAY(arena, length, int64_t);
+    for (size_t i = 0; i < length; i++)
+        if (!read_id(json_array_get(list, i), &read[i]))
+            return error_set(err, ERROR_INVALID, "\"%s\" must be a list of ids.", name);
+    *ids = read;
+    *count = length;
+    return true;
+}
+
+/* The bit of "$seen"; 0: a keyword without one. */
+static int flag_of(struct str keyword)
+{
+    for (const struct flag_name *name = flag_names; name->flag; name++)
+        if (name->keyword && str_equal_nocase(keyword, str_of(name->keyword)))
+            return name->flag;
+    return 0;
+}
+
+static bool read_keywords(struct arena *arena, json_t *map, struct action *action,
+                          struct error *err)
+{
+    struct str *add = ARENA_ARRAY(arena, KEYWORDS_MAX, struct str);
+    struct str *remove = ARENA_ARRAY(arena, KEYWORDS_MAX, struct str);
+    const char *name;
+    json_t *value;
+    if (!json_is_object(map) || json_object_size(map) == 0 || json_object_size(map) > KEYWORDS_MAX)
+        return error_set(err, ERROR_INVALID, "\"keywords\" must be an object of true and false.");
+    json_object_foreach(map, name, value)
+    {
+        struct str keyword = arena_str(arena, str_of(name));
+        bool is_set = json_is_true(value);
+        int flag = flag_of(keyword);
+        if (!json_is_boolean(value) && !json_is_null(value))
+            return error_set(err, ERROR_INVALID, "A keyword is true, false or null.");
+        action->set |= is_set ? flag : 0;
+        action->clear |= is_set ? 0 : flag;
+        if (!flag && is_set)
+            add[action->add_count++] = keyword;
+        else if (!flag)
+            remove[action->remove_count++] = keyword;
+    }
+    action->add_words = add;
+    action->remove_words = remove;
+    return true;
+}
+
+static bool read_kind(struct arena *arena, json_t *body, struct action *action, struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum action_kind kind;
+    } kinds[] = {{"keywords", ACTION_KEYWORDS},
+                 {"move", ACTION_MOVE},
+                 {"copy", ACTION_COPY},
+                 {"trash", ACTION_TRASH},
+                 {"destroy", ACTION_DESTROY}};
+    struct str name;
+    if (!body_str(arena, body, "action", true, &name, err))
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!str_equal(name, str_of(kinds[i].name)))
+            continue;
+        action->kind = kinds[i].kind;
+        return true;
+    }
+    return error_set(err, ERROR_INVALID,
+                     "\"action\" is \"keywords\", \"move\", \"copy\", \"trash\" or \"destroy\".");
+}
+
+static bool read_action(struct request *req, json_t *body, struct action *action, struct error *err)
+{
+    *action = (struct action){.idempotency_key = request_header(req, "Idempotency-Key")};
+    if (!read_kind(req->arena, body, action, err) ||
+        !read_ids(req->arena, body, "emailIds", &action->email_ids, &action->email_count, err) ||
+        !read_id_member(body, "threadId", &action->thread_id, err) ||
+        !read_id_member(body, "mailboxId", &action->mailbox_id, err) ||
+        !read_id_member(body, "toId", &action->target_id, err))
+        return false;
+    if ((action->kind == ACTION_MOVE || action->kind == ACTION_COPY) && !action->target_id)
+        return error_set(err, ERROR_INVALID, "\"toId\" is missing.");
+    return action->kind != ACTION_KEYWORDS ||
+           read_keywords(req->arena, json_object_get(body, "keywords"), action, err);
+}
+
+/* --- answering ------------------------------------------------------------------------------- */
+
+static void write_id_text(struct json *json, int64_t id)
+{
+    char text[24];
+    int length = snprintf(text, sizeof text, "%lld", (long long)id);
+    json_write_str(json, str_make(text, (size_t)length));
+}
+
+static bool answer_result(struct response *res, const struct action_result *result)
+{
+    struct json json = answer_json(res);
+    json_write_object(&json);
+    json_write_name(&json, "operations");
+    json_write_array(&json);
+    for (size_t i = 0; i < result->operation_count; i++)
+        write_id_text(&json, result->operation_ids[i]);
+    json_write_array_end(&json);
+    answer_i64(&json, "changed", (int64_t)result->changed);
+    json_write_object_end(&json);
+    return true;
+}
+
+bool api_actions(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id;
+    struct action action;
+    struct action_result result;
+    json_t *body = body_json(req, err);
+    bool is_good = body && read_action(req, body, &action, err);
+    json_decref(body);
+    return is_good && answer_account_id(req, &db, &account_id, err) &&
+           answer_done(req, &db, action_run(db, req->arena, account_id, &action, &result, err)) &&
+           answer_result(res, &result);
+}
+
+bool api_actions_undo(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id;
+    const int64_t *ids = NULL;
+    size_t count = 0;
+    struct action_result result;
+    json_t *body = body_json(req, err);
+    bool is_good = body && read_ids(req->arena, body, "operations", &ids, &count, err);
+    json_decref(body);
+    if (is_good && count == 0)
+        return error_set(err, ERROR_INVALID, "\"operations\" is missing.");
+    return is_good && answer_account_id(req, &db, &account_id, err) &&
+           answer_done(req, &db,
+                       action_undo(db, req->arena, account_id, ids, count, &result, err)) &&
+           answer_result(res, &result);
+}
+
+/* --- one email ------------------------------------------------------------------------------- */
+
+static bool run_patch(struct request *req, struct db *db, int64_t account_id, int64_t email_id,
+                      json_t *body, struct action_result *total, struct error *err)
+{
+    struct action action = {.email_ids = &email_id, .email_count = 1};
+    struct action_result result = {0};
+    int64_t target_id;
+    *total = (struct action_result){.operation_ids =
+                                        ARENA_ARRAY(req->arena, PATCH_OPERATIONS_MAX, int64_t)};
+    if (!read_id_member(body, "mailboxId", &target_id, err))
+        return false;
+    json_t *keywords = json_object_get(body, "keywords");
+    if (!keywords && !target_id)
+        return error_set(err, ERROR_INVALID, "\"keywords\" or \"mailboxId\" is missing.");
+    for (int i = 0; i < 2; i++) {
+        if (i == 0 ? !keywords : !target_id)
+            continue;
+        action.kind = i == 0 ? ACTION_KEYWORDS : ACTION_MOVE;
+        action.target_id = i == 0 ? 0 : target_id;
+        if ((i == 0 && !read_keywords(req->arena, keywords, &action, err)) ||
+            !action_run(db, req->arena, account_id, &action, &result, err))
+            return false;
+        for (size_t k = 0;
+             k < result.operation_count && total->operation_count < PATCH_OPERATIONS_MAX; k++)
+            total->operation_ids[total->operation_count++] = result.operation_ids[k];
+        total->changed += result.changed;
+    }
+    return true;
+}
+
+bool api_email_patch(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id, id;
+    struct action_result result;
+    if (!request_param_id(req, "email", &id, err))
+        return false;
+    json_t *body = body_json(req, err);
+    bool is_good = body && answer_account_id(req, &db, &account_id, err) &&
+                   answer_done(req, &db, run_patch(req, db, account_id, id, body, &result, err)) &&
+                   answer_result(res, &result);
+    json_decref(body);
+    return is_good;
+}
+
+/* --- folders --------------------------------------------------------------------------------- */
+
+/* Waits a while for the mail server, so that most answers mean "it is there"; 202: it goes on. */
+static bool answer_folder(struct request *req, struct response *res, int64_t account_id,
+                          int64_t operation_id, struct error *err)
+{
+    struct operation operation = {.state = OPERATION_DONE};
+    struct error why = ERROR_INIT;
+    bool is_over =
+        !operation_id || wait_for_operation(req, account_id, operation_id,
+                                            deadline_in_ms(FOLDER_WAIT_MS), &operation, &why);
+    if (!is_over && why.kind != ERROR_TIMEOUT) {
+        *err = why;
+        return false;
+    }
+    if (is_over && operation.state == OPERATION_FAILED)
+        return error_set(err, ERROR_REFUSED, "%" STR_FMT, STR_ARG(operation.error));
+    if (!is_over)
+        res->status = 202;
+    struct action_result result = {
+        .operation_ids = &operation_id, .operation_count = operation_id ? 1 : 0, .changed = 1};
+    return answer_result(res, &result);
+}
+
+bool api_mailbox_create(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    struct str name;
+    int64_t account_id, parent_id, operation_id = 0;
+    json_t *body = body_json(req, err);
+    bool is_good = body && body_str(req->arena, body, "name", true, &name, err) &&
+                   read_id_member(body, "parentId", &parent_id, err);
+    json_decref(body);
+    return is_good && answer_account_id(req, &db, &account_id, err) &&
+           answer_done(req, &db,
+                       mailbox_create(db, req->arena, account_id, parent_id, name,
+                                      request_header(req, "Idempotency-Key"), &operation_id,
+                                      err)) &&
+           answer_folder(req, res, account_id, operation_id, err);
+}
+
+static bool run_mailbox_patch(struct request *req, struct db *db, int64_t account_id, int64_t id,
+                              const json_t *body, int64_t *operation_id, struct error *err)
+{
+    struct mailbox mailbox;
+    struct str name, key = request_header(req, "Idempotency-Key");
+    const json_t *subscribed = json_object_get(body, "isSubscribed");
+    int64_t parent_id;
+    if (!mailbox_by_id(db, req->arena, account_id, id, &mailbox, err) ||
+        !body_str(req->arena, body, "name", false, &name, err) ||
+        !read_id_member(body, "parentId", &parent_id, err))
+        return false;
+    if (json_is_boolean(subscribed) &&
+        !mailbox_subscribe(db, req->arena, account_id, id, json_is_true(subscribed), key,
+                           operation_id, err))
+        return false;
+    if (!json_object_get(body, "parentId"))
+        parent_id = mailbox.parent_id;
+    if (name.length == 0)
+        name = mailbox.name;
+    return (str_equal(name, mailbox.name) && parent_id == mailbox.parent_id) ||
+           mailbox_rename(db, req->arena, account_id, id, parent_id, name, key, operation_id, err);
+}
+
+bool api_mailbox_update(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id, id, operation_id = 0;
+    if (!request_param_id(req, "mailbox", &id, err))
+        return false;
+    json_t *body = body_json(req, err);
+    bool is_good =
+        body && answer_account_id(req, &db, &account_id, err) &&
+        answer_done(req, &db,
+                    run_mailbox_patch(req, db, account_id, id, body, &operation_id, err)) &&
+        answer_folder(req, res, account_id, operation_id, err);
+    json_decref(body);
+    return is_good;
+}
+
+bool api_mailbox_delete(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id, id, operation_id = 0;
+    bool with_emails = str_equal(request_argument(req, "withEmails"), STR("true"));
+    return request_param_id(req, "mailbox", &id, err) &&
+           answer_account_id(req, &db, &account_id, err) &&
+           answer_done(req, &db,
+                       mailbox_delete(db, req->arena, account_id, id, with_emails,
+                                      request_header(req, "Idempotency-Key"), &operation_id,
+                                      err)) &&
+           answer_folder(req, res, account_id, operation_id, err);
+}
