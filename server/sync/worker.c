@@ -16,6 +16,7 @@ enum {
     REFUSED_WAIT_MS = 60 * 60 * 1000, /* a wrong password is not tried every minute */
     DATABASE_WAIT_MS = 2000,
     RECONNECT_MIN_MS = 3000, /* clicks while the server is down do not become a storm */
+    BREAK_WAIT_MS = 500,     /* a connection that worked and broke is made again at once */
 };
 
 bool slice_is_over(const struct slice *slice)
@@ -55,6 +56,11 @@ static int64_t note_failure(struct slice *slice, const struct error *why)
     bool is_refused = why->kind == ERROR_AUTH || why->kind == ERROR_FORBIDDEN;
     int64_t wait = DATABASE_WAIT_MS;
     if (account_count_failure(slice->db, id, &failures, &err)) {
+        /* Servers end connections now and then: nothing that anybody need hear of, once. */
+        if (failures == 1 && why->kind == ERROR_CLOSED) {
+            slice->account->reconnect_at_ms = clock_monotonic_ms() + BREAK_WAIT_MS;
+            return jittered(BREAK_WAIT_MS);
+        }
         wait = is_refused ? jittered(REFUSED_WAIT_MS) : backoff_ms(failures, why);
         if (account_set_next_sync(slice->db, id, clock_now_us() + wait * 1000, &err))
             account_set_state(slice->db, id, is_refused ? SYNC_REFUSED : SYNC_UNREACHABLE, why,
