@@ -1,5 +1,7 @@
 #include "server/sync/pop3_download.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,15 +17,72 @@ enum {
     SURPLUS_BYTES = 64 << 20,
 };
 
+/* A batch on its way into the database, in a thread of its own, while the next one is received. As
+ * long as it runs, the slice's connection to the database, the plan and the session's arena are
+ * that thread's; the connection to the mail server and the steps of other batches are not. */
+struct importer {
+    pthread_t thread;
+    bool is_running;
+    struct slice *slice;
+    struct pop3_batch *batch;
+    size_t count; /* messages in it */
+    bool is_good; /* so far */
+    struct error err;
+};
+
 struct download {
     struct slice *slice;
     struct pop3_session *session;
     struct pop3_step **steps; /* asked for, in order */
-    struct pop3_batch *batch;
+    struct pop3_batch *batch; /* being received */
+    struct importer importer;
     struct pop3_received *current; /* under way; NULL: none */
     struct pop3_fingerprint fingerprint;
-    struct error err; /* of the spool or the database */
+    struct error err; /* of the spool */
 };
+
+/* --- the way into the database ---------------------------------------------------------------- */
+
+static void *run_import(void *context)
+{
+    struct importer *importer = context;
+    char id_text[24];
+    snprintf(id_text, sizeof id_text, "%lld", (long long)importer->slice->account->id);
+    log_set_context("account", str_of(id_text));
+    importer->is_good = pop3_import(importer->slice, importer->batch, &importer->err);
+    return NULL;
+}
+
+/* Waits for the batch that is under way, if there is one. False: it failed, now or before. */
+static bool await_import(struct download *download)
+{
+    struct importer *importer = &download->importer;
+    if (importer->is_running) {
+        pthread_join(importer->thread, NULL);
+        importer->is_running = false;
+        if (importer->is_good)
+            download->session->remaining -= importer->count;
+    }
+    return importer->is_good;
+}
+
+/* Hands over what was received and goes on with the other batch, which is empty by then. */
+static bool begin_import(struct download *download)
+{
+    struct importer *importer = &download->importer;
+    if (!await_import(download))
+        return false;
+    struct pop3_batch *empty = importer->batch;
+    importer->batch = download->batch;
+    importer->count = download->batch->count;
+    download->batch = empty;
+    importer->is_running = importer->count > 0;
+    if (importer->is_running && pthread_create(&importer->thread, NULL, run_import, importer))
+        abort();
+    return true;
+}
+
+/* --- what comes in ---------------------------------------------------------------------------- */
 
 /* What is under way is dropped. */
 static bool fail(struct download *download)
@@ -90,7 +149,7 @@ static bool end_message(void *context, size_t index)
     batch->count++;
     if (batch->count < POP3_BATCH_MESSAGES && batch->length < POP3_BATCH_BYTES)
         return true;
-    return pop3_import(download->slice, batch, &download->err);
+    return begin_import(download);
 }
 
 /* The others go on; this one is asked for again in the next session. */
@@ -100,8 +159,7 @@ static void failed_message(void *context, size_t index, const struct error *why)
     struct pop3_step *step = download->steps[index];
     LOG_WARN("pop3.skipped", log_int("number", step->listed.number), LOG_ERR(why));
     step->fate = POP3_KEEP;
-    if (download->session->remaining > 0)
-        download->session->remaining--;
+    download->session->remaining--;
 }
 
 static bool is_wanted(const struct pop3_step *step)
@@ -109,15 +167,32 @@ static bool is_wanted(const struct pop3_step *step)
     return step->fate == POP3_FETCH || step->fate == POP3_PREVIEW || step->fate == POP3_REST;
 }
 
-static bool retrieve(struct slice *slice, struct pop3_step **steps,
-                     const struct pop3_wanted *wanted, size_t count, struct error *err)
+static struct pop3_batch *batch_new(void)
 {
-    struct pop3_session *session = slice->account->pop3;
     struct pop3_batch *batch = calloc(1, sizeof *batch);
     if (!batch)
         abort();
     batch->spool = -1;
-    struct download download = {.slice = slice, .session = session, .steps = steps, .batch = batch};
+    return batch;
+}
+
+static void batch_free(struct pop3_batch *batch)
+{
+    if (batch->spool >= 0)
+        close(batch->spool);
+    free(batch);
+}
+
+static bool retrieve(struct slice *slice, struct pop3_step **steps,
+                     const struct pop3_wanted *wanted, size_t count, struct error *err)
+{
+    struct pop3_session *session = slice->account->pop3;
+    struct download download = {
+        .slice = slice,
+        .session = session,
+        .steps = steps,
+        .batch = batch_new(),
+        .importer = {.slice = slice, .batch = batch_new(), .is_good = true}};
     struct pop3_sink sink = {.context = &download,
                              .begin = begin_message,
                              .write = write_message,
@@ -125,19 +200,15 @@ static bool retrieve(struct slice *slice, struct pop3_step **steps,
                              .failed = failed_message};
     bool is_good = pop3_retrieve(session->client, wanted, count, &sink, err);
     buf_free(&download.fingerprint.line); /* of one that did not come to its end */
-    if (download.err.kind != ERROR_NONE) {
-        *err = download.err;
-        is_good = false;
-    }
     /* What came before the session broke is kept: it need not come again. */
-    struct error why = ERROR_INIT;
-    bool is_kept = download.err.kind == ERROR_DATABASE || pop3_import(slice, batch, &why);
-    if (is_good && !is_kept)
-        *err = why;
-    if (batch->spool >= 0)
-        close(batch->spool);
-    free(batch);
-    return is_good && is_kept;
+    bool is_kept = begin_import(&download) && await_import(&download);
+    if (!is_kept)
+        *err = download.importer.err;
+    else if (download.err.kind != ERROR_NONE)
+        *err = download.err;
+    batch_free(download.batch);
+    batch_free(download.importer.batch);
+    return is_good && is_kept && download.err.kind == ERROR_NONE;
 }
 
 bool pop3_download(struct slice *slice, bool *is_done, struct error *err)

@@ -30,7 +30,8 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err);
  * tells. */
 bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err);
 
-/* pop3_import.c: makes a batch durable and sets the steps' fates to what the policy says now. */
+/* pop3_import.c: makes a batch durable, sets the steps' fates to what the policy says now, and
+ * empties it. */
 bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *err);
 
 #endif

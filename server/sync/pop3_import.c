@@ -125,12 +125,12 @@ static void fill_email(const struct item *item, struct replica_email *email)
 /* The bodies of new messages all at once; of one whose beginning is here, in place of nothing. */
 static bool write_blobs(struct import *import, int64_t blob_id, struct error *err)
 {
-    struct blob_source *sources = ARENA_ARRAY(import->arena, import->count, struct blob_source);
+    struct blob_extent *sources = ARENA_ARRAY(import->arena, import->count, struct blob_extent);
     size_t count = 0;
     for (size_t i = 0; i < import->count; i++) {
         const struct item *item = &import->at[i];
         if (!item->is_preview)
-            sources[count++] = (struct blob_source){.blob_id = blob_id + (int64_t)i,
+            sources[count++] = (struct blob_extent){.blob_id = blob_id + (int64_t)i,
                                                     .email_id = item->row.email_id,
                                                     .offset = item->received->offset,
                                                     .length = item->received->length};
@@ -210,9 +210,6 @@ static void move_on(struct import *import)
             item->row.received_at = rules->now_us;
         item->received->step->fate = pop3_plan_fate(rules, &item->row);
     }
-    size_t done = import->batch->count;
-    import->session->remaining -= done < import->session->remaining ? done
-        : import->session->remaining;
 }
 
 bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *err)
