@@ -26,6 +26,10 @@ const struct route html_routes[] = {
     /* the sandboxed frame has no cookies: its ticket is its authority */
     {HTTP_GET, "/picture/{ticket}/{part}", html_picture, ROUTE_PUBLIC | ROUTE_NO_CSRF},
 
+    {HTTP_GET, "/search", html_search, 0},
+    {HTTP_POST, "/search/saved", html_search_save, 0},
+    {HTTP_POST, "/search/saved/{search}/forget", html_search_forget, 0},
+
     {HTTP_GET, "/accounts", html_accounts, 0},
     {HTTP_GET, "/accounts/new", html_account_new_form, 0},
     {HTTP_POST, "/accounts/new", html_account_new, 0},

@@ -16,6 +16,8 @@ route_handler html_act, html_undo;
 route_handler html_refused, html_refused_told;
 /* folders.c */
 route_handler html_folders, html_folder_create, html_folder, html_folder_change;
+/* search.c */
+route_handler html_search, html_search_save, html_search_forget;
 /* message.c */
 route_handler html_message;
 /* frame.c */

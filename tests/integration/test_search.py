@@ -117,3 +117,19 @@ def test_searches_are_saved_by_name(api):
     assert api.post("/searches", {"name": "Bad", "query": "(("}).status == 400
     assert api.delete(f"/searches/{made.json['id']}").status == 204
     assert api.delete(f"/searches/{made.json['id']}").status == 404
+
+
+def test_the_search_page_finds_and_keeps(found):
+    client = found.client
+    page = client.get("//search?q=noodle")
+    assert page.status == 200 and "Lunch on Friday" in page.text
+    assert "<mark>noodle</mark>" in page.text
+    assert "brave" not in page.text
+    wrong = client.get("//search?" + urllib.parse.urlencode({"q": "in:nowhere <x>"}))
+    assert wrong.status == 400 and "nowhere" in wrong.text and "<x>" not in wrong.text
+    assert client.submit("//search?q=noodle", "//search/saved", q="noodle", name="Food").status == 303
+    assert "Food" in client.get("//search").text
+    account = client.get("/accounts").json["accounts"][0]["id"]
+    page = client.get(f"//search?q=noodle&account={account}&upstream=1")
+    assert "The mail server found nothing more" in page.text
+    assert client.get("//search?q=brave").text.count("<script>alert") == 0
