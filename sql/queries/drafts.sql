@@ -122,4 +122,5 @@ SELECT p.mailbox_id, p.is_hidden
 DELETE FROM blob b
  WHERE b.email_id IS NULL AND b.created_at < now() - interval '1 day'
    AND NOT EXISTS (SELECT FROM attachment a WHERE a.account_id = b.account_id AND a.blob_id = b.id)
+   AND NOT EXISTS (SELECT FROM transfer t WHERE t.account_id = b.account_id AND t.blob_id = b.id)
    AND NOT EXISTS (SELECT FROM submission s WHERE s.account_id = b.account_id AND s.blob_id = b.id);
