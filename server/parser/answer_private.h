@@ -22,4 +22,7 @@ bool answer_header_fields(struct arena *arena, struct wire *in, struct buf *repl
 bool answer_render(struct arena *arena, struct wire *in, struct buf *reply);
 bool answer_decode_text(struct arena *arena, struct wire *in, struct buf *reply);
 
+/* archive.c */
+bool answer_archive(struct wire *in, int fd, struct buf *reply);
+
 #endif

@@ -10,6 +10,7 @@
 #define RESTANTE_PARSER_PARSER_H
 
 #include "server/base/error.h"
+#include "server/mail/archive.h"
 #include "server/mail/mime.h"
 
 struct parser_pool;
@@ -124,6 +125,21 @@ struct parser_text_summary {
 bool parser_texts(struct parser_pool *pool, struct arena *arena,
                   const struct parser_text_item *items, size_t count,
                   struct parser_text_summary *summaries, struct error *err);
+
+/* A batch of messages out of a file of somebody's (mail/archive.h), in the arena. `length`: of the
+ * file. ERROR_INVALID when the file fells its parser, ERROR_LIMIT when it is too large. */
+struct parser_archive {
+    struct str bytes; /* the messages one after the other */
+    const struct archive_message *at;
+    size_t count;
+    uint32_t others;
+    struct archive_cursor next;
+    bool is_end;
+    enum archive_trouble trouble;
+};
+bool parser_archive(struct parser_pool *pool, struct arena *arena, int fd, uint64_t length,
+                    struct archive_cursor cursor, struct parser_archive *archive,
+                    struct error *err);
 
 /* --- what is shown --------------------------------------------------------------------------- */
 

@@ -147,6 +147,8 @@ bool parser_answer(struct arena *arena, const struct parser_request *request, st
         return answer_decode_text(arena, &in, reply);
     case PROTOCOL_HEADER_FIELDS:
         return answer_header_fields(arena, &in, reply);
+    case PROTOCOL_ARCHIVE:
+        return answer_archive(&in, request->fd, reply);
     case PROTOCOL_START:
     case PROTOCOL_KINDS:
         break;
