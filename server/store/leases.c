@@ -7,17 +7,32 @@ enum { PURGE_EMAILS = 500 }; /* a slice of some ten milliseconds */
 
 static const char no_account[] = "there is no such account";
 
+static void take_ids(struct db_rows *rows, struct arena *arena, int64_t **ids, size_t *count)
+{
+    *count = (size_t)rows->row_count;
+    *ids = ARENA_ARRAY(arena, *count, int64_t);
+    for (int64_t *id = *ids; db_next(rows); id++)
+        *id = db_get_i64(rows);
+    db_rows_free(rows);
+}
+
 bool lease_due(struct db *db, struct arena *arena, struct str owner, int lease_s, int limit,
                int64_t **account_ids, size_t *count, struct error *err)
 {
     struct db_rows rows;
     if (!db_select(db, "lease_due", &rows, err, db_text(owner), db_i64(lease_s), db_i64(limit)))
         return false;
-    *count = (size_t)rows.row_count;
-    *account_ids = ARENA_ARRAY(arena, *count, int64_t);
-    for (int64_t *id = *account_ids; db_next(&rows); id++)
-        *id = db_get_i64(&rows);
-    db_rows_free(&rows);
+    take_ids(&rows, arena, account_ids, count);
+    return true;
+}
+
+bool lease_wanted(struct db *db, struct arena *arena, struct str owner, int64_t **account_ids,
+                  size_t *count, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "lease_wanted", &rows, err, db_text(owner)))
+        return false;
+    take_ids(&rows, arena, account_ids, count);
     return true;
 }
 

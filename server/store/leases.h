@@ -8,6 +8,10 @@
  * not_before has passed) and that nobody holds, for `lease_s` seconds; FOR UPDATE SKIP LOCKED. */
 bool lease_due(struct db *db, struct arena *arena, struct str owner, int lease_s, int limit,
                int64_t **account_ids, size_t *count, struct error *err);
+/* The accounts that `owner` holds and somebody wants something of now: for NOTIFYs that were lost.
+ */
+bool lease_wanted(struct db *db, struct arena *arena, struct str owner, int64_t **account_ids,
+                  size_t *count, struct error *err);
 /* Takes one account if nobody else holds it; ERROR_CONFLICT otherwise. */
 bool lease_take(struct db *db, int64_t account_id, struct str owner, int lease_s,
                 struct error *err);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ struct entry {
     struct worker_account account;
     enum run_state state;
     int64_t due_ms; /* monotonic; when idle */
+    bool has_data;  /* its parked connection has something to tell */
+    bool is_asked;  /* the slice under way is for more than that */
 };
 
 struct scheduler {
@@ -42,11 +45,13 @@ struct scheduler {
     struct workpool *workers;
     struct workpool *trials;
     int wakeup;
+    int parked; /* epoll: `wakeup` (id 0) and the parked connections by account, each once */
     pthread_mutex_t lock; /* guards all below */
     struct entry *buckets[BUCKETS];
     size_t count;
     int trials_told; /* announcements of trials since the last turn */
     bool wants_claim;
+    bool has_missed; /* NOTIFYs may have been lost */
     int64_t renew_at_ms, claim_at_ms;
     atomic_bool is_stopping;
 };
@@ -61,9 +66,12 @@ struct scheduler *scheduler_new(const struct sync_context *sync, struct error *e
     s->wants_claim = true;
     s->trials_told = 1;
     s->wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    s->parked = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event wakes = {.events = EPOLLIN};
+    bool is_watching = epoll_ctl(s->parked, EPOLL_CTL_ADD, s->wakeup, &wakes) == 0;
     s->workers = workpool_new("sync", sync->workers, QUEUE_MAX);
     s->trials = workpool_new("trial", TRIAL_THREADS, TRIAL_QUEUE);
-    if (s->wakeup < 0 || !s->workers || !s->trials) {
+    if (s->wakeup < 0 || !is_watching || !s->workers || !s->trials) {
         error_set(err, ERROR_INTERNAL, "the system gives no more threads");
         scheduler_free(&s);
         return NULL;
@@ -102,6 +110,8 @@ void scheduler_free(struct scheduler **owner)
     store_release(s->sync->store, &db);
     if (s->wakeup >= 0)
         close(s->wakeup);
+    if (s->parked >= 0)
+        close(s->parked);
     pthread_mutex_destroy(&s->lock);
     free(s);
     *owner = NULL;
@@ -109,7 +119,7 @@ void scheduler_free(struct scheduler **owner)
 
 int scheduler_wakeup_fd(const struct scheduler *s)
 {
-    return s->wakeup;
+    return s->parked;
 }
 
 static void wake(struct scheduler *s)
@@ -156,6 +166,33 @@ static void remove_entry(struct scheduler *s, int64_t id)
     free(e);
 }
 
+/* Told once; armed anew when the account is parked again. A closed socket leaves by itself. */
+static void watch(struct scheduler *s, const struct entry *e, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
+                                .data.u64 = (uint64_t)e->account.id};
+    if (fd >= 0 && epoll_ctl(s->parked, EPOLL_CTL_ADD, fd, &event) != 0)
+        epoll_ctl(s->parked, EPOLL_CTL_MOD, fd, &event);
+}
+
+/* Notes which parked connections have something to tell. */
+static void take_events(struct scheduler *s)
+{
+    struct epoll_event events[64];
+    int count;
+    do {
+        count = epoll_wait(s->parked, events, 64, 0);
+        for (int i = 0; i < count; i++) {
+            uint64_t wakes;
+            struct entry *e = events[i].data.u64 ? *slot(s, (int64_t)events[i].data.u64) : NULL;
+            if (e)
+                e->has_data = true;
+            else if (read(s->wakeup, &wakes, sizeof wakes) < 0)
+                continue; /* read already */
+        }
+    } while (count == 64);
+}
+
 static void run_slice(void *context)
 {
     struct entry *e = context;
@@ -164,12 +201,16 @@ static void run_slice(void *context)
     e->state = RUN_ACTIVE;
     pthread_mutex_unlock(&s->lock);
 
-    atomic_store(&e->account.has_operations, false);
-    struct worker_result result = worker_slice(s->sync, &e->account);
+    bool is_asked = atomic_exchange(&e->account.has_operations, false) || e->is_asked;
+    struct worker_result result = worker_slice(s->sync, &e->account, is_asked);
+    if (result.is_gone)
+        worker_account_close(&e->account); /* says goodbye to a server: not under the lock */
 
     pthread_mutex_lock(&s->lock);
     e->state = RUN_IDLE;
-    e->due_ms = clock_monotonic_ms() + result.wait_ms;
+    if (!result.keeps_due)
+        e->due_ms = clock_monotonic_ms() + result.wait_ms;
+    watch(s, e, result.parked_fd);
     if (result.is_gone)
         remove_entry(s, e->account.id);
     pthread_mutex_unlock(&s->lock);
@@ -197,7 +238,7 @@ void scheduler_notified(struct scheduler *s, struct str payload)
     } else if (str_equal(word, STR("trial"))) {
         s->trials_told++;
     } else if (payload.length == 0) {
-        s->wants_claim = true;
+        s->wants_claim = s->has_missed = true;
         s->trials_told++;
     } else { /* what this role said itself */
         pthread_mutex_unlock(&s->lock);
@@ -215,7 +256,8 @@ static void look_after_leases(struct scheduler *s, int64_t now_ms)
     bool is_claiming = s->wants_claim || now_ms >= s->claim_at_ms;
     if (!is_renewing && !is_claiming)
         return;
-    s->wants_claim = false;
+    bool has_missed = s->has_missed;
+    s->wants_claim = s->has_missed = false;
     s->claim_at_ms = now_ms + CLAIM_MS;
     if (is_renewing)
         s->renew_at_ms = now_ms + RENEW_MS;
@@ -224,20 +266,28 @@ static void look_after_leases(struct scheduler *s, int64_t now_ms)
     struct error err = ERROR_INIT;
     struct arena *arena = arena_new();
     struct db *db = store_acquire(s->sync->store, 0, &err);
-    int64_t *ids = NULL;
-    size_t count = 0;
-    bool is_done = db && (!is_renewing || lease_renew(db, s->sync->owner, LEASE_S, &err)) &&
-                   lease_due(db, arena, s->sync->owner, LEASE_S, CLAIM_MAX, &ids, &count, &err);
+    int64_t *ids = NULL, *wanted = NULL;
+    size_t count = 0, wanted_count = 0;
+    bool is_done =
+        db && (!is_renewing || lease_renew(db, s->sync->owner, LEASE_S, &err)) &&
+        lease_due(db, arena, s->sync->owner, LEASE_S, CLAIM_MAX, &ids, &count, &err) &&
+        (!has_missed || lease_wanted(db, arena, s->sync->owner, &wanted, &wanted_count, &err));
     store_release(s->sync->store, &db);
 
     pthread_mutex_lock(&s->lock);
     if (is_done) {
         for (size_t i = 0; i < count; i++)
             add_entry(s, ids[i]);
+        for (size_t i = 0; i < wanted_count; i++) {
+            struct entry *e = *slot(s, wanted[i]);
+            if (e)
+                atomic_store(&e->account.has_operations, true);
+        }
         s->wants_claim = s->wants_claim || count == CLAIM_MAX;
     } else {
         LOG_WARN("sync.leases", LOG_ERR(&err));
         s->renew_at_ms = now_ms + CLAIM_MS;
+        s->has_missed = s->has_missed || has_missed;
     }
     arena_free(&arena);
 }
@@ -250,8 +300,10 @@ static int64_t queue_due(struct scheduler *s, int64_t now_ms)
         for (struct entry *e = s->buckets[i]; e; e = e->next) {
             if (e->state != RUN_IDLE)
                 continue;
-            if (e->due_ms <= now_ms || atomic_load(&e->account.has_operations)) {
+            e->is_asked = e->due_ms <= now_ms || atomic_load(&e->account.has_operations);
+            if (e->is_asked || e->has_data) {
                 e->state = RUN_QUEUED;
+                e->has_data = false;
                 if (!workpool_add(s->workers, run_slice, e))
                     e->state = RUN_IDLE; /* the queue is full: at a later turn */
             } else if (e->due_ms < next_ms) {
@@ -264,11 +316,9 @@ static int64_t queue_due(struct scheduler *s, int64_t now_ms)
 
 int scheduler_turn(struct scheduler *s)
 {
-    uint64_t wakes;
-    ssize_t drained = read(s->wakeup, &wakes, sizeof wakes);
-    (void)drained;
     int64_t now_ms = clock_monotonic_ms();
     pthread_mutex_lock(&s->lock);
+    take_events(s);
     look_after_leases(s, now_ms);
     /* Each thread empties the queue, so at most all of them are needed; each announcement makes one
      * work, for the others may be stuck with a server that says nothing. */

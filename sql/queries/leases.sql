@@ -26,6 +26,18 @@ UPDATE account a SET lease_owner = $1, lease_until = now() + $2 * interval '1 se
   FROM due WHERE a.id = due.id
 RETURNING a.id;
 
+-- Of the accounts held, those that somebody wants something of: what the NOTIFYs said that were lost
+-- with the connection.
+-- name: lease_wanted
+SELECT a.id FROM account a
+ WHERE a.lease_owner = $1 AND NOT a.is_gone
+   AND (a.next_sync_at <= now()
+        OR EXISTS (SELECT FROM operation o
+                    WHERE o.account_id = a.id AND o.state = 'pending' AND o.not_before <= now())
+        OR EXISTS (SELECT FROM submission s
+                    WHERE s.account_id = a.id AND s.phase IN ('queued', 'transmitting', 'accepted')
+                      AND greatest(s.send_at, s.not_before) <= now()));
+
 -- name: lease_take
 UPDATE account a SET lease_owner = $2, lease_until = now() + $3 * interval '1 second'
  WHERE a.id = $1 AND NOT a.is_gone
