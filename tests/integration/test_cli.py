@@ -537,10 +537,12 @@ def test_the_roles_serve_mail_on_another_database(database, split, person):
             assert harness.eventually(lambda: is_ready(split))
             assert client.get(f"/accounts/{account}").status == 200
             person.receive("Subject: and again\n\nhello\n")
-            client.post(f"/accounts/{account}/sync")
+            assert client.post(f"/accounts/{account}/sync",
+                               headers={"X-CSRF-Token": client.get("/session").json["csrf"]}
+                               ).status == 202
             assert harness.eventually(lambda: any(
                 box["totalEmails"] == 2
-                for box in client.get(f"/accounts/{account}/mailboxes").json["mailboxes"]))
+                for box in client.get(f"/accounts/{account}/mailboxes").json["mailboxes"])), sync.said
             assert "owner word" not in web.said + sync.said
 
 
