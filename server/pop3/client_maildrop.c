@@ -43,7 +43,8 @@ static bool read_listing(struct pop3_client *client, bool is_uidl, struct listin
         if (!pop3_client_read_listed(client, &line, &is_end, err))
             return false;
         if (is_end) {
-            qsort(listing->at, listing->count, listing->count ? sizeof *listing->at : 1, by_number);
+            if (listing->count > 0)
+                qsort(listing->at, listing->count, sizeof *listing->at, by_number);
             return true;
         }
         if (is_uidl ? !pop3_parse_uidl_line(line, &message.number, &message.uidl)

@@ -44,13 +44,13 @@ bool blob_finish(struct blob_writer **writer, int64_t *size_bytes, struct error 
 void blob_abandon(struct blob_writer **writer);
 
 /* Whole messages that lie in one file, of emails that have none yet: written by COPY, and each
- * email knows its blob then, all inside the caller's transaction. The ids come from
- * replica_allocate_ids. */
+ * email knows its blob then, and whether its words are here too, all inside the caller's
+ * transaction. The ids come from replica_allocate_ids. */
 struct blob_extent {
     int64_t blob_id, email_id;
     uint64_t offset, length; /* in the file */
 };
 bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
-               size_t count, struct error *err);
+               size_t count, bool is_text_settled, struct error *err);
 
 #endif

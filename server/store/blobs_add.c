@@ -83,7 +83,7 @@ static bool copy_rows(struct db *db, int64_t account_id, const struct blob_exten
 }
 
 bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
-               size_t count, struct error *err)
+               size_t count, bool is_text_settled, struct error *err)
 {
     assert(db_in_transaction(db));
     struct arena *arena = arena_new();
@@ -98,7 +98,8 @@ bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_exte
         count == 0 || (copy_all_chunks(db, account_id, fd, sources, count, sums, err) &&
                        copy_rows(db, account_id, sources, count, sums, err) &&
                        db_execute(db, "blobs_of_emails_set", NULL, err, db_i64(account_id),
-                                  db_i64_array(email_ids, count), db_i64_array(blob_ids, count)));
+                                  db_i64_array(email_ids, count), db_i64_array(blob_ids, count),
+                                  db_bool(is_text_settled)));
     arena_free(&arena);
     return is_good;
 }

@@ -62,6 +62,22 @@ bool pop3_uidl_of_email(struct db *db, struct arena *arena, int64_t account_id, 
     return true;
 }
 
+bool pop3_wordless(struct db *db, struct arena *arena, int64_t account_id, int limit,
+                   struct pop3_wordless **found, size_t *count, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "pop3_wordless", &rows, err, db_i64(account_id), db_i32(limit)))
+        return false;
+    *found = ARENA_ARRAY(arena, (size_t)rows.row_count, struct pop3_wordless);
+    *count = 0;
+    while (db_next(&rows)) {
+        (*found)[*count].email_id = db_get_i64(&rows);
+        (*found)[(*count)++].size_bytes = db_get_i64(&rows);
+    }
+    db_rows_free(&rows);
+    return true;
+}
+
 /* --- writing --------------------------------------------------------------------------------- */
 
 /* The rows as arrays, a column each. */

@@ -32,6 +32,14 @@ bool pop3_uidls(struct db *db, struct arena *arena, int64_t account_id, struct p
 bool pop3_uidl_of_email(struct db *db, struct arena *arena, int64_t account_id, int64_t email_id,
                         struct pop3_uidl *row, struct error *err);
 
+/* Whole messages whose words are not here yet, the newest first: until replica_text_settled names
+ * them. */
+struct pop3_wordless {
+    int64_t email_id, size_bytes;
+};
+bool pop3_wordless(struct db *db, struct arena *arena, int64_t account_id, int limit,
+                   struct pop3_wordless **found, size_t *count, struct error *err);
+
 /* Adds, or takes over the key. */
 bool pop3_uidls_put(struct db *db, int64_t account_id, const struct pop3_uidl *rows, size_t count,
                     struct error *err);

@@ -12,6 +12,9 @@ enum {
     RUN_BYTES = 16 << 20, /* asked for at once: what is wasted at most when the slice ends */
     RUN_MESSAGES = 1000,
     PREVIEW_LINES = 40,
+    /* Beyond that many, mail comes first and its words follow: finding them costs more than all the
+     * rest. */
+    ORDINARY_MAX = 200,
     /* How much more may come than LIST said. Servers count line ends differently; one that does not
      * stop at all is not a mail server. */
     SURPLUS_BYTES = 64 << 20,
@@ -167,12 +170,13 @@ static bool is_wanted(const struct pop3_step *step)
     return step->fate == POP3_FETCH || step->fate == POP3_PREVIEW || step->fate == POP3_REST;
 }
 
-static struct pop3_batch *batch_new(void)
+static struct pop3_batch *batch_new(const struct pop3_session *session)
 {
     struct pop3_batch *batch = calloc(1, sizeof *batch);
     if (!batch)
         abort();
     batch->spool = -1;
+    batch->is_ordinary = session->remaining <= ORDINARY_MAX;
     return batch;
 }
 
@@ -191,8 +195,8 @@ static bool retrieve(struct slice *slice, struct pop3_step **steps,
         .slice = slice,
         .session = session,
         .steps = steps,
-        .batch = batch_new(),
-        .importer = {.slice = slice, .batch = batch_new(), .is_good = true}};
+        .batch = batch_new(session),
+        .importer = {.slice = slice, .batch = batch_new(session), .is_good = true}};
     struct pop3_sink sink = {.context = &download,
                              .begin = begin_message,
                              .write = write_message,

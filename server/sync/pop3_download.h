@@ -20,6 +20,7 @@ struct pop3_received {
 struct pop3_batch {
     int spool; /* a memfd; -1: none yet */
     uint64_t length;
+    bool is_ordinary; /* of a few new messages, whose words are found at once */
     struct pop3_received at[POP3_BATCH_MESSAGES];
     size_t count;
 };
@@ -29,6 +30,11 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err);
 /* The rest of one message whose beginning is here. True also when the server refused it: its row
  * tells. */
 bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err);
+
+/* pop3_words.c: finds the words of messages that came without them, a batch. `*is_done`: none are
+ * left.
+ */
+bool pop3_find_words(struct slice *slice, bool *is_done, struct error *err);
 
 /* pop3_import.c: makes a batch durable, sets the steps' fates to what the policy says now, and
  * empties it. */

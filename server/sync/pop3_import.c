@@ -24,6 +24,7 @@ struct import {
     struct arena *arena;
     struct item *at;
     size_t count;
+    bool has_words;                   /* not of many: those follow (pop3_words.c) */
     struct parser_summary *summaries; /* of each */
     struct replica_email *emails;     /* of the new ones, in order */
     size_t new_count;
@@ -80,7 +81,7 @@ static bool parse(struct import *import, struct error *err)
         extents[i] =
             (struct parser_extent){import->at[i].received->offset, import->at[i].received->length};
     return parser_messages(import->slice->sync->parsers, import->arena, import->batch->spool,
-                           extents, import->count, true, import->summaries, err);
+                           extents, import->count, import->has_words, import->summaries, err);
 }
 
 /* When it arrived: the topmost Received field; never later than now, whatever it says. */
@@ -136,7 +137,7 @@ static bool write_blobs(struct import *import, int64_t blob_id, struct error *er
                                                     .length = item->received->length};
     }
     return blobs_add(import->slice->db, import->slice->account->id, import->batch->spool, sources,
-                     count, err);
+                     count, import->has_words, err);
 }
 
 /* What is not done for all at once. */
@@ -151,7 +152,7 @@ static bool write_item(struct replica_batch *batch, const struct item *item, str
         return replica_email_quarantine(batch, email_id, err);
     }
     return item->email_id == 0 ||
-           (replica_words_put(batch, email_id, s->words, err) &&
+           ((s->words.length == 0 || replica_words_put(batch, email_id, s->words, err)) &&
             replica_email_parsed(batch, email_id, s->structure, s->header_json, s->preview,
                                  s->has_attachment, err));
 }
@@ -221,6 +222,7 @@ bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *er
         .slice = slice,
         .session = slice->account->pop3,
         .batch = batch,
+        .has_words = batch->is_ordinary,
         .arena = arena,
         .at = ARENA_ARRAY(arena, batch->count, struct item),
         .summaries = ARENA_ARRAY(arena, batch->count, struct parser_summary),

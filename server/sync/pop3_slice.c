@@ -47,6 +47,22 @@ static bool settle(struct slice *slice, bool is_done, struct error *err)
     return !is_done || account_set_synced(slice->db, slice->account->id, capabilities, err);
 }
 
+/* The words of what came by the thousand, once the maildrop is free again. */
+static bool find_words(struct slice *slice, struct error *err)
+{
+    bool is_done = false;
+    while (!is_done && !slice_is_over(slice)) {
+        arena_reset(slice->arena);
+        if (!pop3_find_words(slice, &is_done, err))
+            return false;
+        if (atomic_load(&slice->account->has_operations))
+            break; /* at once again, operations first */
+    }
+    if (!is_done)
+        slice->wait_ms = 0;
+    return true;
+}
+
 /* Runs until nothing is left to get; operations come in between. */
 static bool download(struct slice *slice, bool *is_done, struct error *err)
 {
@@ -71,13 +87,13 @@ bool pop3_slice(struct slice *slice, struct error *err)
     int64_t wait_us = slice->work.account.next_sync_at - clock_now_us();
     if (!slice->account->pop3 && wait_us > 0) {
         slice->wait_ms = wait_us / 1000 + 1;
-        return true;
+        return find_words(slice, err);
     }
     if (!open_session(slice, err) || !download(slice, &is_done, err))
         return false;
     bool is_over = clock_monotonic_ms() >= slice->account->pop3->end_ms;
     if (is_done || is_over)
-        return settle(slice, is_done, err);
+        return settle(slice, is_done, err) && find_words(slice, err);
     slice->wait_ms = 0; /* more to do: at the end of the queue */
     return note_progress(slice, err);
 }

@@ -188,6 +188,8 @@ CREATE TABLE email (
 );
 CREATE INDEX email_by_thread ON email (account_id, thread_id);
 CREATE INDEX email_by_message_key ON email (account_id, message_key) WHERE message_key <> 0;
+-- Whole messages that came by the thousand: their words are still to be found.
+CREATE INDEX email_wordless ON email (account_id, id) WHERE blob_id IS NOT NULL AND NOT is_text_settled;
 CREATE UNIQUE INDEX email_by_upstream_id ON email (account_id, upstream_id) WHERE upstream_id IS NOT NULL;
 
 -- An email's place in a mailbox. What a person sees is the server's state with what is pending laid

@@ -46,6 +46,6 @@ FROM STDIN (FORMAT binary);
 
 -- name: blobs_of_emails_set
 UPDATE email e
-   SET blob_id = t.blob_id, is_text_settled = true
+   SET blob_id = t.blob_id, is_text_settled = e.is_text_settled OR $4
   FROM unnest($2::bigint[], $3::bigint[]) AS t (email_id, blob_id)
  WHERE e.account_id = $1 AND e.id = t.email_id;

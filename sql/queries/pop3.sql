@@ -49,3 +49,10 @@ UPDATE pop3_uidl u
 DELETE FROM pop3_uidl u
  USING unnest($2::text[], $3::int[]) AS t (uidl, occurrence)
  WHERE u.account_id = $1 AND u.uidl = t.uidl AND u.occurrence = t.occurrence;
+
+-- The newest first: they are looked for most.
+-- name: pop3_wordless
+SELECT id, size_bytes FROM email
+ WHERE account_id = $1 AND blob_id IS NOT NULL AND NOT is_text_settled
+ ORDER BY id DESC
+ LIMIT $2;
