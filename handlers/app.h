@@ -11,6 +11,7 @@
 #include "server/template/template.h"
 
 struct static_files;
+struct render_cache;
 struct request_counts;
 struct waiters;
 
@@ -18,6 +19,7 @@ struct app {
     struct store *store; /* opened as STORE_WEB */
     struct parser_pool *parsers;
     struct templates *templates;
+    struct render_cache *renderings; /* see handlers/html/render_cache.h */
     struct static_files *statics;
     const struct config *config;
     struct seal_public_key seal_key; /* credentials are sealed to it, and cannot be opened here */

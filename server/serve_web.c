@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "handlers/html/html.h"
+#include "handlers/html/render_cache.h"
 #include "handlers/routes.h"
 #include "handlers/system.h"
 #include "handlers/wait.h"
@@ -71,6 +72,7 @@ static bool open_app(struct web *web, struct serve_context *c, int connections, 
     app->config = c->config;
     app->seal_key = c->public_key;
     app->request_counts = request_counts_new(routes, route_count);
+    app->renderings = render_cache_new();
     app->statics = static_new();
     web->functions[0] =
         (struct template_function){.name = "asset", .call = html_asset, .context = app->statics};
@@ -90,6 +92,7 @@ static void close_app(struct web *web)
     parser_pool_free(&web->app.parsers);
     router_free(&web->router);
     templates_free(&web->app.templates);
+    render_cache_free(&web->app.renderings);
     static_free(&web->app.statics);
     request_counts_free(&web->app.request_counts);
 }

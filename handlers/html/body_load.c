@@ -1,5 +1,7 @@
 #include "handlers/html/body.h"
 
+#include "handlers/html/render_cache.h"
+
 static const struct mime_list *chosen_parts(const struct mime_message *message, bool as_text)
 {
     return as_text && message->text_body.count ? &message->text_body : &message->html_body;
@@ -19,6 +21,44 @@ static void choose(const struct mime_message *message, bool as_text, struct body
         body->has_text |= str_equal(message->text_body.at[i]->type, STR("text/plain"));
 }
 
+/* The name of a rendering: which bytes, how they are described, and how they are to be shown. */
+static void name_rendering(struct arena *arena, const struct email *email,
+                           const struct content_place *place,
+                           const struct parser_render_options *options,
+                           unsigned char key[TOKEN_HASH_BYTES])
+{
+    bool has_pictures = false;
+    for (struct mime_part *part = options->message->root; part; part = mime_next(part))
+        has_pictures |= part->cid.length > 0;
+    struct str prefix = has_pictures ? options->part_url_prefix : STR_EMPTY;
+    content_hash(arena_printf(arena,
+                              "%lld %lld %lld %lld %d %d %" STR_FMT " %" STR_FMT " %" STR_FMT,
+                              (long long)email->account_id, (long long)place->blob.id,
+                              (long long)place->offset, (long long)place->length,
+                              options->allow_remote, options->as_text, STR_ARG(place->part->id),
+                              STR_ARG(prefix), STR_ARG(email->structure)),
+                 key);
+}
+
+static bool render_part(struct request *req, struct db *db, const struct email *email,
+                        const struct content_place *place,
+                        const struct parser_render_options *options,
+                        struct parser_rendered *rendered, struct error *err)
+{
+    struct str bytes;
+    unsigned char key[TOKEN_HASH_BYTES];
+    name_rendering(req->arena, email, place, options, key);
+    if (render_cache_get(app_of(req)->renderings, key, req->arena, rendered))
+        return true;
+    if (!content_read(db, req->arena, place, CONTENT_TEXT_BYTES_MAX, &bytes, err) ||
+        !parser_render(app_of(req)->parsers, req->arena, place->part, bytes, options, rendered,
+                       err))
+        return false;
+    rendered->is_cut |= place->length > CONTENT_TEXT_BYTES_MAX;
+    render_cache_put(app_of(req)->renderings, key, rendered);
+    return true;
+}
+
 /* Renders each part that is here; the ids of the others go to `missing`. */
 static bool render_parts(struct request *req, struct db *db, const struct email *email,
                          const struct body_options *options, struct body *body, struct str *missing,
@@ -27,7 +67,6 @@ static bool render_parts(struct request *req, struct db *db, const struct email 
     *missing_count = 0;
     for (size_t i = 0; i < body->count; i++) {
         struct content_place place;
-        struct str bytes;
         if (!content_find(req, db, email, body->parts[i].part, &place, err))
             return false;
         if (!place.is_here) {
@@ -38,11 +77,8 @@ static bool render_parts(struct request *req, struct db *db, const struct email 
                                                .part_url_prefix = options->picture_url,
                                                .message = body->message,
                                                .as_text = options->as_text};
-        if (!content_read(db, req->arena, &place, CONTENT_TEXT_BYTES_MAX, &bytes, err) ||
-            !parser_render(app_of(req)->parsers, req->arena, place.part, bytes, &render,
-                           &body->parts[i].rendered, err))
+        if (!render_part(req, db, email, &place, &render, &body->parts[i].rendered, err))
             return false;
-        body->parts[i].rendered.is_cut |= place.length > CONTENT_TEXT_BYTES_MAX;
     }
     return true;
 }
