@@ -120,7 +120,7 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
     struct imap_session *session = slice->account->imap;
     struct replica_mailbox *known;
     size_t count;
-    struct arena *arena = arena_new();
+    struct arena *arena = arena_new_small(); /* lives as long as the account is parked */
     int64_t selected_id = session->selected ? session->selected->known.id : 0;
     if (!replica_mailboxes(slice->db, arena, slice->account->id, false, &known, &count, err)) {
         arena_free(&arena);

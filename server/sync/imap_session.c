@@ -70,6 +70,23 @@ static void on_fetch(void *context, const struct imap_fetch *fetch)
     imap_session_note_flags(context, fetch);
 }
 
+/* NOTIFY's news of other mailboxes. */
+static void on_status(void *context, const struct imap_status *status)
+{
+    struct imap_session *session = context;
+    for (size_t i = 0; i < session->mailbox_count; i++)
+        if (&session->mailboxes[i] != session->selected &&
+            str_equal(session->mailboxes[i].known.wire_path, status->wire_path))
+            session->mailboxes[i].is_stale = true;
+}
+
+static void on_list(void *context, const struct imap_mailbox *mailbox)
+{
+    struct imap_session *session = context;
+    (void)mailbox; /* made, renamed, deleted, subscribed: a listing tells */
+    session->must_refresh = true;
+}
+
 void imap_session_move_news(struct imap_session *session, struct arena *arena)
 {
     struct session_news *news = &session->news;
@@ -113,7 +130,9 @@ bool imap_session_open(struct slice *slice, struct error *err)
                                    .exists = on_exists,
                                    .expunge = on_expunge,
                                    .vanished = on_vanished,
-                                   .fetch = on_fetch};
+                                   .fetch = on_fetch,
+                                   .status = on_status,
+                                   .list = on_list};
     struct imap_params params = {
         .stream = {.host = account->incoming.host,
                    .port = account->incoming.port,
@@ -150,7 +169,7 @@ void imap_session_free(struct imap_session **owner)
     struct imap_session *session = *owner;
     if (!session)
         return;
-    if (session->client && imap_is_alive(session->client))
+    if (session->client && imap_is_alive(session->client) && !imap_is_idling(session->client))
         imap_logout(&session->client);
     imap_free(&session->client);
     imap_session_free_mailboxes(session);

@@ -39,7 +39,9 @@ struct imap_session {
     struct session_news news;
     int64_t refresh_at_ms; /* monotonic: when the folders are listed again */
     bool is_refresh_failed_once;
-    bool has_settled;  /* everything was here once in this session */
+    bool has_settled; /* everything was here once in this session */
+    bool is_notified; /* NOTIFY is on: the server tells of all folders */
+    bool is_notify_refused;
     bool must_refresh; /* folders were changed from here: list them again */
 };
 

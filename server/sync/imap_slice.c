@@ -6,6 +6,7 @@
 #include "server/sync/imap_body.h"
 #include "server/sync/imap_folders.h"
 #include "server/sync/imap_operations.h"
+#include "server/sync/imap_parked.h"
 #include "server/sync/imap_pull.h"
 
 enum {
@@ -193,8 +194,18 @@ static bool refresh(struct slice *slice, struct error *err)
                                  err);
 }
 
+/* A parked connection that broke is made again at once: nobody need hear of it. */
+static void unpark(struct slice *slice)
+{
+    struct error why = ERROR_INIT;
+    struct imap_session *session = slice->account->imap;
+    if (session && !imap_unpark_session(session, &why))
+        imap_session_free(&slice->account->imap);
+}
+
 static bool open_session(struct slice *slice, struct error *err)
 {
+    unpark(slice);
     bool was_open = slice->account->imap && imap_is_alive(slice->account->imap->client);
     if (was_open)
         return true;

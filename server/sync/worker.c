@@ -4,10 +4,11 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
-#include "server/sync/imap_session.h"
+#include "server/sync/imap_parked.h"
 #include "server/sync/pop3_session.h"
 #include "server/sync/slice.h"
 #include "server/sync/submit.h"
+#include "server/sync/transfer.h"
 
 enum {
     SLICE_MS = 2000,              /* others wait no longer than this behind one account */
@@ -83,29 +84,48 @@ static bool open_secret(struct slice *slice, struct error *err)
     return error_hint(err, "Enter the password of this account again.");
 }
 
-/* Sending comes first and on its own: it does not wait for the incoming server. */
-static bool run(struct slice *slice, struct error *err)
+/* Sending comes first and on its own: it does not wait for the incoming server. Nor does what is
+ * imported into local folders. */
+static bool run(struct slice *slice, bool *is_parked, struct error *err)
 {
-    bool has_more = false, has_filed = false;
+    bool has_more = false, has_filed = false, has_transfers = false;
     if (!submit_run(slice, &has_more, err) || !open_secret(slice, err))
         return false;
     bool is_good = slice->work.account.kind == ACCOUNT_IMAP
-                       ? imap_slice(slice, err) && submit_file_sent(slice, &has_filed, err)
-                       : pop3_slice(slice, err);
-    if (has_more || has_filed)
+                       ? imap_slice(slice, err) && submit_file_sent(slice, &has_filed, err) &&
+                             transfer_run(slice, &has_transfers, err)
+                       : transfer_run(slice, &has_transfers, err) && pop3_slice(slice, err);
+    if (has_more || has_filed || has_transfers)
         slice->wait_ms = 0;
+    if (is_good && slice->account->imap)
+        is_good = imap_park_session(slice, is_parked, err);
     return is_good;
 }
 
-struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account)
+/* What a parked connection has to tell is mostly "still here". */
+static bool is_still_parked(struct worker_account *account, struct worker_result *result)
+{
+    if (!account->imap || !imap_is_idling(account->imap->client) ||
+        !imap_parked_listen(account->imap))
+        return false;
+    *result =
+        (struct worker_result){.keeps_due = true, .parked_fd = imap_fd(account->imap->client)};
+    return true;
+}
+
+struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account,
+                                  bool is_asked)
 {
     struct error err = ERROR_INIT;
+    struct worker_result result = {.wait_ms = DATABASE_WAIT_MS, .parked_fd = -1};
+    bool is_parked = false;
+    if (!is_asked && is_still_parked(account, &result))
+        return result;
     struct slice slice = {
         .sync = sync, .account = account, .end_ms = clock_monotonic_ms() + SLICE_MS};
     int64_t since_failure_ms = account->reconnect_at_ms - clock_monotonic_ms();
     if (since_failure_ms > 0)
-        return (struct worker_result){.wait_ms = since_failure_ms};
-    struct worker_result result = {.wait_ms = DATABASE_WAIT_MS};
+        return (struct worker_result){.wait_ms = since_failure_ms, .parked_fd = -1};
     char id_text[24];
     snprintf(id_text, sizeof id_text, "%lld", (long long)account->id);
     log_set_context("account", str_of(id_text));
@@ -118,14 +138,15 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
         result.is_gone = err.kind == ERROR_NOT_FOUND;
     } else if (!str_equal(slice.work.lease_owner, sync->owner)) {
         result.is_gone = true; /* we stalled past our lease: the account is another's by now */
-    } else if (run(&slice, &err)) {
+    } else if (run(&slice, &is_parked, &err)) {
         result.wait_ms = slice.wait_ms;
+        result.parked_fd = is_parked ? imap_fd(account->imap->client) : -1;
     } else {
         worker_account_close(account);
         result.wait_ms = note_failure(&slice, &err);
     }
     if (!result.is_gone)
-        result.wait_ms = submit_wait_ms(&slice, result.wait_ms);
+        result.wait_ms = transfer_wait_ms(&slice, submit_wait_ms(&slice, result.wait_ms));
     secret_free(&slice.secret);
     store_release(sync->store, &slice.db);
     arena_free(&slice.arena);
@@ -138,4 +159,5 @@ void worker_account_close(struct worker_account *account)
 {
     imap_session_free(&account->imap);
     pop3_session_free(&account->pop3);
+    transfer_spool_free(&account->spool);
 }

@@ -8,24 +8,31 @@
 
 struct imap_session;
 struct pop3_session;
+struct transfer_spool;
 
 /* An account that this process holds. Everything but the flags belongs to the worker thread that
  * runs its slice. */
 struct worker_account {
     int64_t id;
-    atomic_bool has_operations; /* set by NOTIFY; looked at between batches */
-    atomic_bool is_stopping;    /* the process is about to end */
-    int64_t reconnect_at_ms;    /* monotonic: not tried again before, whoever asks */
-    struct imap_session *imap;  /* the connection kept between slices, or NULL */
-    struct pop3_session *pop3;  /* the same; only while there is something to get */
+    atomic_bool has_operations;   /* set by NOTIFY; looked at between batches */
+    atomic_bool is_stopping;      /* the process is about to end */
+    int64_t reconnect_at_ms;      /* monotonic: not tried again before, whoever asks */
+    struct imap_session *imap;    /* the connection kept between slices, or NULL */
+    struct pop3_session *pop3;    /* the same; only while there is something to get */
+    struct transfer_spool *spool; /* of the import under way, or NULL */
 };
 
 struct worker_result {
     int64_t wait_ms; /* until the next slice; 0: more to do, at the end of the queue */
+    bool keeps_due;  /* there was nothing to do: wait_ms is not told, what was planned holds */
     bool is_gone;    /* the account was deleted, or another process has it */
+    int parked_fd;   /* watch it: the account wants a slice when it is readable; -1: none */
 };
 
-struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account);
+/* `is_asked`: its time has come, or somebody wants something; else only its parked connection has
+ * something to tell. */
+struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account,
+                                  bool is_asked);
 /* Says goodbye to the server and frees the connection. */
 void worker_account_close(struct worker_account *account);
 

@@ -236,8 +236,9 @@ class Storm:
             self.other.imap.select("INBOX")
             self.other.must(self.other.imap.rename(f'"{folder}"', f'"{aside}"'))
             self.other.must(self.other.imap.create(f'"{folder}"'))
-            if self.other.uids(aside):
-                self.other.must(self.other.imap.uid("COPY", "1:*", f'"{folder}"'))
+            if uids := self.other.uids(aside):
+                self.other.must(self.other.imap.uid("COPY", b",".join(uids).decode(),
+                                                    f'"{folder}"'))
             self.other.imap.select("INBOX")
             self.other.must(self.other.imap.delete(f'"{aside}"'))
 
