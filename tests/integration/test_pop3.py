@@ -4,6 +4,7 @@ killed at every step, two clients on one maildrop; and servers that no Dovecot p
 import itertools
 import poplib
 import ssl
+import urllib.parse
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -79,6 +80,10 @@ class Account:
 
     def subjects(self):
         return sorted(email["subject"] for email in self.emails())
+
+    def found(self, query):
+        words = urllib.parse.urlencode({"q": query})
+        return sorted(email["subject"] for email in self._get(f"/search?{words}")["emails"])
 
     def raw(self, email):
         answer = self.api.get(f"/accounts/{self.id}/emails/{email['id']}/raw")
@@ -208,6 +213,15 @@ def test_of_a_large_message_the_rest_comes_when_the_limit_is_raised(account, mai
     (large,) = account.emails()
     assert maildrop.count() == 0
     assert account.raw(large) == letter("large", 100000)
+
+
+def test_many_messages_come_first_and_their_words_follow(account, maildrop):
+    maildrop.receive(*subjects(449), "zebra")
+    account.check_now()
+    inbox = next(box for box in account._get("/mailboxes")["mailboxes"] if box["role"] == "inbox")
+    assert inbox["totalEmails"] == 450
+    assert maildrop.count() == 0
+    assert eventually(lambda: account.found("dull zebra") == ["zebra"], pause=0.2)
 
 
 # --- others at the same maildrop -----------------------------------------------------------------------
