@@ -32,6 +32,10 @@ route_handler html_accounts, html_account, html_account_save, html_account_delet
 /* account_new.c */
 route_handler html_account_new_form, html_account_new, html_account_servers_form,
     html_account_servers;
+/* compose.c */
+route_handler html_compose, html_compose_post, html_draft, html_draft_post, html_draft_attachment;
+/* outbox.c */
+route_handler html_outbox, html_outbox_cancel, html_outbox_hurry;
 /* settings.c */
 route_handler html_settings, html_password, html_session_end, html_sessions_end, html_token_create,
     html_token_revoke;

@@ -145,13 +145,18 @@ class Mine:
     """An instance of one's own, whose submission server follows a script."""
 
     def __init__(self, state_folder, mailserver, person, script):
-        self.smtp = ScriptedServer(script)
+        # the first to connect is the trial of the settings
+        self.smtp = ScriptedServer(HELLO + "C: QUIT\nS: 221 bye\n--- then\n" + script)
         domains = {"example.org": harness.domain("imap", mailserver) | {
             "smtp_host": "127.0.0.1", "smtp_port": self.smtp.port, "smtp_tls": "none"}}
         self.service = harness.Restante(
             state_folder / f"mine{self.smtp.port}", domains=domains, ca_file=mailserver.ca_file,
             allow_plaintext=True)
-        self.person = person
+        self.person, self.is_down = person, False
+
+    def take_down(self):
+        self.smtp.stop()
+        self.is_down = True
 
     def __enter__(self):
         self.service.start()
@@ -160,7 +165,8 @@ class Mine:
 
     def __exit__(self, *exception):
         self.service.stop()
-        self.smtp.stop()
+        if not self.is_down:
+            self.smtp.stop()
 
 
 @pytest.mark.parametrize("before", [HELLO + "C: MAIL ...\nstall", ENVELOPE + "C: DATA\nstall"],
@@ -187,7 +193,7 @@ def test_killed_after_the_end_it_is_unknown_and_stays_so(state_folder, mailserve
 
 def test_all_servers_down_all_waits_and_goes_once(state_folder, mailserver, person):
     with Mine(state_folder, mailserver, person, TAKEN) as mine:
-        mine.smtp.stop()
+        mine.take_down()
         sent = mine.writer.send(mine.writer.draft(to="b@example.org", subject="down", text="x"))
         waiting = awaited(lambda: (now := mine.writer.submission(sent)).get("error") and now)
         assert waiting["phase"] == "queued"

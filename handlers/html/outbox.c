@@ -1,0 +1,152 @@
+/* What is on its way, and what became of it. */
+#include <jansson.h>
+
+#include "handlers/html/page.h"
+#include "handlers/html/screens.h"
+#include "handlers/html/words.h"
+#include "server/base/clock.h"
+#include "server/store/submissions.h"
+
+enum { OUTBOX_ROWS = 100 };
+
+static struct str phase_words(struct arena *arena, const struct submission *s, int64_t now)
+{
+    bool is_later = s->send_at > now;
+    switch (s->phase) {
+    case SUBMISSION_QUEUED:
+        if (is_later && s->send_at - now < 130 * (int64_t)1000000)
+            return arena_printf(arena, "Goes out in %lld s",
+                                (long long)((s->send_at - now) / 1000000 + 1));
+        if (is_later)
+            return arena_printf(arena, "Goes out %" STR_FMT,
+                                STR_ARG(words_moment(arena, s->send_at, now)));
+        if (s->attempts && s->not_before > now)
+            return arena_printf(arena, "Waits; tried again at %" STR_FMT,
+                                STR_ARG(words_moment(arena, s->not_before, now)));
+        return STR("Going out");
+    case SUBMISSION_TRANSMITTING:
+        return STR("Being handed to the mail server");
+    case SUBMISSION_ACCEPTED:
+        return STR("Sent; being copied to the Sent folder");
+    case SUBMISSION_FILED:
+        return STR("Sent");
+    case SUBMISSION_FAILED:
+        return STR("Not sent");
+    case SUBMISSION_UNKNOWN:
+        return STR("May have been sent");
+    case SUBMISSION_CANCELLED:
+        return STR("Called back");
+    case SUBMISSION_PHASES:
+        break;
+    }
+    return STR_EMPTY;
+}
+
+static void add_refusals(struct value *view, struct arena *arena, struct str recipients)
+{
+    struct value *list = view_set_list(view, "refusals");
+    json_t *all = json_loadb(recipients.at, recipients.length, 0, NULL), *one;
+    size_t i;
+    json_array_foreach(all, i, one)
+    {
+        struct str state = str_of(json_string_value(json_object_get(one, "state")));
+        struct str reply = str_of(json_string_value(json_object_get(one, "reply")));
+        if (!str_equal(state, STR("refused")))
+            continue;
+        struct value *refusal = view_add_object(list);
+        struct str email = str_of(json_string_value(json_object_get(one, "email")));
+        view_set_str(refusal, "email", arena_str(arena, email));
+        view_set_str(refusal, "reply", arena_str(arena, reply));
+    }
+    json_decref(all);
+}
+
+static void add_row(struct value *list, const struct submission *s, struct arena *arena,
+                    int64_t now)
+{
+    struct value *row = view_add_object(list);
+    bool is_bad = s->phase == SUBMISSION_FAILED || s->phase == SUBMISSION_UNKNOWN;
+    view_set_i64(row, "id", s->id);
+    view_set_str(row, "subject", s->subject);
+    view_set_str(row, "to", s->to);
+    view_set_str(row, "words", phase_words(arena, s, now));
+    view_set_str(row, "when", words_moment(arena, s->created_at, now));
+    view_set_str(row, "error", s->error);
+    view_set_bool(row, "isBad", is_bad);
+    view_set_bool(row, "canCancel", s->phase == SUBMISSION_QUEUED);
+    view_set_text(row, "draftUrl", NULL);
+    if (is_bad && s->draft_id)
+        view_set_path(row, "draftUrl", "/mail/%lld/compose/%lld", (long long)s->account_id,
+                      (long long)s->draft_id);
+    add_refusals(row, arena, s->recipients);
+}
+
+static bool show(struct request *req, struct response *res, struct db *db, int64_t account_id,
+                 struct error *err)
+{
+    struct account account;
+    struct submission *list;
+    size_t count;
+    bool is_open = false;
+    if (!session_account(req, db, account_id, &account, err) ||
+        !submissions_list(db, req->arena, account_id, OUTBOX_ROWS, &list, &count, err))
+        return false;
+    struct value *page = page_new(req, "Outbox");
+    view_set_i64(page, "accountId", account_id);
+    view_set_str(page, "accountName", account.name);
+    struct value *rows = view_set_list(page, "rows");
+    int64_t now = clock_now_us();
+    for (size_t i = 0; i < count; i++) {
+        add_row(rows, &list[i], req->arena, now);
+        bool is_soon = list[i].send_at - now < 130 * (int64_t)1000000;
+        is_open |= submission_is_open(list[i].phase) && !list[i].attempts && is_soon;
+    }
+    if (is_open)
+        response_set_header(res, "Refresh", STR("2"));
+    return page_send(req, res, "outbox", page, err);
+}
+
+bool html_outbox(struct request *req, struct response *res, struct error *err)
+{
+    int64_t account_id;
+    if (!request_param_id(req, "account", &account_id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_done = db && show(req, res, db, account_id, err);
+    store_release(app_of(req)->store, &db);
+    return is_done;
+}
+
+/* Undo: the draft is open again. */
+bool html_outbox_cancel(struct request *req, struct response *res, struct error *err)
+{
+    int64_t account_id, id, draft_id = 0;
+    if (!request_param_id(req, "account", &account_id, err) ||
+        !request_param_id(req, "submission", &id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_done = db && submission_cancel(db, account_id, id, &draft_id, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_done)
+        return false;
+    response_redirect(
+        res, draft_id ? arena_printf(req->arena, "/mail/%lld/compose/%lld", (long long)account_id,
+                                     (long long)draft_id)
+                      : arena_printf(req->arena, "/mail/%lld/outbox", (long long)account_id));
+    return true;
+}
+
+bool html_outbox_hurry(struct request *req, struct response *res, struct error *err)
+{
+    int64_t account_id, id;
+    if (!request_param_id(req, "account", &account_id, err) ||
+        !request_param_id(req, "submission", &id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_done = db && submission_hurry(db, account_id, id, err);
+    store_release(app_of(req)->store, &db);
+    if (is_done)
+        response_redirect(res,
+                          arena_printf(req->arena, "/mail/%lld/outbox", (long long)account_id));
+    return is_done;
+}

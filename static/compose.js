@@ -1,0 +1,249 @@
+// What a script adds to the form in which mail is written: it saves by itself, takes files by drop
+// and paste with progress, and completes addresses. Without it the same form does the same work.
+const form = document.getElementById("compose");
+const state = document.getElementById("compose-state");
+const token = form.elements.csrf.value;
+const base = `/api/v1/accounts/${form.dataset.account}`;
+const AUTOSAVE_MS = 3000;
+
+let draft = form.dataset.draft;
+let isDirty = false;
+let isLeaving = false;
+let saving = Promise.resolve();
+
+const say = (words) => { state.textContent = words; };
+
+async function call(method, path, body) {
+  const headers = { "X-CSRF-Token": token };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const answer = await fetch(base + path, {
+    method, headers, body: body === undefined ? undefined : JSON.stringify(body), keepalive: isLeaving,
+  });
+  const result = answer.status === 204 ? null : await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(result.detail), { status: answer.status });
+  return result;
+}
+
+// --- saving --------------------------------------------------------------------------------------
+
+function fields() {
+  const of = (name) => form.elements[name]?.value;
+  const values = {
+    identityId: of("identity"), to: of("to"), cc: of("cc"), bcc: of("bcc"), subject: of("subject"),
+    text: of("text"), html: of("html"), priority: of("priority"),
+    requestReceipt: form.elements.receipt.checked,
+  };
+  if (!draft) {
+    Object.assign(values, {
+      inReplyTo: of("inReplyTo"), references: of("references"), answersId: of("answersId"),
+      answersHow: of("answersId") ? of("answersHow") : undefined,
+    });
+  }
+  return values;
+}
+
+// The address of the page and the form's target become the draft's, so that reloading shows it.
+function adopt(saved) {
+  draft = saved.id;
+  form.elements.revision.value = saved.revision;
+  const url = `/mail/${form.dataset.account}/compose/${draft}`;
+  if (!location.pathname.endsWith(`/compose/${draft}`)) {
+    form.action = url;
+    history.replaceState(null, "", url);
+  }
+}
+
+async function saveNow() {
+  if (!isDirty) return;
+  // What comes along with a forwarded message is taken by the form itself: its first save is a page.
+  if (!draft && form.elements.takeFrom) return;
+  isDirty = false;
+  try {
+    const saved = draft
+      ? await call("PUT", `/drafts/${draft}`, { ...fields(), revision: Number(form.elements.revision.value) })
+      : await call("POST", "/drafts", fields());
+    adopt(saved);
+    say("Saved");
+  } catch (problem) {
+    isDirty = true;
+    say(problem.status === 409 ? "Changed in another window: saving here writes over it" : "Not saved yet; tried again");
+    if (problem.status === 409) form.elements.revision.value = 0;
+  }
+}
+
+function save() {
+  saving = saving.then(saveNow);
+  return saving;
+}
+
+form.addEventListener("input", (event) => {
+  if (event.target.type === "file") return;
+  isDirty = true;
+  say("");
+});
+setInterval(save, AUTOSAVE_MS);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "hidden" && !isLeaving) save();
+});
+form.addEventListener("submit", () => { isLeaving = true; isDirty = false; });
+
+// --- attachments ---------------------------------------------------------------------------------
+
+const list = document.getElementById("attachments");
+
+function row(file) {
+  const item = document.createElement("li");
+  const name = document.createElement("div");
+  name.textContent = file.name;
+  const progress = document.createElement("progress");
+  progress.max = 1;
+  progress.value = 0;
+  progress.setAttribute("aria-label", `Uploading ${file.name}`);
+  item.append(name, progress);
+  list.append(item);
+  return { item, progress };
+}
+
+function removal(number, name) {
+  const button = document.createElement("button");
+  button.className = "button";
+  button.name = "do";
+  button.value = `detach-${number}`;
+  button.textContent = "Remove";
+  const unseen = document.createElement("span");
+  unseen.className = "unseen";
+  unseen.textContent = ` ${name}`;
+  button.append(unseen);
+  return button;
+}
+
+// fetch tells nothing of an upload's progress; XMLHttpRequest does.
+function upload(file, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `${base}/drafts/${draft}/attachments?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("X-CSRF-Token", token);
+    request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+    request.upload.addEventListener("progress", (event) => onProgress(event.loaded / event.total));
+    request.addEventListener("load", () => (request.status === 201
+      ? resolve(JSON.parse(request.responseText)) : reject(new Error(request.responseText))));
+    request.addEventListener("error", () => reject(new Error("the connection was lost")));
+    request.send(file);
+  });
+}
+
+async function attach(files) {
+  if (!draft) {
+    isDirty = true;
+    await save();
+  }
+  if (!draft) return;
+  for (const file of files) {
+    const { item, progress } = row(file);
+    try {
+      const saved = await upload(file, (part) => { progress.value = part; });
+      const added = saved.attachments[saved.attachments.length - 1];
+      progress.replaceWith(removal(added.number, added.name));
+      item.dataset.number = added.number;
+    } catch {
+      item.remove();
+      say(`${file.name} could not be attached`);
+    }
+  }
+}
+
+form.elements.files.addEventListener("change", async (event) => {
+  if (!draft && form.elements.takeFrom) return; // goes with the form
+  const files = [...event.target.files];
+  event.target.value = "";
+  await attach(files);
+});
+form.addEventListener("dragover", (event) => {
+  if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+});
+form.addEventListener("drop", (event) => {
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
+  attach([...event.dataTransfer.files]);
+});
+form.addEventListener("paste", (event) => {
+  if (!event.clipboardData.files.length) return;
+  event.preventDefault();
+  attach([...event.clipboardData.files]);
+});
+
+// --- addresses -----------------------------------------------------------------------------------
+
+// What is typed of the last address of a field.
+function typedPart(input) {
+  const before = input.value.slice(0, input.selectionStart);
+  return before.slice(before.lastIndexOf(",") + 1).trimStart();
+}
+
+function completion(input) {
+  const box = document.createElement("ul");
+  box.className = "completion";
+  box.id = `${input.id}-completion`;
+  box.setAttribute("role", "listbox");
+  box.hidden = true;
+  input.after(box);
+  input.setAttribute("role", "combobox");
+  input.setAttribute("aria-controls", box.id);
+  input.setAttribute("aria-expanded", "false");
+  let chosen = -1;
+  let asked = 0;
+
+  const close = () => {
+    box.hidden = true;
+    chosen = -1;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  };
+  const take = (option) => {
+    const part = typedPart(input);
+    const at = input.selectionStart - part.length;
+    input.value = `${input.value.slice(0, at)}${option.dataset.typed}, ${input.value.slice(input.selectionStart).trimStart()}`;
+    close();
+    isDirty = true;
+  };
+  const mark = (next) => {
+    chosen = (next + box.children.length) % box.children.length;
+    [...box.children].forEach((option, i) => option.setAttribute("aria-selected", String(i === chosen)));
+    input.setAttribute("aria-activedescendant", box.children[chosen].id);
+  };
+
+  input.addEventListener("input", async () => {
+    const part = typedPart(input);
+    asked += 1;
+    const mine = asked;
+    if (part.length < 2) return close();
+    const answer = await fetch(`/api/v1/contacts/complete?q=${encodeURIComponent(part)}`);
+    if (!answer.ok || mine !== asked) return undefined;
+    const { matches } = await answer.json();
+    box.replaceChildren(...matches.map((match, i) => {
+      const option = document.createElement("li");
+      option.id = `${box.id}-${i}`;
+      option.setAttribute("role", "option");
+      option.dataset.typed = match.typed;
+      option.textContent = match.name ? `${match.name} <${match.email}>` : match.email;
+      option.addEventListener("mousedown", (event) => { event.preventDefault(); take(option); });
+      return option;
+    }));
+    box.hidden = matches.length === 0;
+    input.setAttribute("aria-expanded", String(!box.hidden));
+    chosen = -1;
+    return undefined;
+  });
+  input.addEventListener("keydown", (event) => {
+    if (box.hidden) return;
+    if (event.key === "ArrowDown") mark(chosen + 1);
+    else if (event.key === "ArrowUp") mark(chosen - 1);
+    else if (event.key === "Escape") close();
+    else if ((event.key === "Enter" || event.key === "Tab") && chosen >= 0) take(box.children[chosen]);
+    else return;
+    event.preventDefault();
+  });
+  input.addEventListener("blur", close);
+}
+
+for (const name of ["to", "cc", "bcc"]) completion(form.elements[name]);
