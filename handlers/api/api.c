@@ -1,6 +1,7 @@
 #include "handlers/api/api.h"
 
 #include "handlers/download.h"
+#include "handlers/export.h"
 
 #define V1 "/api/v1"
 
@@ -65,6 +66,15 @@ const struct route api_routes[] = {
     {HTTP_POST, V1 "/accounts/{account}/submissions/{submission}/cancel", api_submission_cancel,
      ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/submissions/{submission}/send-now", api_submission_hurry,
+     ROUTE_API},
+
+    {HTTP_GET, V1 "/accounts/{account}/export", export_download, ROUTE_API},
+    {HTTP_GET, V1 "/accounts/{account}/export/summary", api_export_summary, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/export/complete", api_export_complete, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/imports", api_import, ROUTE_API | ROUTE_LARGE_BODY},
+    {HTTP_GET, V1 "/accounts/{account}/transfers", api_transfers, ROUTE_API},
+    {HTTP_GET, V1 "/accounts/{account}/transfers/{transfer}", api_transfer, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/transfers/{transfer}/cancel", api_transfer_cancel,
      ROUTE_API},
 
     {HTTP_GET, V1 "/contacts", api_contacts, ROUTE_API},

@@ -33,6 +33,9 @@ route_handler api_upload, api_draft_attach, api_draft_detach;
 /* submissions.c */
 route_handler api_submissions, api_submission, api_submission_create, api_submission_cancel;
 route_handler api_submission_hurry;
+/* transfers.c; the export itself comes from handlers/export.h */
+route_handler api_export_summary, api_export_complete, api_import;
+route_handler api_transfers, api_transfer, api_transfer_cancel;
 /* identities.c */
 route_handler api_identities, api_identity_create, api_identity_save, api_identity_delete;
 /* contacts.c */

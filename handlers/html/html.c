@@ -1,6 +1,7 @@
 #include "handlers/html/html.h"
 
 #include "handlers/download.h"
+#include "handlers/export.h"
 #include "handlers/html/screens.h"
 
 const struct route html_routes[] = {
@@ -52,6 +53,12 @@ const struct route html_routes[] = {
     {HTTP_POST, "/accounts/{account}/folders", html_folder_create, 0},
     {HTTP_GET, "/accounts/{account}/folders/{mailbox}", html_folder, 0},
     {HTTP_POST, "/accounts/{account}/folders/{mailbox}", html_folder_change, 0},
+
+    {HTTP_GET, "/accounts/{account}/archive", html_archive, 0},
+    {HTTP_GET, "/accounts/{account}/export", export_download, 0},
+    {HTTP_POST, "/accounts/{account}/complete", html_export_complete, 0},
+    {HTTP_POST, "/accounts/{account}/import", html_import, ROUTE_LARGE_BODY},
+    {HTTP_POST, "/accounts/{account}/transfers/{transfer}/cancel", html_transfer_cancel, 0},
 
     {HTTP_GET, "/settings", html_settings, 0},
     {HTTP_POST, "/settings/password", html_password, 0},

@@ -29,6 +29,8 @@ route_handler html_picture;
 /* accounts.c */
 route_handler html_accounts, html_account, html_account_save, html_account_delete_form,
     html_account_delete;
+/* archive.c; the export itself comes from handlers/export.h */
+route_handler html_archive, html_import, html_export_complete, html_transfer_cancel;
 /* account_new.c */
 route_handler html_account_new_form, html_account_new, html_account_servers_form,
     html_account_servers;
