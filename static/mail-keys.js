@@ -1,0 +1,110 @@
+// Keys. A table of what each does; "?" shows it. They can be switched off (WCAG 2.1.4).
+import { boxOf, chosen, clearNotice, root, rowOf, rows } from "./mail-page.js";
+
+const dialog = document.getElementById("keys");
+const setting = document.getElementById("keys-on");
+const store = "restante.keys";
+
+function focusedRow() {
+  return document.activeElement?.closest(".row") ?? rowOf(root.dataset.open);
+}
+
+function step(by) {
+  const link = document.querySelector(`.reader a[data-key="${by > 0 ? "j" : "k"}"]`);
+  if (root.dataset.open) return link?.click();
+  const all = rows();
+  const at = all.indexOf(focusedRow());
+  const row = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + by))];
+  row?.querySelector("a").focus();
+}
+
+function choose() {
+  const row = focusedRow();
+  if (row) boxOf(row).click();
+}
+
+function clear() {
+  clearNotice();
+  for (const row of chosen()) boxOf(row).click();
+  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+}
+
+// A button of the page that does it, if it is there.
+function press(...keys) {
+  const scope = root.dataset.open && !chosen().length ? ".actions" : ".bulk";
+  for (const key of keys) {
+    const button = document.querySelector(`${scope} button[value="${key}"]`);
+    if (button) return button.click();
+  }
+}
+
+// What is chosen, or the row that has the focus, or the open message.
+function onMessages(...verbs) {
+  return () => {
+    if (!chosen().length && !root.dataset.open) {
+      const row = document.activeElement?.closest(".row");
+      if (!row) return;
+      boxOf(row).checked = true;
+    }
+    press(...verbs);
+  };
+}
+
+function star() {
+  const row = focusedRow();
+  const open = document.querySelector('.actions button[value$="star"]');
+  (root.dataset.open ? open : row?.querySelector(".row-star"))?.click();
+}
+
+function follow(key) {
+  return () => document.querySelector(`[data-key="${key}"]`)?.click();
+}
+
+const keys = {
+  j: () => step(1),
+  k: () => step(-1),
+  o: () => focusedRow()?.querySelector("a").click(),
+  u: () => root.dataset.open && location.assign(root.dataset.list + `#m${root.dataset.open}`),
+  x: choose,
+  s: star,
+  e: onMessages("archive"),
+  "#": onMessages("trash", "destroy"),
+  "!": onMessages("junk", "not-junk"),
+  I: onMessages("read"),
+  U: onMessages("unread"),
+  r: follow("r"),
+  a: follow("a"),
+  f: follow("f"),
+  c: follow("c"),
+  "/": () => document.getElementById("list-search")?.focus(),
+  "?": () => dialog?.showModal(),
+  Escape: clear,
+};
+
+function isTyping(target) {
+  return target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog");
+}
+
+function areOn() {
+  return localStorage.getItem(store) !== "off";
+}
+
+export function listenForKeys() {
+  document.addEventListener("keydown", (event) => {
+    const act = Object.hasOwn(keys, event.key) && keys[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (isTyping(event.target) || (!areOn() && event.key !== "Escape")) return;
+    event.preventDefault();
+    act();
+  });
+  for (const opener of document.querySelectorAll("[data-keys-help]")) {
+    opener.hidden = false;
+    opener.addEventListener("click", () => dialog.showModal());
+  }
+  if (!setting) return;
+  setting.checked = areOn();
+  setting.addEventListener("change", () =>
+    localStorage.setItem(store, setting.checked ? "on" : "off"),
+  );
+}
+

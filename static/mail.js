@@ -1,0 +1,213 @@
+// Mail without page loads: actions are seen at once and put back when they fail, new mail appears by
+// itself, keys do what buttons do. Everything here works without this module, by forms and links.
+import { Api } from "./mail-api.js";
+import { listenForKeys } from "./mail-keys.js";
+import {
+  adoptNotice,
+  boxOf,
+  chosen,
+  drawAnew,
+  idOf,
+  markStarred,
+  markUnread,
+  root,
+  rowOf,
+  rows,
+  takeAway,
+  tell,
+} from "./mail-page.js";
+
+const api = new Api(root.dataset.account, root.dataset.csrf);
+const lookEvery = 20000; // milliseconds, while the page is in sight and events are not to be had
+
+// --- actions -----------------------------------------------------------------------------------
+
+// How each button's verb is asked for, and what is told. What is not here is the form's own business:
+// deleting for good, which is asked about first.
+const verbs = {
+  read: { keywords: { $seen: true }, words: "marked as read" },
+  unread: { keywords: { $seen: false }, words: "marked as unread", isLeaving: true },
+  star: { keywords: { $flagged: true }, words: "starred" },
+  unstar: { keywords: { $flagged: false }, words: "no longer starred" },
+  archive: { role: "archive", words: "archived" },
+  junk: { role: "junk", keywords: { $junk: true, $notjunk: false }, words: "moved to Junk" },
+  "not-junk": { role: "inbox", keywords: { $junk: false, $notjunk: true }, words: "moved to Inbox" },
+  trash: { action: "trash", words: "moved to Trash" },
+  move: { words: "moved" },
+  copy: { action: "copy", words: "copied" },
+};
+
+function folderOf(role) {
+  return document.querySelector(`.folders [data-role="${role}"]`)?.dataset.id;
+}
+
+function count(number) {
+  return number === 1 ? "1 message" : `${number.toLocaleString("en")} messages`;
+}
+
+// Shows what will be; returns how to put it back.
+function show(name, ids) {
+  const here = ids.map(rowOf).filter(Boolean);
+  if (name === "read" || name === "unread") {
+    const were = here.map((row) => row.classList.contains("is-unread"));
+    here.forEach((row) => markUnread(row, name === "unread"));
+    return () => here.forEach((row, n) => markUnread(row, were[n]));
+  }
+  if (name === "star" || name === "unstar") {
+    const buttons = here.map((row) => row.querySelector(".row-star"));
+    if (ids.includes(root.dataset.open))
+      buttons.push(document.querySelector('.actions button[value$="star"]'));
+    const were = buttons.map((button) => button.value.startsWith("unstar"));
+    buttons.forEach((button) => markStarred(button, name === "star"));
+    return () => buttons.forEach((button, n) => markStarred(button, were[n]));
+  }
+  return name === "copy" ? () => {} : takeAway(here);
+}
+
+async function ask(name, ids, target) {
+  const verb = verbs[name];
+  const to = verb.role ? folderOf(verb.role) : target;
+  const asked = [];
+  if (verb.keywords)
+    asked.push({ action: "keywords", emailIds: ids, keywords: verb.keywords });
+  if (!verb.keywords || verb.role) {
+    const action = verb.action ?? "move";
+    const where = { mailboxId: root.dataset.mailbox };
+    asked.push({ action, emailIds: ids, ...where, ...(action === "trash" ? {} : { toId: to }) });
+  }
+  const operations = [];
+  for (const action of asked) operations.push(...(await api.act(action)).operations);
+  return operations;
+}
+
+function leavesOpen(name, ids) {
+  const isMoved = !verbs[name].keywords || verbs[name].role || verbs[name].isLeaving;
+  return isMoved && name !== "copy" && ids.includes(root.dataset.open);
+}
+
+async function act(name, ids, target) {
+  const putBack = show(name, ids);
+  chosen().forEach((row) => (boxOf(row).checked = false));
+  tellCount();
+  try {
+    const operations = await ask(name, ids, target);
+    if (leavesOpen(name, ids)) {
+      const place = new URL(root.dataset.list, location.href);
+      if (operations.length) place.searchParams.set("done", operations.join("-"));
+      location.assign(place);
+      return;
+    }
+    const undo = operations.length ? () => takeBack(operations) : null;
+    tell(`${count(ids.length)} ${verbs[name].words}.`, { undo });
+  } catch (problem) {
+    putBack();
+    tell(`${problem.message} ${problem.hint ?? ""}`, { isBad: true });
+  }
+  drawSoon();
+}
+
+async function takeBack(operations) {
+  try {
+    await api.undo(operations);
+    tell("Taken back.");
+  } catch (problem) {
+    tell(problem.message, { isBad: true });
+  }
+  await drawAnew();
+  const star = document.querySelector('.actions button[value$="star"]');
+  const row = rowOf(root.dataset.open);
+  if (star && row) markStarred(star, row.querySelector(".row-star").value.startsWith("unstar"));
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (!form.matches(".list-form, .actions")) return;
+  const [name, id] = (event.submitter?.value ?? "").split(".");
+  if (!Object.hasOwn(verbs, name)) return;
+  const asks = new FormData(form);
+  const ids = id ? [id] : asks.getAll("email");
+  const target = asks.get("target");
+  const isLost = verbs[name].role && !folderOf(verbs[name].role);
+  if (isLost) return; // the service says why
+  event.preventDefault();
+  if (!ids.length) return tell("Choose one or more messages first.", { isBad: true });
+  if ((name === "move" || name === "copy") && !target)
+    return tell("Choose the folder that they shall go to.", { isBad: true });
+  act(name, ids, target);
+}
+
+// --- choosing ----------------------------------------------------------------------------------
+
+let last = null; // the row whose box was clicked last
+
+function tellCount() {
+  const number = chosen().length;
+  const place = document.querySelector(".bulk-count");
+  if (place) place.textContent = number ? `${number} chosen` : "";
+  const all = document.querySelector(".bulk-all");
+  if (all) all.checked = number > 0 && number === rows().length;
+}
+
+function onClick(event) {
+  const box = event.target.closest(".row-pick input");
+  if (event.target.matches(".bulk-all")) {
+    for (const row of rows()) boxOf(row).checked = event.target.checked;
+  } else if (box) {
+    const row = box.closest(".row");
+    if (event.shiftKey && last?.isConnected) choosePart(last, row, box.checked);
+    last = row;
+  } else if (!event.target.closest("details.menu")) {
+    for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+    return;
+  }
+  tellCount();
+}
+
+function choosePart(from, to, isChosen) {
+  const all = rows();
+  const [low, high] = [all.indexOf(from), all.indexOf(to)].sort((a, b) => a - b);
+  for (const row of all.slice(low, high + 1)) boxOf(row).checked = isChosen;
+}
+
+// --- news --------------------------------------------------------------------------------------
+
+let state = root.dataset.state;
+let drawing = 0;
+
+function drawSoon() {
+  clearTimeout(drawing);
+  drawing = setTimeout(() => drawAnew().then(tellCount), 150);
+}
+
+async function look() {
+  try {
+    const news = await api.changes(state);
+    if (news.newState === state) return;
+    state = String(news.newState);
+    if (news.changes.length) drawSoon();
+  } catch (problem) {
+    if (problem.status === 409) location.reload(); // too much has changed to be told
+    if (problem.status === 401) location.assign("/sign-in");
+  }
+}
+
+function listen() {
+  if (!root.dataset.events) {
+    setInterval(() => document.visibilityState === "visible" && look(), lookEvery);
+    document.addEventListener("visibilitychange", () =>
+      document.visibilityState === "visible" ? look() : undefined,
+    );
+    return;
+  }
+  const events = new EventSource(root.dataset.events);
+  events.addEventListener("change", look);
+  events.addEventListener("open", look);
+}
+
+document.addEventListener("submit", onSubmit);
+document.addEventListener("click", onClick);
+for (const shy of document.querySelectorAll("[data-with-script]")) shy.hidden = false;
+tellCount(); // browsers keep boxes checked over a reload
+adoptNotice();
+listenForKeys();
+listen();
