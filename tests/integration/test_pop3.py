@@ -81,6 +81,11 @@ class Account:
     def subjects(self):
         return sorted(email["subject"] for email in self.emails())
 
+    def act(self, action, email):
+        answer = self.api.post(f"/accounts/{self.id}/actions",
+                               {"action": action, "emailIds": [email["id"]]})
+        assert answer.status in (200, 202), answer.text
+
     def found(self, query):
         words = urllib.parse.urlencode({"q": query})
         return sorted(email["subject"] for email in self._get(f"/search?{words}")["emails"])
@@ -181,13 +186,19 @@ def test_mail_is_removed_after_days(account, maildrop):
     assert maildrop.count() == 0
 
 
-def test_mail_not_deleted_here_stays_there(account, maildrop):
+def test_mail_goes_there_when_it_is_deleted_here(account, maildrop):
     account.set(pop3Policy="remove-deleted")
     maildrop.receive(*subjects(3))
     account.check_now()
     account.check_now()
     assert account.subjects() == subjects(3)
     assert maildrop.count() == 3
+    account.act("destroy", account.emails()[0])
+    account.check_now()
+    assert len(account.subjects()) == 2
+    assert maildrop.count() == 2
+    account.check_now()
+    assert len(account.subjects()) == 2  # what was deleted is not fetched again
 
 
 def test_of_a_large_message_the_rest_comes_when_asked_for(account, maildrop):
@@ -222,6 +233,16 @@ def test_many_messages_come_first_and_their_words_follow(account, maildrop):
     assert inbox["totalEmails"] == 450
     assert maildrop.count() == 0
     assert eventually(lambda: account.found("dull zebra") == ["zebra"], pause=0.2)
+
+
+def test_what_was_deleted_here_does_not_come_back(account, maildrop):
+    account.set(pop3Policy="leave")
+    maildrop.receive(*subjects(3))
+    account.check_now()
+    account.act("destroy", account.emails()[0])
+    account.check_now()
+    assert len(account.subjects()) == 2
+    assert maildrop.count() == 3
 
 
 # --- others at the same maildrop -----------------------------------------------------------------------
