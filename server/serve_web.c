@@ -51,7 +51,9 @@ static bool set_door_options(struct web *web, struct serve_context *c, struct er
     web->door_options = door_defaults(web->router);
     web->door_options.workers = (int)config->web_threads;
     web->door_options.connections_max = (int)config->http_connections;
-    web->door_options.per_address_max = (int)config->http_connections_per_address;
+    web->door_options.per_address_max = config->http_connections_per_address
+                                            ? (int)config->http_connections_per_address
+                                            : (int)config->http_connections;
     web->door_options.idle_ms = (int)config->http_timeout * 1000;
     web->door_options.transfer_ms = (int)config->http_deadline * 1000;
     web->door_options.spool_folder = config_state_path(c->arena, config, "spool");
