@@ -80,6 +80,8 @@ void waiters_stop(struct waiters *w)
     pthread_mutex_lock(&w->lock);
     w->is_stopping = true;
     pthread_cond_broadcast(&w->called);
+    for (struct change_watch *watch = w->watches; watch; watch = watch->next)
+        watch->changed(watch->context, 0, 0);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -235,6 +237,8 @@ struct change_watch *waiters_watch(struct waiters *w, change_watch_fn *changed, 
     pthread_mutex_lock(&w->lock);
     watch->next = w->watches;
     w->watches = watch;
+    if (w->is_stopping)
+        changed(context, 0, 0);
     pthread_mutex_unlock(&w->lock);
     return watch;
 }

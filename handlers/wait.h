@@ -25,7 +25,8 @@ bool wait_for_trial(struct request *req, struct str trial_id, int64_t user_id,
 bool wait_for_operation(struct request *req, int64_t account_id, int64_t operation_id,
                         struct deadline deadline, struct operation *operation, struct error *err);
 
-/* For event streams: calls back on the listener's thread for each "change <account> <modseq>". */
+/* For event streams: calls back on the listener's thread for each "change <account> <modseq>", and
+ * with account 0 when it is time to end. The function must not call waiters_*. */
 typedef void change_watch_fn(void *context, int64_t account_id, int64_t modseq);
 struct change_watch;
 struct change_watch *waiters_watch(struct waiters *waiters, change_watch_fn *changed,

@@ -8,6 +8,7 @@
 #include "server/base/json.h"
 #include "server/store/accounts.h"
 #include "server/store/emails.h"
+#include "server/store/operations.h"
 
 /* Begins a JSON answer on the response's body. */
 struct json answer_json(struct response *res);
@@ -45,5 +46,8 @@ bool answer_done(struct request *req, struct db **db, bool is_good);
  * email. */
 void answer_email_metadata(struct json *json, const struct email *email,
                            const struct placement *placements, size_t count);
+
+/* One row of the change log: {"state", "type", "created", "updated", "destroyed"}. */
+void answer_change(struct json *json, const struct change *change);
 
 #endif

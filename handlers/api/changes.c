@@ -1,7 +1,6 @@
 /* What changed since a state, and how an operation is doing. */
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
-#include "server/store/operations.h"
 
 enum { CHANGES_MAX = 500 };
 
@@ -23,6 +22,17 @@ static void write_ids(struct json *json, const char *name, const int64_t *ids, s
         json_write_str(json, str_make(text, (size_t)length));
     }
     json_write_array_end(json);
+}
+
+void answer_change(struct json *json, const struct change *change)
+{
+    json_write_object(json);
+    answer_i64(json, "state", change->modseq);
+    answer_text(json, "type", type_names[change->type]);
+    write_ids(json, "created", change->created, change->created_count);
+    write_ids(json, "updated", change->updated, change->updated_count);
+    write_ids(json, "destroyed", change->destroyed, change->destroyed_count);
+    json_write_object_end(json);
 }
 
 /* ?since=<state>: 409 when that is too long ago to be told; then start anew. */
@@ -49,15 +59,8 @@ bool api_changes(struct request *req, struct response *res, struct error *err)
     answer_bool(&json, "hasMoreChanges", count > 0 && last < state);
     json_write_name(&json, "changes");
     json_write_array(&json);
-    for (size_t i = 0; i < count; i++) {
-        json_write_object(&json);
-        answer_i64(&json, "state", changes[i].modseq);
-        answer_text(&json, "type", type_names[changes[i].type]);
-        write_ids(&json, "created", changes[i].created, changes[i].created_count);
-        write_ids(&json, "updated", changes[i].updated, changes[i].updated_count);
-        write_ids(&json, "destroyed", changes[i].destroyed, changes[i].destroyed_count);
-        json_write_object_end(&json);
-    }
+    for (size_t i = 0; i < count; i++)
+        answer_change(&json, &changes[i]);
     json_write_array_end(&json);
     json_write_object_end(&json);
     return true;

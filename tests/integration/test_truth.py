@@ -75,6 +75,9 @@ class Other:
         found = {}
         for folder in self.folders():
             found[folder] = []
+            if self.imap.select(f'"{folder}"', readonly=True)[0] != "OK":
+                found[folder] = None  # Dovecot's list of folders is behind for a moment
+                continue
             if not self.uids(folder, read_only=True):
                 continue
             lines = self.must(self.imap.uid(
@@ -115,6 +118,8 @@ class Here:
         found, query = [], "?limit=500"
         while True:
             answer = self.client.get(self.path(f"/mailboxes/{mailbox}/emails{query}"))
+            if answer.status == 404:
+                return found  # the folder went away this moment
             assert answer.status == 200, answer.text
             page = answer.json
             found += page["emails"]
@@ -297,7 +302,7 @@ class Storm:
         upstream, here = self.other.listing(), self.here.listing()
         return {folder: (upstream.get(folder), here.get(folder))
                 for folder in upstream.keys() | here.keys()
-                if upstream.get(folder) != here.get(folder)}
+                if upstream.get(folder, []) is not None and upstream.get(folder) != here.get(folder)}
 
     def settle(self):
         self.proxy.faults = []
