@@ -66,13 +66,15 @@ static void join(struct arena *arena, const struct listing *sizes, const struct 
     maildrop->at = ARENA_ARRAY(arena, sizes->count + ids->count + 1, struct pop3_message);
     maildrop->count = 0;
     while (i < sizes->count || k < ids->count) {
-        uint32_t size_number = i < sizes->count ? sizes->at[i].number : UINT32_MAX;
-        uint32_t id_number = k < ids->count ? ids->at[k].number : UINT32_MAX;
-        uint32_t number = size_number < id_number ? size_number : id_number;
+        bool has_size =
+            i < sizes->count && (k == ids->count || sizes->at[i].number <= ids->at[k].number);
+        bool has_id =
+            k < ids->count && (i == sizes->count || ids->at[k].number <= sizes->at[i].number);
+        uint32_t number = has_size ? sizes->at[i].number : ids->at[k].number;
         struct pop3_message message = {.number = number, .uidl = STR_EMPTY};
-        if (size_number == number)
+        if (has_size)
             message.size_bytes = sizes->at[i].size_bytes;
-        if (id_number == number)
+        if (has_id)
             message.uidl = ids->at[k].uidl;
         while (i < sizes->count && sizes->at[i].number == number)
             i++;

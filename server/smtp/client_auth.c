@@ -58,7 +58,7 @@ static void take_capability(void *context, const struct smtp_line *line, bool is
  * so its address on this connection stands for it (RFC 5321 section 4.1.4). */
 static void put_name(struct smtp_client *client, struct str helo)
 {
-    struct address own;
+    struct address own = {.any = {0}};
     socklen_t length = sizeof own;
     char text[ADDRESS_TEXT_BYTES];
     if (helo.length > 0) {
