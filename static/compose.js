@@ -118,10 +118,10 @@ function removal(number, name) {
 }
 
 // fetch tells nothing of an upload's progress; XMLHttpRequest does.
-function upload(file, onProgress) {
+function upload(file, onProgress, cid = "") {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `${base}/drafts/${draft}/attachments?name=${encodeURIComponent(file.name)}`);
+    request.open("POST", `${base}/drafts/${draft}/attachments?name=${encodeURIComponent(file.name)}&cid=${encodeURIComponent(cid)}`);
     request.setRequestHeader("X-CSRF-Token", token);
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded / event.total));
@@ -132,12 +132,24 @@ function upload(file, onProgress) {
   });
 }
 
-async function attach(files) {
+async function haveDraft() {
   if (!draft) {
     isDirty = true;
     await save();
   }
-  if (!draft) return;
+  return Boolean(draft);
+}
+
+// A picture within the text (compose-editor.js): the address at which it is seen here.
+form.attachPicture = async (file, cid) => {
+  if (!await haveDraft()) throw new Error("not saved");
+  const saved = await upload(file, () => {}, cid);
+  const added = saved.attachments.find((one) => one.cid === cid);
+  return `/mail/${form.dataset.account}/compose/${draft}/attachment/${added.number}`;
+};
+
+async function attach(files) {
+  if (!await haveDraft()) return;
   for (const file of files) {
     const { item, progress } = row(file);
     try {
@@ -162,12 +174,12 @@ form.addEventListener("dragover", (event) => {
   if (event.dataTransfer.types.includes("Files")) event.preventDefault();
 });
 form.addEventListener("drop", (event) => {
-  if (!event.dataTransfer.files.length) return;
+  if (event.defaultPrevented || !event.dataTransfer.files.length) return;
   event.preventDefault();
   attach([...event.dataTransfer.files]);
 });
 form.addEventListener("paste", (event) => {
-  if (!event.clipboardData.files.length) return;
+  if (event.defaultPrevented || !event.clipboardData.files.length) return;
   event.preventDefault();
   attach([...event.clipboardData.files]);
 });
