@@ -14,70 +14,146 @@ struct download {
     struct store *store;
     int64_t user_id;
     struct content_place place;
-    struct mime_decoder decoder;
+    enum mime_encoding encoding;
+    int64_t first, last; /* of the decoded bytes; last < 0: to the end */
+    int64_t at;          /* how many were decoded */
     struct response_sink *sink;
 };
 
 /* Reads from one boundary of chunks to the next. The connection to the database is held for that
  * alone: a client may take its time, and there are fewer connections than clients. */
-static bool read_piece(const struct download *download, int64_t offset, int64_t length,
-                       struct buf *piece, struct error *err)
+static bool read_piece(struct store *store, int64_t user_id, const struct blob *blob,
+                       int64_t offset, int64_t length, struct buf *piece, struct error *err)
 {
-    struct db *db = store_acquire(download->store, download->user_id, err);
-    bool is_read = db && blob_read(db, &download->place.blob, offset, length, piece, err);
-    store_release(download->store, &db);
+    struct db *db = store_acquire(store, user_id, err);
+    bool is_read = db && blob_read(db, blob, offset, length, piece, err);
+    store_release(store, &db);
     return is_read;
 }
 
-static bool send_piece(struct download *download, struct str piece)
+static bool take_piece(struct mime_decoder *decoder, struct str piece, download_take *take,
+                       void *context)
 {
     struct buf out = BUF_INIT(2 * PIECE_BYTES);
-    bool is_sent = mime_decoder_feed(&download->decoder, piece, &out) &&
-                   response_write(download->sink, buf_view(&out));
+    bool is_taken = mime_decoder_feed(decoder, piece, &out) && take(context, buf_view(&out));
     buf_free(&out);
-    return is_sent;
+    return is_taken;
 }
 
-static bool send_pieces(struct download *download, struct error *err)
+bool download_each(struct store *store, int64_t user_id, const struct content_place *place,
+                   enum mime_encoding encoding, download_take *take, void *context,
+                   struct error *err)
 {
-    const struct content_place *place = &download->place;
     int64_t offset = place->offset, end = place->offset + place->length;
+    struct mime_decoder decoder = mime_decoder(encoding);
+    struct buf rest = BUF_INIT(1024);
     bool is_good = true;
     while (is_good && offset < end) {
         int64_t next = (offset / PIECE_BYTES + 1) * PIECE_BYTES;
         struct buf piece = BUF_INIT(PIECE_BYTES);
         if (next > end)
             next = end;
-        is_good = read_piece(download, offset, next - offset, &piece, err) &&
-                  send_piece(download, buf_view(&piece));
+        is_good = read_piece(store, user_id, &place->blob, offset, next - offset, &piece, err) &&
+                  take_piece(&decoder, buf_view(&piece), take, context);
         buf_free(&piece);
         offset = next;
     }
+    is_good = is_good && mime_decoder_finish(&decoder, &rest) &&
+              (!rest.length || take(context, buf_view(&rest)));
+    buf_free(&rest);
     return is_good;
+}
+
+/* Sends what of these bytes was asked for. */
+static bool send_bytes(void *context, struct str bytes)
+{
+    struct download *download = context;
+    int64_t begin = download->first - download->at, end = (int64_t)bytes.length;
+    if (download->last >= 0 && download->last + 1 - download->at < end)
+        end = download->last + 1 - download->at;
+    if (begin < 0)
+        begin = 0;
+    download->at += (int64_t)bytes.length;
+    if (begin < end &&
+        !response_write(download->sink, str_sub(bytes, (size_t)begin, (size_t)(end - begin))))
+        return false;
+    return download->last < 0 || download->at <= download->last;
 }
 
 static bool send_download(struct response_sink *sink, void *context, struct error *err)
 {
     struct download *download = context;
-    struct buf rest = BUF_INIT(1024);
     download->sink = sink;
-    bool is_sent = send_pieces(download, err) && mime_decoder_finish(&download->decoder, &rest) &&
-                   (!rest.length || response_write(sink, buf_view(&rest)));
-    buf_free(&rest);
-    return is_sent;
+    bool is_all = download_each(download->store, download->user_id, &download->place,
+                                download->encoding, send_bytes, download, err);
+    /* a range ends before the bytes do */
+    return is_all ||
+           (download->last >= 0 && download->at > download->last && err->kind == ERROR_NONE);
+}
+
+/* "bytes=0-99", "bytes=100-", "bytes=-100" (RFC 9110 section 14.1.2). Anything else, several ranges
+ * too, is as if it had not been asked. */
+static bool read_range(struct str text, int64_t total, int64_t *first, int64_t *last)
+{
+    if (!str_starts_nocase(text, STR("bytes=")) || str_find_char(text, ',') >= 0)
+        return false;
+    struct str end = str_trim(str_skip(text, 6)), begin = str_cut(&end, '-');
+    *last = total - 1;
+    if (!end.at)
+        return false;
+    if (!begin.length) {
+        if (!str_to_i64(end, first) || *first <= 0)
+            return false;
+        *first = *first < total ? total - *first : 0;
+        return true;
+    }
+    if (!str_to_i64(begin, first) || *first < 0 || (end.length && !str_to_i64(end, last)))
+        return false;
+    *last = *last < total ? *last : total - 1;
+    return end.length == 0 || *first <= *last || *first >= total;
+}
+
+/* How many bytes it is once decoded; -1: not known before. */
+static int64_t decoded_bytes(const struct content_place *place, enum mime_encoding encoding)
+{
+    if (encoding == MIME_8BIT)
+        return place->length;
+    return place->part && place->part->body_offset > 0 ? (int64_t)place->part->size : -1;
 }
 
 void download_stream(struct request *req, struct response *res, const struct content_place *place,
                      enum mime_encoding encoding)
 {
     struct download *download = ARENA_NEW(res->arena, struct download);
-    download->store = app_of(req)->store;
-    download->user_id = signed_in(req)->user_id;
-    download->place = *place;
-    download->decoder = mime_decoder(encoding);
+    int64_t total = decoded_bytes(place, encoding);
+    *download = (struct download){.store = app_of(req)->store,
+                                  .user_id = signed_in(req)->user_id,
+                                  .place = *place,
+                                  .encoding = encoding,
+                                  .last = -1};
     res->stream = send_download;
     res->stream_context = download;
     res->stream_bytes = encoding == MIME_8BIT ? place->length : -1;
+    if (total < 0)
+        return;
+    response_set_header(res, "Accept-Ranges", STR("bytes"));
+    if (!read_range(request_header(req, "Range"), total, &download->first, &download->last)) {
+        download->first = 0;
+        download->last = -1;
+        return;
+    }
+    if (download->first >= total) {
+        res->stream = NULL;
+        res->status = 416;
+        response_set_header(res, "Content-Range",
+                            arena_printf(res->arena, "bytes */%lld", (long long)total));
+        return;
+    }
+    res->status = 206;
+    res->stream_bytes = download->last + 1 - download->first;
+    response_set_header(res, "Content-Range",
+                        arena_printf(res->arena, "bytes %lld-%lld/%lld", (long long)download->first,
+                                     (long long)download->last, (long long)total));
 }
 
 struct str download_type(struct str type)

@@ -14,9 +14,18 @@ bool download_raw(struct request *req, struct response *res, struct error *err);
  * not here. ERROR_TIMEOUT: still under way. */
 bool download_obtain(struct request *req, struct str part_id, struct email *email,
                      struct content_place *place, struct error *err);
-/* Answers with the bytes, the transfer encoding undone. */
+/* Answers with the bytes, the transfer encoding undone: all of them, or the range that was asked for
+ * (RFC 9110 section 14) where the length is known beforehand. */
 void download_stream(struct request *req, struct response *res, const struct content_place *place,
                      enum mime_encoding encoding);
+/* Hands over the bytes piece by piece, decoded, holding a database connection only between them.
+ * Stops when `take` says false. */
+typedef bool download_take(void *context, struct str bytes);
+bool download_each(struct store *store, int64_t user_id, const struct content_place *place,
+                   enum mime_encoding encoding, download_take *take, void *context,
+                   struct error *err);
+/* Handler: all attachments as a zip archive. */
+bool download_attachments(struct request *req, struct response *res, struct error *err);
 /* Headers that keep a browser from opening it in our name. */
 void download_headers(struct response *res, struct str type, struct str name);
 /* A foreign type as it may be told: well formed, and nothing that runs by itself. */

@@ -1,5 +1,6 @@
 /* One email (RFC 8621 section 4.1): metadata, header fields, body structure, and body values where
- * they are asked for with ?bodyValues=text, html or all. */
+ * they are asked for with ?bodyValues=text, html or all; with safe the HTML is made safe to be
+ * shown (plain text becomes HTML too), for a frame of the reader's own. */
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
 #include "handlers/content.h"
@@ -10,7 +11,9 @@ struct values {
     const struct mime_part *parts[VALUES_MAX];
     struct str texts[VALUES_MAX];
     bool is_cut[VALUES_MAX], is_poison[VALUES_MAX];
+    struct parser_rendered rendered[VALUES_MAX]; /* when they are wanted safe */
     size_t count;
+    bool is_safe, allow_remote;
 };
 
 static void want(struct values *values, const struct mime_list *list)
@@ -32,12 +35,42 @@ static bool choose(const struct request *req, const struct mime_message *message
     bool is_text = is_all || str_equal(asked, STR("text"));
     bool is_html = is_all || str_equal(asked, STR("html"));
     values->count = 0;
+    values->is_safe = str_equal(asked, STR("safe"));
+    values->allow_remote = str_equal(request_argument(req, "remote"), STR("1"));
+    is_html |= values->is_safe;
     if (asked.length > 0 && !is_text && !is_html)
-        return error_set(err, ERROR_INVALID, "\"bodyValues\" is \"text\", \"html\" or \"all\".");
+        return error_set(err, ERROR_INVALID,
+                         "\"bodyValues\" is \"text\", \"html\", \"all\" or \"safe\".");
     if (message && is_text)
         want(values, &message->text_body);
     if (message && is_html)
         want(values, &message->html_body);
+    return true;
+}
+
+/* One part as it is, or made safe to be shown. */
+static bool decode_value(const struct request *req, const struct email *email,
+                         const struct content_place *place, struct str bytes, struct values *values,
+                         size_t i, struct error *err)
+{
+    struct parser_pool *parsers = app_of(req)->parsers;
+    if (!values->is_safe)
+        return parser_decode_text(parsers, req->arena, place->part, bytes, VALUE_BYTES_MAX,
+                                  &values->texts[i], &values->is_cut[i], &values->is_poison[i],
+                                  err);
+    const struct mime_message *message;
+    struct parser_rendered *rendered = &values->rendered[i];
+    struct parser_render_options options = {.allow_remote = values->allow_remote};
+    if (!content_structure(req->arena, email, &message, err))
+        return false;
+    options.message = message; /* cid: pictures become the API's parts */
+    options.part_url_prefix = arena_printf(req->arena, "/api/v1/accounts/%lld/emails/%lld/parts/",
+                                           (long long)email->account_id, (long long)email->id);
+    if (!parser_render(parsers, req->arena, place->part, bytes, &options, rendered, err))
+        return false;
+    values->texts[i] = rendered->html;
+    values->is_cut[i] = rendered->is_cut;
+    values->is_poison[i] = rendered->verdict == PARSER_POISON;
     return true;
 }
 
@@ -57,9 +90,7 @@ static bool decode_values(struct request *req, struct db *db, const struct email
             continue;
         }
         if (!content_read(db, req->arena, &place, CONTENT_TEXT_BYTES_MAX, &bytes, err) ||
-            !parser_decode_text(app_of(req)->parsers, req->arena, place.part, bytes,
-                                VALUE_BYTES_MAX, &values->texts[i], &values->is_cut[i],
-                                &values->is_poison[i], err))
+            !decode_value(req, email, &place, bytes, values, i, err))
             return false;
         values->is_cut[i] |= place.length > CONTENT_TEXT_BYTES_MAX;
     }
@@ -79,6 +110,13 @@ static void write_values(struct json *json, const struct values *values)
         answer_str(json, "value", values->texts[i]);
         answer_bool(json, "isEncodingProblem", values->is_poison[i]);
         answer_bool(json, "isTruncated", values->is_cut[i]);
+        if (values->is_safe) {
+            answer_bool(json, "isHtml", values->rendered[i].is_html);
+            answer_str(json, "css", values->rendered[i].css);
+            answer_i64(json, "remoteCount", values->rendered[i].remote_count);
+            answer_str(json, "remoteHosts", values->rendered[i].remote_hosts);
+            answer_i64(json, "deceptiveLinks", values->rendered[i].deceptive_links);
+        }
         json_write_object_end(json);
     }
     json_write_object_end(json);

@@ -104,12 +104,18 @@ bool api_emails(struct request *req, struct response *res, struct error *err)
 bool api_thread(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
+    struct email *emails;
+    struct placement *placements;
     int64_t account_id, thread_id, *ids;
-    size_t count;
+    size_t count, placement_count;
     if (!request_param_id(req, "thread", &thread_id, err) ||
-        !answer_account_id(req, &db, &account_id, err) ||
-        !answer_done(req, &db,
-                     thread_emails(db, req->arena, account_id, thread_id, &ids, &count, err)))
+        !answer_account_id(req, &db, &account_id, err))
+        return false;
+    bool is_good =
+        thread_emails(db, req->arena, account_id, thread_id, &ids, &count, err) &&
+        emails_by_ids(db, req->arena, account_id, ids, count, &emails, &count, err) &&
+        placements_of(db, req->arena, account_id, ids, count, &placements, &placement_count, err);
+    if (!answer_done(req, &db, is_good))
         return false;
     if (count == 0)
         return error_set(err, ERROR_NOT_FOUND, "There is no such thread.");
@@ -120,8 +126,16 @@ bool api_thread(struct request *req, struct response *res, struct error *err)
     json_write_array(&json);
     for (size_t i = 0; i < count; i++) {
         char text[24];
-        int length = snprintf(text, sizeof text, "%lld", (long long)ids[i]);
+        int length = snprintf(text, sizeof text, "%lld", (long long)emails[i].id);
         json_write_str(&json, str_make(text, (size_t)length));
+    }
+    json_write_array_end(&json);
+    json_write_name(&json, "emails");
+    json_write_array(&json);
+    for (size_t i = 0; i < count; i++) {
+        json_write_object(&json);
+        answer_email_metadata(&json, &emails[i], placements, placement_count);
+        json_write_object_end(&json);
     }
     json_write_array_end(&json);
     json_write_object_end(&json);

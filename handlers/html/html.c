@@ -30,6 +30,11 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/{mailbox}/{email}", html_message, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/body", html_body, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", download_part, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/view/{part}", html_view, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/attachments.zip", download_attachments, 0},
+    {HTTP_POST, "/mail/{account}/message/{email}/remote", html_remote, 0},
+    {HTTP_POST, "/mail/{account}/message/{email}/unsubscribe", html_unsubscribe, 0},
+    {HTTP_GET, "/mail/{account}/thread/{thread}", html_conversation, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/raw", download_raw, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/source", html_source, 0},
     /* the sandboxed frame has no cookies: its ticket is its authority */

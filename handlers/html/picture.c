@@ -7,6 +7,7 @@
 #include "server/base/clock.h"
 #include "server/base/encode.h"
 #include "server/mail/decode.h"
+#include "server/mail/sniff.h"
 
 enum {
     TICKET_SECONDS = 3600,
@@ -93,29 +94,14 @@ static bool open_ticket(struct request *req, struct ticket *ticket, struct error
     return true;
 }
 
-/* Raster pictures only (security.md 13): what they are is told by their first bytes. */
-static const struct {
-    struct str begin;
-    size_t offset;
-    struct str type;
-} rasters[] = {
-    {STR("\x89PNG\r\n\x1a\n"), 0, STR("image/png")},
-    {STR("\xff\xd8\xff"), 0, STR("image/jpeg")},
-    {STR("GIF8"), 0, STR("image/gif")},
-    {STR("WEBP"), 8, STR("image/webp")},
-    {STR("BM"), 0, STR("image/bmp")},
-    {STR("ftypavif"), 4, STR("image/avif")},
-};
-
+/* Raster pictures only (security.md 13). */
 static bool set_raster_type(struct response *res, struct error *err)
 {
-    struct str bytes = buf_view(&res->body);
-    for (size_t i = 0; i < sizeof rasters / sizeof *rasters; i++)
-        if (str_starts(str_skip(bytes, rasters[i].offset), rasters[i].begin)) {
-            response_set_header(res, "Content-Type", rasters[i].type);
-            return true;
-        }
-    return refuse(err);
+    struct str type = sniff_type(buf_view(&res->body));
+    if (!sniff_is_raster(type))
+        return refuse(err);
+    response_set_header(res, "Content-Type", type);
+    return true;
 }
 
 static bool load(struct request *req, struct response *res, struct db *db,

@@ -20,6 +20,12 @@ route_handler html_folders, html_folder_create, html_folder, html_folder_change;
 route_handler html_search, html_search_save, html_search_forget;
 /* message.c */
 route_handler html_message;
+/* letter_sender.c */
+route_handler html_remote, html_unsubscribe;
+/* attachments.c */
+route_handler html_view;
+/* conversation.c */
+route_handler html_conversation;
 /* frame.c */
 route_handler html_body;
 /* source.c; what is downloaded comes from handlers/download.h */

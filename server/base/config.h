@@ -65,6 +65,8 @@ struct config {
     struct config_list egress_hosts;    /* names that may be reached wherever they point to */
     struct config_list egress_ports;    /* ports of mail servers that may be reached */
 
+    struct config_list trusted_authserv; /* whose Authentication-Results are believed */
+
     const char *log_level;
 
     struct config_domain *domains;

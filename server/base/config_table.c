@@ -75,6 +75,9 @@ const struct option config_options[] = {
     LIST(egress_hosts, "{}", SHAPE_ANY, "The same by name, wherever the name points to."),
     LIST(egress_ports, "{\"25\", \"110\", \"143\", \"465\", \"587\", \"993\", \"995\", \"2525\"}",
          SHAPE_PORT, "Ports of mail servers that may be reached; \"any\" for all."),
+    LIST(trusted_authserv, "{}", SHAPE_ANY,
+         "Mail servers whose word on a sender is believed: the names that they put first into\n"
+         "their Authentication-Results fields (RFC 8601), for example \"mx.example.org\"."),
     TEXT(log_level, "info", "debug info warn error", "Events below this level are not logged."),
 };
 const size_t config_option_count = sizeof config_options / sizeof *config_options;

@@ -50,5 +50,9 @@ void envelope_parse(struct arena *arena, struct str header, struct envelope *env
  * autoSubmitted, precedence, receiptTo, spamStatus, returnPath; absent ones left out. Returns false
  * (and writes nothing) when there are none. */
 bool envelope_write_json(struct buf *out, const struct envelope *envelope);
+/* Reads such an object and a From field's JSON back: the listed fields and `from`, all else empty.
+ * What is no such JSON gives nothing. */
+void envelope_read_json(struct arena *arena, struct str header_json, struct str from_json,
+                        struct envelope *envelope);
 
 #endif

@@ -4,6 +4,7 @@
 #include "server/sync/imap_replay.h"
 #include "server/sync/imap_search.h"
 #include "server/sync/operations.h"
+#include "server/sync/unsubscribe.h"
 
 static bool fetch_body(struct slice *slice, const struct operation *operation,
                        const json_t *arguments, struct str *result, struct error *err)
@@ -24,6 +25,7 @@ bool imap_run_operations(struct slice *slice, struct error *err)
     static const struct operation_kind list[] = {
         {"fetch-body", fetch_body, false},
         {"search", imap_search_folders, false},
+        {"unsubscribe", unsubscribe_run, false},
         {"keywords", imap_replay_keywords, true},
         {"move", imap_replay_move, true},
         {"copy", imap_replay_copy, true},

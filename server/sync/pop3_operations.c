@@ -2,6 +2,7 @@
 
 #include "server/sync/operations.h"
 #include "server/sync/pop3_download.h"
+#include "server/sync/unsubscribe.h"
 
 static bool say_gone(struct error *err)
 {
@@ -57,6 +58,7 @@ bool pop3_run_operations(struct slice *slice, struct error *err)
 {
     static const struct operation_kind list[] = {
         {"fetch-body", fetch_body, false},
+        {"unsubscribe", unsubscribe_run, false},
     };
     static const struct operation_kinds kinds = {list, sizeof list / sizeof *list, is_alive};
     return operations_run(slice, &kinds, err);

@@ -60,6 +60,22 @@ static void set_options(CURL *curl, struct fetch *fetch, const char *url, const 
     }
 }
 
+static bool perform(CURL *curl, const struct fetch *fetch, const char *url, struct error *err)
+{
+    CURLcode status = curl_easy_perform(curl);
+    if (status == CURLE_OK)
+        return true;
+    if (fetch->why.kind != ERROR_NONE) {
+        if (err)
+            *err = fetch->why;
+        return false;
+    }
+    if (fetch->body->is_full)
+        return error_set(err, ERROR_LIMIT, "%s is larger than %zu bytes", url, fetch->body->limit);
+    return error_set(err, status == CURLE_HTTP_RETURNED_ERROR ? ERROR_NOT_FOUND : ERROR_UNREACHABLE,
+                     "%s: %s", url, curl_easy_strerror(status));
+}
+
 bool web_fetch(const struct egress *egress, const char *url, const char *ca_file, long timeout_ms,
                struct buf *body, struct error *err)
 {
@@ -68,17 +84,34 @@ bool web_fetch(const struct egress *egress, const char *url, const char *ca_file
     if (!curl)
         return error_set(err, ERROR_INTERNAL, "libcurl gives no handle");
     set_options(curl, &fetch, url, ca_file, timeout_ms);
-    CURLcode status = curl_easy_perform(curl);
+    bool is_good = perform(curl, &fetch, url, err);
     curl_easy_cleanup(curl);
-    if (status == CURLE_OK)
-        return true;
-    if (fetch.why.kind != ERROR_NONE) {
-        if (err)
-            *err = fetch.why;
-        return false;
-    }
-    if (body->is_full)
-        return error_set(err, ERROR_LIMIT, "%s is larger than %zu bytes", url, body->limit);
-    return error_set(err, status == CURLE_HTTP_RETURNED_ERROR ? ERROR_NOT_FOUND : ERROR_UNREACHABLE,
-                     "%s: %s", url, curl_easy_strerror(status));
+    return is_good;
+}
+
+static size_t pass_over(char *at, size_t size, size_t count, void *context)
+{
+    (void)at;
+    (void)context;
+    return size * count;
+}
+
+bool web_post(const struct egress *egress, const char *url, const char *form, const char *ca_file,
+              long timeout_ms, struct error *err)
+{
+    struct buf nothing = BUF_INIT(1);
+    struct fetch fetch = {.egress = egress, .body = &nothing};
+    CURL *curl = curl_easy_init();
+    if (!curl)
+        return error_set(err, ERROR_INTERNAL, "libcurl gives no handle");
+    set_options(curl, &fetch, url, ca_file, timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, pass_over);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form);
+    bool is_good = perform(curl, &fetch, url, err);
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(curl);
+    return is_good &&
+           (status / 100 == 2 || error_set(err, ERROR_NOT_FOUND, "%s answered %ld", url, status));
 }

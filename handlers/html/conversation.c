@@ -1,0 +1,101 @@
+/* A conversation on one page: the newest unread message is open (or the newest, or the one that was
+ * asked for), the others are folded to a line each that leads to them. */
+#include "handlers/html/act.h"
+#include "handlers/html/letter_view.h"
+#include "handlers/html/list.h"
+#include "handlers/html/screens.h"
+#include "handlers/html/words.h"
+#include "server/base/clock.h"
+
+enum { CONVERSATION_WAIT_MS = 2500, CONVERSATION_MAX = 200 };
+
+static size_t choose_open(const struct request *req, const struct email *emails, size_t count)
+{
+    int64_t asked;
+    size_t open = count - 1;
+    if (str_to_i64(request_argument(req, "open"), &asked))
+        for (size_t i = 0; i < count; i++)
+            if (emails[i].id == asked)
+                return i;
+    for (size_t i = 0; i < count; i++)
+        if (!(emails[i].flags & FLAG_SEEN))
+            open = i;
+    return open;
+}
+
+static void add_folded(struct value *letter, const struct email *email, struct arena *arena)
+{
+    letter_set_head(letter, email, arena);
+    view_set_bool(letter, "isOpen", false);
+    view_set_path(letter, "openUrl", "/mail/%lld/thread/%lld?open=%lld#m%lld",
+                  (long long)email->account_id, (long long)email->thread_id, (long long)email->id,
+                  (long long)email->id);
+}
+
+static bool add_open(struct request *req, struct response *res, struct db **db,
+                     struct value *letter_value, struct email *email, struct error *err)
+{
+    struct letter letter = {.email = email, .wait_ms = CONVERSATION_WAIT_MS};
+    letter_read(req, &letter);
+    letter.here =
+        arena_printf(req->arena, "/mail/%lld/thread/%lld?open=%lld", (long long)email->account_id,
+                     (long long)email->thread_id, (long long)email->id);
+    view_set_bool(letter_value, "isOpen", true);
+    return letter_set(req, res, db, letter_value, &letter, err);
+}
+
+static bool show(struct request *req, struct response *res, struct db **db, int64_t account_id,
+                 int64_t thread_id, struct error *err)
+{
+    struct account account;
+    struct email *emails, open;
+    int64_t *ids;
+    size_t count;
+    if (!session_account(req, *db, account_id, &account, err) ||
+        !thread_emails(*db, req->arena, account_id, thread_id, &ids, &count, err))
+        return false;
+    bool is_cut = count > CONVERSATION_MAX;
+    if (is_cut) { /* the newest ones */
+        ids += count - CONVERSATION_MAX;
+        count = CONVERSATION_MAX;
+    }
+    if (!emails_by_ids(*db, req->arena, account_id, ids, count, &emails, &count, err))
+        return false;
+    if (count == 0)
+        return error_set(err, ERROR_NOT_FOUND, "There is no such conversation.");
+    size_t at = choose_open(req, emails, count);
+    if (!email_by_id(*db, req->arena, account_id, emails[at].id, &open, err))
+        return false;
+    act_open(req, *db, &open);
+    struct str subject = emails[0].subject;
+    struct value *page =
+        page_new(req, subject.length ? arena_text(req->arena, subject) : "(no subject)");
+    struct value *view = view_set_object(page, "account");
+    view_set_i64(view, "id", account.id);
+    view_set_str(page, "subject", subject);
+    view_set_bool(page, "isCut", is_cut);
+    view_set_i64(page, "count", (int64_t)count);
+    view_set_path(page, "backUrl", "/mail/%lld/%lld", (long long)account_id,
+                  (long long)emails[at].mailbox_id);
+    struct value *letters = view_set_list(page, "letters");
+    for (size_t i = 0; i < count; i++) {
+        struct value *letter = view_add_object(letters);
+        if (i != at)
+            add_folded(letter, &emails[i], req->arena);
+        else if (!add_open(req, res, db, letter, &open, err))
+            return false;
+    }
+    return page_send(req, res, "conversation", page, err);
+}
+
+bool html_conversation(struct request *req, struct response *res, struct error *err)
+{
+    int64_t account_id, thread_id;
+    if (!request_param_id(req, "account", &account_id, err) ||
+        !request_param_id(req, "thread", &thread_id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_done = db && show(req, res, &db, account_id, thread_id, err);
+    store_release(app_of(req)->store, &db);
+    return is_done;
+}

@@ -1,0 +1,132 @@
+/* Where a message comes from, as far as it can be believed; its pictures from elsewhere; the way
+ * off its list. */
+#include "handlers/html/letter_view.h"
+#include "handlers/html/screens.h"
+#include "handlers/wait.h"
+#include "server/mail/sender.h"
+#include "server/store/operations.h"
+
+enum { TRUSTED_MAX = 50, UNSUBSCRIBE_WAIT_MS = 12000 };
+
+static void set_authentication(const struct request *req, struct value *view,
+                               const struct envelope *envelope)
+{
+    struct str trusted[TRUSTED_MAX];
+    struct sender_authentication found;
+    const struct config_list *list = &app_of(req)->config->trusted_authserv;
+    size_t count = list->count < TRUSTED_MAX ? list->count : TRUSTED_MAX;
+    for (size_t i = 0; i < count; i++)
+        trusted[i] = str_of(list->at[i]);
+    sender_authenticate(req->arena, envelope, trusted, count, &found);
+    view_set_text(view, "authentication", NULL);
+    bool has_failed =
+        found.dmarc == SENDER_FAIL ||
+        (found.dmarc == SENDER_UNKNOWN && found.dkim != SENDER_PASS && found.spf == SENDER_FAIL);
+    if (!found.server.length || (!found.is_aligned && !has_failed))
+        return;
+    struct value *mark = view_set_object(view, "authentication");
+    view_set_bool(mark, "isTrue", found.is_aligned);
+    view_set_str(mark, "server", found.server);
+}
+
+static void set_unsubscribe(const struct request *req, struct value *view,
+                            const struct email *email, const struct envelope *envelope)
+{
+    struct sender_unsubscribe ways;
+    view_set_text(view, "unsubscribe", NULL);
+    if (!sender_unsubscribe(req->arena, envelope, &ways))
+        return;
+    struct value *way = view_set_object(view, "unsubscribe");
+    view_set_str(way, "list", envelope->list_id);
+    view_set_text(way, "postUrl", NULL);
+    view_set_url(way, "webUrl", STR_EMPTY);
+    view_set_url(way, "mailUrl", STR_EMPTY);
+    if (ways.is_one_click)
+        view_set_path(way, "postUrl", "/mail/%lld/message/%lld/unsubscribe",
+                      (long long)email->account_id, (long long)email->id);
+    else if (ways.mailto.length)
+        view_set_url(way, "mailUrl", ways.mailto);
+    else
+        view_set_url(way, "webUrl", ways.https);
+}
+
+void letter_set_marks(const struct request *req, struct value *view, const struct email *email)
+{
+    struct envelope envelope;
+    envelope_read_json(req->arena, email->header_json, email->from_json, &envelope);
+    set_authentication(req, view, &envelope);
+    set_unsubscribe(req, view, email, &envelope);
+}
+
+/* --- forms --------------------------------------------------------------------------------------
+ */
+
+static bool find_email(struct request *req, struct db *db, struct email *email, struct error *err)
+{
+    int64_t account_id, email_id;
+    struct account account;
+    return request_param_id(req, "account", &account_id, err) &&
+           request_param_id(req, "email", &email_id, err) &&
+           session_account(req, db, account_id, &account, err) &&
+           email_by_id(db, req->arena, account_id, email_id, email, err);
+}
+
+/* Back to the page that the form was on. */
+static void go_back(struct response *res, const struct http_fields *form)
+{
+    struct str here = form_text(form, "here");
+    bool is_ours = str_starts(here, STR("/mail/")) && str_find_char(here, '\\') < 0;
+    for (size_t i = 0; i < here.length; i++)
+        is_ours = is_ours && here.at[i] > ' ' && here.at[i] < 0x7f;
+    response_redirect(res, is_ours ? here : STR("/"));
+}
+
+bool html_remote(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    struct email email;
+    int64_t user_id = signed_in(req)->user_id;
+    if (!request_form(req, &form, err))
+        return false;
+    struct str who = form_text(&form, "who");
+    struct db *db = app_db(req, err);
+    bool is_good = db && find_email(req, db, &email, err);
+    struct str sender = is_good ? letter_sender(req->arena, &email) : STR_EMPTY;
+    if (is_good && str_equal(who, STR("everybody")))
+        is_good = remote_allow(db, user_id, STR_EMPTY, err);
+    else if (is_good && str_equal(who, STR("sender")) && sender.length)
+        is_good = remote_allow(db, user_id, sender, err);
+    else if (is_good && str_equal(who, STR("nobody")))
+        is_good =
+            remote_forbid(db, user_id, STR_EMPTY, err) && remote_forbid(db, user_id, sender, err);
+    store_release(app_of(req)->store, &db);
+    if (is_good)
+        go_back(res, &form);
+    return is_good;
+}
+
+bool html_unsubscribe(struct request *req, struct response *res, struct error *err)
+{
+    struct email email;
+    struct operation operation;
+    struct error why = ERROR_INIT;
+    int64_t id = 0;
+    struct db *db = app_db(req, err);
+    bool is_good =
+        db && find_email(req, db, &email, err) &&
+        operation_enqueue(
+            db, email.account_id, STR("unsubscribe"),
+            arena_printf(req->arena, "{\"emailId\":%lld}", (long long)email.id), true,
+            arena_printf(req->arena, "unsubscribe-%" STR_FMT, STR_ARG(str_of(req->id))), &id, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_good)
+        return false;
+    bool is_told = wait_for_operation(req, email.account_id, id,
+                                      deadline_in_ms(UNSUBSCRIBE_WAIT_MS), &operation, &why);
+    struct value *page = page_new(req, "Unsubscribe");
+    view_set_bool(page, "isDone", is_told && operation.state == OPERATION_DONE);
+    view_set_bool(page, "isUnderWay", !is_told);
+    view_set_str(page, "failure", is_told ? operation.error : STR_EMPTY);
+    view_set_path(page, "backUrl", "/mail/%lld", (long long)email.account_id);
+    return page_send(req, res, "unsubscribe", page, err);
+}

@@ -1,0 +1,189 @@
+"""What a message brings along: attachments looked at and taken away, conversations, senders that are
+trusted, pictures from elsewhere, ranges and safe HTML for programs."""
+
+import base64
+import io
+import re
+import struct
+import zipfile
+import zlib
+
+import pytest
+
+from tests.harness import eventually
+from tests.integration.test_reading import email_links, inbox, open_email
+
+
+def png(width=2, height=2):
+    def chunk(kind, content):
+        return (struct.pack(">I", len(content)) + kind + content +
+                struct.pack(">I", zlib.crc32(kind + content)))
+    rows = b"".join(b"\0" + b"\x20\x80\xc0" * width for _ in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def part(kind, name, content):
+    return (f"--b\nContent-Type: {kind}; name=\"{name}\"\nContent-Disposition: attachment; "
+            f"filename=\"{name}\"\nContent-Transfer-Encoding: base64\n\n"
+            f"{base64.encodebytes(content).decode()}\n")
+
+
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n"
+NOTES = "caf\u00e9 <b>notes</b>\n".encode() * 50
+FULL = ("From: Ann <ann@example.org>\nTo: you@example.org\nSubject: bring along\n"
+        "Message-ID: <along@example.org>\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nsee below\n" +
+        part("image/png", "dot.png", png()) + part("application/pdf", "paper.pdf", PDF) +
+        part("text/plain; charset=utf-8", "notes.txt", NOTES) +
+        part("text/html", "page.html", b"<script>alert(1)</script><p>hi</p>") +
+        part("image/png", "liar.png", b"<html><script>alert(1)</script>") +
+        part("application/octet-stream", "dot.png", b"twice the name") + "--b--\n")
+
+
+@pytest.fixture
+def opened(restante, person):
+    """Delivers a message and opens its page: (client, page, path of the message's own URLs)."""
+    def deliver(message, subject):
+        person.receive(message)
+        client = restante.sign_in(person.address, person.password)
+
+        def find():
+            return next((link for link in email_links(inbox(client))
+                         if subject in open_email(client, link).text), None)
+
+        link = eventually(find, pause=0.2)
+        account, email = re.match(r"/mail/(\d+)/\d+/(\d+)", link).groups()
+        page = open_email(client, link)
+        return client, page, f"//mail/{account}/message/{email}", link
+
+    return deliver
+
+
+def parts_of(page):
+    return dict(re.findall(r'/part/([\d.]+)" download>.*?attachment-name">([^<]*)<', page.text, re.S))
+
+
+def test_attachments_are_looked_at_as_what_they_are(opened):
+    client, page, base, _ = opened(FULL, "bring along")
+    parts = {name: number for number, name in reversed(parts_of(page).items())}
+    picture = client.get(f"{base}/view/{parts['dot.png']}?bytes=1")
+    assert picture.status == 200 and picture.headers["Content-Type"] == "image/png"
+    assert picture.content == png() and "sandbox" in picture.headers["Content-Security-Policy"]
+    assert "?bytes=1" in client.get(f"{base}/view/{parts['dot.png']}").text
+    paper = client.get(f"{base}/view/{parts['paper.pdf']}")
+    assert paper.headers["Content-Type"] == "application/pdf" and paper.content == PDF
+    text = client.get(f"{base}/view/{parts['notes.txt']}").text
+    assert "café &lt;b&gt;notes&lt;/b&gt;" in text
+    source = client.get(f"{base}/view/{parts['page.html']}").text
+    assert "&lt;script&gt;" in source and "<script>alert" not in source
+    assert client.get(f"{base}/view/{parts['liar.png']}?bytes=1").status == 404
+
+
+def test_all_attachments_come_as_one_archive(opened):
+    client, _, base, _ = opened(FULL, "bring along")
+    answer = client.get(f"{base}/attachments.zip")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert archive.testzip() is None
+    names = archive.namelist()
+    assert len(names) == len(set(names)) == 6
+    assert archive.read("notes.txt").replace(b"\r\n", b"\n") == NOTES
+    assert archive.read("paper.pdf") == PDF
+
+
+def test_bytes_come_in_ranges(opened, restante):
+    client, page, base, link = opened(FULL, "bring along")
+    account, _, email = link.split("/")[2:5]
+    raw = client.get(f"/accounts/{account}/emails/{email}/raw")
+    assert raw.status == 200 and raw.headers["Accept-Ranges"] == "bytes"
+    ranges = [("bytes=0-9", raw.content[:10]), ("bytes=10-", raw.content[10:]),
+              ("bytes=-7", raw.content[-7:]), ("bytes=5-5", raw.content[5:6])]
+    for text, expected in ranges:
+        some = client.get(f"/accounts/{account}/emails/{email}/raw", headers={"Range": text})
+        assert some.status == 206 and some.content == expected, text
+        assert some.headers["Content-Range"].endswith(f"/{len(raw.content)}")
+    beyond = client.get(f"/accounts/{account}/emails/{email}/raw", headers={"Range": "bytes=9999999-"})
+    assert beyond.status == 416
+    for nonsense in ("bytes=9-1", "lines=1-2", "bytes=1-2,4-5", "bytes=a-b"):
+        all_of_it = client.get(f"/accounts/{account}/emails/{email}/raw", headers={"Range": nonsense})
+        assert all_of_it.status == 200 and all_of_it.content == raw.content, nonsense
+
+
+def test_a_conversation_opens_the_newest_unread_and_folds_the_rest(opened, person, restante):
+    for number in (1, 2, 3):
+        person.receive(f"From: P{number} <p{number}@example.org>\nSubject: Re: the plan\n"
+                       f"Message-ID: <plan{number}@example.org>\n"
+                       f"References: <plan0@example.org> <plan{number - 1}@example.org>\n"
+                       f"Date: Mon, 0{number} Nov 2026 10:00:00 +0000\n\nwords number {number}\n")
+    client = restante.sign_in(person.address, person.password)
+    account = eventually(lambda: client.get("/accounts").json["accounts"])[0]["id"]
+
+    def thread():
+        answer = client.get(f"/accounts/{account}/search?q=plan")
+        emails = answer.json["emails"]
+        return len(emails) == 3 and {email["threadId"] for email in emails}
+
+    threads = eventually(thread)
+    assert len(threads) == 1
+    number = threads.pop()
+    listed = client.get(f"/accounts/{account}/threads/{number}").json
+    assert listed["emailIds"] == [email["id"] for email in listed["emails"]]
+    assert [email["from"][0]["name"] for email in listed["emails"]] == ["P1", "P2", "P3"]
+    page = eventually(lambda: (answer := client.get(f"//mail/{account}/thread/{number}")) and
+                      "Refresh" not in answer.headers and answer)
+    assert page.text.count("<article") == 1 and page.text.count('class="folded') == 2
+    assert "words number 3" in page.text
+    first = listed["emailIds"][0]
+    page = eventually(lambda: (answer := client.get(f"//mail/{account}/thread/{number}?open={first}"))
+                      and "Refresh" not in answer.headers and answer)
+    article = page.text[page.text.index("<article"):page.text.index("</article>")]
+    assert "words number 1" in article
+    assert client.get(f"//mail/{account}/thread/999999").status == 404
+
+
+REMOTE = ("From: Shop <shop@example.org>\nSubject: far pictures\nContent-Type: text/html\n\n"
+          "<p>look</p><img src='https://pictures.example/1.png'>")
+
+
+def test_pictures_from_elsewhere_are_allowed_for_a_sender_until_told_otherwise(opened):
+    client, page, base, link = opened(REMOTE, "far pictures")
+    assert "Show once" in page.text and "&amp;remote=1" not in page.text
+    assert client.submit("/" + link, f"{base}/remote", who="sender", here=link).headers["Location"] == link
+    page = open_email(client, link)
+    assert "as you allowed for this sender" in page.text and "remote=1" in page.text
+    assert client.submit("/" + link, f"{base}/remote", who="nobody", here="//evil.example").headers[
+        "Location"] == "/"
+    assert "Show once" in open_email(client, link).text
+
+
+LIST = ("From: News <news@example.org>\nSubject: the gazette\nList-ID: <gazette.example.org>\n"
+        "List-Unsubscribe: <https://127.0.0.1:1/leave>, <mailto:leave@example.org>\n"
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\n"
+        "Authentication-Results: mx.example.org; dmarc=pass header.from=example.org\n\nnews\n")
+
+
+def test_a_list_is_left_by_one_click_and_what_came_of_it_is_told(opened):
+    client, page, base, link = opened(LIST, "the gazette")
+    assert "Unsubscribe from this list" in page.text
+    answer = client.submit("/" + link, f"{base}/unsubscribe")
+    assert answer.status == 200 and "This did not work" in answer.text
+    assert client.get(f"{base}/unsubscribe").status == 405
+
+
+def test_nobody_is_believed_about_a_sender_but_who_is_trusted(opened):
+    _, page, _, _ = opened(LIST, "the gazette")
+    assert "mark-true" not in page.text
+
+
+def test_html_is_made_safe_for_programs(opened):
+    client, page, base, link = opened(
+        "From: a@example.org\nSubject: safely\nContent-Type: text/html\n\n"
+        "<p onclick=x()>hello<script>alert(1)</script><img src=https://far.example/x.png></p>",
+        "safely")
+    account, _, email = link.split("/")[2:5]
+    answer = client.get(f"/accounts/{account}/emails/{email}?bodyValues=safe").json
+    value = next(iter(answer["bodyValues"].values()))
+    assert value["isHtml"] and "hello" in value["value"] and value["remoteCount"] == 1
+    for word in ("script", "onclick", "far.example"):
+        assert word not in value["value"]
