@@ -122,12 +122,12 @@ static bool pull_new(struct slice *slice, struct session_mailbox *mailbox, bool 
 }
 
 /* Whether there may be any: what SELECT or EXISTS told since the last pass says so. */
-static bool may_have_new(const struct slice *slice, const struct session_mailbox *mailbox,
-                         bool was_selected)
+static bool may_have_new(const struct slice *slice, const struct session_mailbox *mailbox)
 {
     const struct imap_selected *now = selected(slice);
-    if (!was_selected)
-        return now->uidnext == 0 || now->uidnext != mailbox->known.uidnext;
+    if (!slice->account->imap->is_followed &&
+        (now->uidnext == 0 || now->uidnext != mailbox->known.uidnext))
+        return true;
     /* what was expunged meanwhile may hide what came */
     return now->exists != (uint32_t)mailbox->known.upstream_total ||
            slice->account->imap->news.has_expunged;
@@ -192,22 +192,22 @@ static bool pull_flags(struct slice *slice, struct session_mailbox *mailbox, uin
 }
 
 /* Asks for flags as far as the server has not told them by itself. */
-static bool pull_changes(struct slice *slice, struct session_mailbox *mailbox, bool was_selected,
-                         struct error *err)
+static bool pull_changes(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
 {
+    bool is_followed = slice->account->imap->is_followed;
     const struct replica_mailbox *known = &mailbox->known;
     const struct imap_selected *now = selected(slice);
     bool has_unknown = slice->account->imap->news.has_unknown;
     bool has_gone_back = now->has_modseq && now->highestmodseq < known->highestmodseq;
     bool is_by_modseq = now->has_modseq && known->highestmodseq > 0 && !has_gone_back;
     if (is_by_modseq && !has_unknown) {
-        /* with QRESYNC SELECT has told all, and since then the server tells by itself */
-        bool is_told = imap_has_qresync(slice->account->imap->client) || was_selected ||
+        /* with QRESYNC SELECT has told all, and after a first look the server tells by itself */
+        bool is_told = imap_has_qresync(slice->account->imap->client) || is_followed ||
                        now->highestmodseq == known->highestmodseq;
         if (is_told)
             return true;
     }
-    if (!is_by_modseq && !has_unknown && !has_gone_back && was_selected && mailbox->flags_at_ms &&
+    if (!is_by_modseq && !has_unknown && !has_gone_back && is_followed && mailbox->flags_at_ms &&
         clock_monotonic_ms() - mailbox->flags_at_ms < PULL_FLAGS_MS)
         return true;
     return pull_flags(slice, mailbox, is_by_modseq ? known->highestmodseq : 0, err);
@@ -362,9 +362,9 @@ static bool finish_pass(struct slice *slice, struct session_mailbox *mailbox, ui
 
 /* UIDVALIDITY is another, or UIDNEXT went down under the same one (quirk 13). */
 static bool must_reset(const struct slice *slice, const struct session_mailbox *mailbox,
-                       bool is_reset, bool was_selected)
+                       bool is_reset)
 {
-    uint32_t uidnext = was_selected ? 0 : selected(slice)->uidnext;
+    uint32_t uidnext = slice->account->imap->is_followed ? 0 : selected(slice)->uidnext;
     return is_reset || (uidnext != 0 && mailbox->known.uidnext > uidnext);
 }
 
@@ -378,20 +378,22 @@ static bool reset_or_give_up(struct slice *slice, struct session_mailbox *mailbo
     return false;
 }
 
-static bool run_pass(struct slice *slice, struct session_mailbox *mailbox, bool was_selected,
-                     struct error *err)
+static bool run_pass(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
 {
     bool is_more = false;
     uint64_t modseq = selected(slice)->highestmodseq;
     mailbox->is_stale = false;
-    if (may_have_new(slice, mailbox, was_selected) && !pull_new(slice, mailbox, &is_more, err))
+    if (may_have_new(slice, mailbox) && !pull_new(slice, mailbox, &is_more, err))
         return false;
     if (is_more) {
         mailbox->is_stale = true;
         return true;
     }
-    return pull_changes(slice, mailbox, was_selected, err) && apply_news(slice, mailbox, err) &&
-           check_count(slice, mailbox, err) && finish_pass(slice, mailbox, modseq, err);
+    if (!pull_changes(slice, mailbox, err))
+        return false;
+    slice->account->imap->is_followed = true;
+    return apply_news(slice, mailbox, err) && check_count(slice, mailbox, err) &&
+           finish_pass(slice, mailbox, modseq, err);
 }
 
 bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
@@ -400,8 +402,7 @@ bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct
     bool was_selected = slice->account->imap->selected == mailbox;
     if (!imap_session_select(slice, mailbox, &is_reset, err))
         return false;
-    if (must_reset(slice, mailbox, is_reset, was_selected) &&
-        !reset_or_give_up(slice, mailbox, err))
+    if (must_reset(slice, mailbox, is_reset) && !reset_or_give_up(slice, mailbox, err))
         return false;
     if (mailbox->known.backfill_uid == 0) {
         mailbox->is_stale = false;
@@ -409,7 +410,7 @@ bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct
     }
     /* With the mailbox open already the server tells what happened at the next command. */
     bool is_good = (!was_selected || imap_noop(slice->account->imap->client, err)) &&
-                   run_pass(slice, mailbox, was_selected, err);
+                   run_pass(slice, mailbox, err);
     mailbox->is_stale = mailbox->is_stale || !is_good;
     return is_good;
 }

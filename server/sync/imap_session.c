@@ -210,6 +210,7 @@ bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, b
         session->selected->must_compare = true; /* what it told and was not applied is lost */
     imap_session_clear_news(session);
     session->selected = mailbox;
+    session->is_followed = false;
     known_range(&mailbox->known, &known);
     struct imap_select_params params = {.wire_path = mailbox->known.wire_path, .known = &known};
     if (imap_has_qresync(session->client) && !imap_set_is_empty(&known)) {

@@ -36,6 +36,8 @@ struct imap_session {
     struct session_mailbox *mailboxes;
     size_t mailbox_count;
     struct session_mailbox *selected; /* NULL: none */
+    bool is_followed; /* since SELECT all that had changed was asked for: the server tells the rest
+                       */
     struct session_news news;
     int64_t refresh_at_ms; /* monotonic: when the folders are listed again */
     bool is_refresh_failed_once;
