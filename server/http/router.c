@@ -204,7 +204,7 @@ static const struct http_field security_headers[] = {
          "fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), "
          "magnetometer=(), microphone=(), midi=(), payment=(), "
          "publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), "
-         "web-share=(), xr-spatial-tracking=()")},
+         "xr-spatial-tracking=()")},
     {STR("Referrer-Policy"), STR("no-referrer")},
     {STR("X-Content-Type-Options"), STR("nosniff")},
     {STR("Cache-Control"), STR("no-store")},
