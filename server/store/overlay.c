@@ -64,8 +64,7 @@ static bool lock_rows(struct replica_batch *batch, const struct keys *keys, stru
         row->flags = db_get_i32(&rows);
         row->server_flags = db_get_i32(&rows);
         row->was_hidden = db_get_bool(&rows);
-        /* Deleted upstream without UIDPLUS: nobody may expunge it, and nobody need see it. */
-        row->hidden = row->was_hidden && (row->server_flags & FLAG_DELETED);
+        row->hidden = (row->server_flags & FLAG_DELETED) != 0;
     }
     db_rows_free(&rows);
     return true;
@@ -99,10 +98,8 @@ static bool fold_items(struct replica_batch *batch, const struct keys *keys, str
 static void note_difference(struct replica_batch *batch, const struct folded *row)
 {
     int flags = (row->server_flags | row->pending_set) & ~row->pending_clear;
-    struct replica_touch *touch = replica_touch(batch, row->mailbox_id);
-    touch->total += row->was_hidden - row->hidden;
-    touch->unread += (row->hidden ? 0 : flags_are_unread(flags)) -
-                     (row->was_hidden ? 0 : flags_are_unread(row->flags));
+    replica_count_seen(replica_touch(batch, row->mailbox_id), row->flags, flags, row->was_hidden,
+                       row->hidden);
     if (flags != row->flags || row->hidden != row->was_hidden)
         id_list_add(batch->arena, &batch->changes[REPLICA_EMAIL].updated, row->email_id);
 }

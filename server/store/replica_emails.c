@@ -310,8 +310,8 @@ static bool set_uids(struct adding *adding, struct error *err)
     while (db_next(&rows)) {
         note_change(adding, db_get_i64(&rows));
         int old_flags = db_get_i32(&rows), flags = db_get_i32(&rows);
-        if (!db_get_bool(&rows))
-            touch->unread += flags_are_unread(flags) - flags_are_unread(old_flags);
+        bool was_hidden = db_get_bool(&rows), is_hidden = db_get_bool(&rows);
+        replica_count_seen(touch, old_flags, flags, was_hidden, is_hidden);
     }
     db_rows_free(&rows);
     return true;
@@ -383,14 +383,15 @@ static bool copy_placements(struct adding *adding, struct error *err)
         if (adding->fates[i] != FATE_NEW)
             continue;
         size_t count = split_words(e->placed.keywords, words, sizeof words / sizeof *words);
+        bool is_hidden = e->placed.flags & FLAG_DELETED;
         struct db_value keywords = db_text_array(words, count);
         keywords.is_null = count == 0;
-        is_good = db_copy_row(db, err, db_i64(adding->batch->account_id), db_i64(e->id),
-                              db_i64(adding->mailbox_id), db_or_null(db_i64(e->placed.uid)),
-                              db_time(e->received_at), db_i32(e->placed.flags),
-                              db_i32(e->placed.flags), keywords, db_i64((int64_t)e->placed.modseq));
-        touch->total++;
-        touch->unread += flags_are_unread(e->placed.flags);
+        is_good =
+            db_copy_row(db, err, db_i64(adding->batch->account_id), db_i64(e->id),
+                        db_i64(adding->mailbox_id), db_or_null(db_i64(e->placed.uid)),
+                        db_time(e->received_at), db_i32(e->placed.flags), db_i32(e->placed.flags),
+                        keywords, db_i64((int64_t)e->placed.modseq), db_bool(is_hidden));
+        replica_count_seen(touch, e->placed.flags, e->placed.flags, true, is_hidden);
     }
     return db_copy_end(db, is_good, err);
 }

@@ -33,13 +33,13 @@ bool replica_flags_set(struct replica_batch *batch, int64_t mailbox_id,
     while (db_next(&rows)) {
         int64_t email_id = db_get_i64(&rows);
         int old_flags = db_get_i32(&rows), new_flags = db_get_i32(&rows);
-        bool is_hidden = db_get_bool(&rows), is_other_word = db_get_bool(&rows);
+        bool was_hidden = db_get_bool(&rows), is_hidden = db_get_bool(&rows);
+        bool is_other_word = db_get_bool(&rows);
         if (old_flags == new_flags && !is_other_word)
             continue; /* nothing that anybody sees */
         id_list_add(batch->arena, &batch->changes[REPLICA_EMAIL].updated, email_id);
-        if (!is_hidden)
-            replica_touch(batch, mailbox_id)->unread +=
-                flags_are_unread(new_flags) - flags_are_unread(old_flags);
+        replica_count_seen(replica_touch(batch, mailbox_id), old_flags, new_flags, was_hidden,
+                           is_hidden);
     }
     db_rows_free(&rows);
     return true;

@@ -71,6 +71,15 @@ static inline bool flags_are_unread(int flags)
     return (flags & (FLAG_SEEN | FLAG_DRAFT)) == 0;
 }
 
+/* The counts by the difference of what is seen of one placement. */
+static inline void replica_count_seen(struct replica_touch *touch, int old_flags, int flags,
+                                      bool was_hidden, bool is_hidden)
+{
+    touch->total += was_hidden - is_hidden;
+    touch->unread +=
+        (is_hidden ? 0 : flags_are_unread(flags)) - (was_hidden ? 0 : flags_are_unread(old_flags));
+}
+
 /* Threads of `count` new emails with the given keys: one statement finds the known ones, others are
  * made with the ids from `*next_id` on; conversations that an email joins are merged. Fills
  * `thread_ids`; at most `count` ids are used. */

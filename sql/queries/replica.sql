@@ -1,6 +1,7 @@
 -- What the sync role writes: the server's state. Bulk comes by COPY or in arrays, never row by row.
 -- Look-ups of many keys are a LATERAL per key: one look into the index each, whatever the planner
 -- believes of tables that a moment ago were empty. (= ANY reads a whole mailbox when it thinks small.)
+-- What has \Deleted upstream (bit 8) is hidden: its place is as good as empty (RFC 8621 section 4.1.1).
 -- "Unread" is what has neither $seen nor $draft (RFC 8621 section 2); it is counted in C from the
 -- flags before and after, which the statements return.
 
@@ -141,16 +142,16 @@ FROM STDIN (FORMAT binary);
 
 -- name: replica_copy_placement
 COPY placement (account_id, email_id, mailbox_id, uid, received_at, flags, server_flags, keywords,
-                modseq)
+                modseq, is_hidden)
 FROM STDIN (FORMAT binary);
 
 -- Further placements of emails that are here. A person's move may put a row there at this very
 -- moment: then it gets the uid.
 -- name: replica_place
 INSERT INTO placement (account_id, email_id, mailbox_id, uid, received_at, flags, server_flags,
-                       keywords, modseq)
+                       keywords, modseq, is_hidden)
 SELECT $1, e.id, $2, nullif(t.uid, 0), e.received_at, t.flags, t.flags,
-       string_to_array(nullif(t.keywords, ''), ' '), t.modseq
+       string_to_array(nullif(t.keywords, ''), ' '), t.modseq, t.flags & 8 <> 0
   FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::bigint[])
        AS t (email_id, uid, flags, keywords, modseq)
   JOIN email e ON e.account_id = $1 AND e.id = t.email_id
@@ -158,7 +159,7 @@ SELECT $1, e.id, $2, nullif(t.uid, 0), e.received_at, t.flags, t.flags,
    SET uid = coalesce(excluded.uid, placement.uid), server_flags = excluded.server_flags,
        flags = (excluded.server_flags | placement.pending_set) & ~placement.pending_clear,
        keywords = excluded.keywords, modseq = excluded.modseq, is_forgotten = false
-RETURNING email_id, flags, xmax = 0;
+RETURNING email_id, flags, xmax = 0 AND NOT is_hidden;
 
 -- A uid for rows that have none: met again, or a move arrived. Rows are locked first, so that the
 -- flags before are those that the update finds.
@@ -167,7 +168,7 @@ WITH told AS MATERIALIZED (
     SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::bigint[])
         AS t (email_id, uid, flags, keywords, modseq)
 ), old AS MATERIALIZED (
-    SELECT p.email_id, p.flags
+    SELECT p.email_id, p.flags, p.is_hidden
       FROM placement p
      WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($3)
        FOR NO KEY UPDATE
@@ -175,11 +176,12 @@ WITH told AS MATERIALIZED (
 UPDATE placement p
    SET uid = told.uid, is_forgotten = false, server_flags = told.flags,
        flags = (told.flags | p.pending_set) & ~p.pending_clear,
-       keywords = string_to_array(nullif(told.keywords, ''), ' '), modseq = told.modseq
+       keywords = string_to_array(nullif(told.keywords, ''), ' '), modseq = told.modseq,
+       is_hidden = p.is_hidden OR told.flags & 8 <> 0
   FROM told
   JOIN old USING (email_id)
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = told.email_id
-RETURNING p.email_id, old.flags, p.flags, p.is_hidden;
+RETURNING p.email_id, old.flags, p.flags, old.is_hidden, p.is_hidden;
 
 -- === flags =======================================================================================
 
@@ -190,10 +192,10 @@ WITH told AS MATERIALIZED (
       FROM unnest($3::bigint[], $4::int[], $5::text[], $6::bigint[])
         AS t (uid, flags, keywords, modseq)
 ), old AS MATERIALIZED (
-    SELECT f.email_id, f.flags, f.keywords, told.uid
+    SELECT f.email_id, f.flags, f.keywords, f.is_hidden, told.uid
       FROM told
      CROSS JOIN LATERAL (
-           SELECT p.email_id, p.flags, p.keywords
+           SELECT p.email_id, p.flags, p.keywords, p.is_hidden
              FROM placement p
             WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.uid = told.uid
               AND (p.server_flags <> told.flags OR p.keywords IS DISTINCT FROM told.keywords
@@ -203,11 +205,13 @@ WITH told AS MATERIALIZED (
 UPDATE placement p
    SET server_flags = told.flags, flags = (told.flags | p.pending_set) & ~p.pending_clear,
        keywords = told.keywords,
-       modseq = CASE told.modseq WHEN 0 THEN p.modseq ELSE told.modseq END
+       modseq = CASE told.modseq WHEN 0 THEN p.modseq ELSE told.modseq END,
+       is_hidden = told.flags & 8 <> 0 OR (p.is_hidden AND p.server_flags & 8 = 0)
   FROM old
   JOIN told USING (uid)
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = old.email_id
-RETURNING p.email_id, old.flags, p.flags, p.is_hidden, old.keywords IS DISTINCT FROM p.keywords;
+RETURNING p.email_id, old.flags, p.flags, old.is_hidden, p.is_hidden,
+       old.keywords IS DISTINCT FROM p.keywords;
 
 -- === removing ====================================================================================
 
