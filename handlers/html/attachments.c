@@ -77,6 +77,10 @@ static void set_view(struct value *item, const struct email *email, const struct
     enum view_kind kind = view_kind_of(part);
     view_set_text(item, "viewUrl", NULL);
     view_set_text(item, "thumbUrl", NULL);
+    if (str_equal(part->type, STR("message/rfc822")) ||
+        str_equal(part->type, STR("message/global")))
+        view_set_path(item, "viewUrl", "/mail/%lld/message/%lld/inside/%" STR_FMT,
+                      (long long)email->account_id, (long long)email->id, STR_ARG(part->id));
     if (kind != VIEW_NOT)
         view_set_path(item, "viewUrl", "/mail/%lld/message/%lld/view/%" STR_FMT,
                       (long long)email->account_id, (long long)email->id, STR_ARG(part->id));

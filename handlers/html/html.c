@@ -32,6 +32,8 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", download_part, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/view/{part}", html_view, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/attachments.zip", download_attachments, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/inside/{part}", html_inside, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/winmail/{part}/{n}", html_winmail, 0},
     {HTTP_POST, "/mail/{account}/message/{email}/remote", html_remote, 0},
     {HTTP_POST, "/mail/{account}/message/{email}/unsubscribe", html_unsubscribe, 0},
     {HTTP_GET, "/mail/{account}/thread/{thread}", html_conversation, 0},

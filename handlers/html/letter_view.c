@@ -1,6 +1,7 @@
 #include "handlers/html/letter_view.h"
 
 #include "handlers/html/attachments.h"
+#include "handlers/html/cards.h"
 #include "handlers/html/letter.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
@@ -203,5 +204,5 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
     if (is_ordinary)
         set_body(req, res, view, &body, letter);
     attachments_set(view, email, &body, letter->as_text, req->arena);
-    return true;
+    return cards_set(req, db, view, email, body.message, err);
 }

@@ -24,6 +24,8 @@ route_handler html_message;
 route_handler html_remote, html_unsubscribe;
 /* attachments.c */
 route_handler html_view;
+/* cards.c, inside.c */
+route_handler html_winmail, html_inside;
 /* conversation.c */
 route_handler html_conversation;
 /* frame.c */

@@ -11,6 +11,10 @@ enum { ANSWER_TEXT_BYTES_MAX = 4 * 1024 * 1024 }; /* of one part's decoded text 
 
 bool answer_is_html(const struct mime_part *part);
 
+/* cards.c */
+bool answer_card(struct arena *arena, struct wire *in, struct buf *reply);
+bool answer_winmail(struct arena *arena, struct wire *in, struct buf *reply);
+
 /* summary.c */
 bool answer_headers(struct arena *arena, struct wire *in, struct buf *reply);
 bool answer_message(struct arena *arena, struct wire *in, int fd, struct buf *reply);

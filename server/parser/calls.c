@@ -3,6 +3,7 @@
 #include "server/mail/header.h"
 #include "server/mail/preview.h"
 #include "server/mail/thread.h"
+#include "server/mail/tnef.h"
 #include "server/mail/words.h"
 #include "server/parser/pool.h"
 
@@ -449,5 +450,81 @@ bool parser_header_fields(struct parser_pool *pool, struct arena *arena, struct 
     bool is_good = ask_twice(pool, ask, read_fields, &target, &is_poison, err);
     *fields = is_good && !is_poison ? found.at : NULL;
     *count = is_good && !is_poison ? found.count : 0;
+    return is_good;
+}
+
+/* --- cards ----------------------------------------------------------------------------------- */
+
+bool parser_has_card(const struct mime_part *part)
+{
+    static const char *const types[] = {"text/calendar",
+                                        "text/vcard",
+                                        "text/x-vcard",
+                                        "text/directory",
+                                        "message/delivery-status",
+                                        "message/global-delivery-status",
+                                        "message/disposition-notification"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (str_equal(part->type, str_of(types[i])))
+            return true;
+    return tnef_is_likely(part->type, part->name);
+}
+
+static bool read_card(void *context, struct wire *in)
+{
+    struct target *target = context;
+    *(struct str *)target->result = wire_json(in, target->arena, JSON_BYTES_MAX);
+    return !in->is_bad;
+}
+
+bool parser_card(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
+                 struct str body, struct str *json, struct error *err)
+{
+    bool is_poison;
+    struct buf head = BUF_INIT(BATCH_BYTES_MAX);
+    wire_put_part(&head, part);
+    const struct parser_ask ask = {
+        .kind = PROTOCOL_CARD, .head = buf_view(&head), .tail = body, .fd = -1};
+    struct target target = {arena, json};
+    bool is_good = ask_twice(pool, ask, read_card, &target, &is_poison, err);
+    if (!is_good || is_poison)
+        *json = STR_EMPTY;
+    buf_free(&head);
+    return is_good;
+}
+
+struct winmail {
+    bool is_there;
+    struct str bytes, name;
+};
+
+static bool read_winmail(void *context, struct wire *in)
+{
+    struct target *target = context;
+    struct winmail *winmail = target->result;
+    winmail->is_there = wire_u8(in);
+    winmail->bytes = arena_str(target->arena, wire_str(in));
+    winmail->name = wire_text(in, target->arena, HOSTS_BYTES_MAX);
+    return !in->is_bad;
+}
+
+bool parser_winmail(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
+                    struct str body, unsigned n, struct str *bytes, struct str *name,
+                    struct error *err)
+{
+    bool is_poison;
+    struct winmail winmail = {0};
+    struct buf head = BUF_INIT(BATCH_BYTES_MAX);
+    wire_put_part(&head, part);
+    wire_put_u32(&head, n);
+    const struct parser_ask ask = {
+        .kind = PROTOCOL_WINMAIL, .head = buf_view(&head), .tail = body, .fd = -1};
+    struct target target = {arena, &winmail};
+    bool is_good = ask_twice(pool, ask, read_winmail, &target, &is_poison, err);
+    buf_free(&head);
+    if (is_good && (is_poison || !winmail.is_there))
+        return error_set(err, ERROR_NOT_FOUND, "There is no such attachment in it.");
+    *bytes = winmail.bytes;
+    *name = winmail.name;
     return is_good;
 }

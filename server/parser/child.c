@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "server/base/log.h"
+#include "server/mail/calendar.h"
 #include "server/mail/charset.h"
 #include "server/mail/words.h"
 #include "server/parser/parser.h"
@@ -29,6 +30,7 @@ static bool start(int fd, struct buf *payload)
         return false;
     charset_prepare();
     words_prepare();
+    calendar_prepare();
     if (!sandbox_enter(&options, &err)) {
         LOG_ERROR("parser.sandbox", LOG_ERR(&err));
         return false;

@@ -179,6 +179,23 @@ bool parser_render(struct parser_pool *pool, struct arena *arena, const struct m
 bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
                         struct str body, size_t bytes_max, struct str *text, bool *is_cut,
                         bool *is_poison, struct error *err);
+/* What people read as a card, as one JSON object:
+ *   text/calendar: {"kind": "calendar", "method", "events": [{"summary", "starts": {"at", "zone",
+ *       "isDay", "isFloating"}, "ends", "location", "organizer", "attendees"...}]}
+ *   vCard types: {"kind": "contacts", "cards": [{"name", "organization", "lines": [{"kind",
+ * "label", "value"}]}]} message/delivery-status, message/disposition-notification: {"kind":
+ * "delivery" or "receipt", "messageId", "server", "recipients": [{"email", "action", "status",
+ * "diagnostic"}]} winmail.dat: {"kind": "winmail", "text", "attachments": [{"name", "type",
+ * "size"}]} Empty texts are left out. `*json` is empty when there is nothing of its kind in it, or
+ * when it is poison. */
+bool parser_card(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
+                 struct str body, struct str *json, struct error *err);
+/* The bytes of the nth attachment (from 0) in a winmail.dat. ERROR_NOT_FOUND: there is none. */
+bool parser_winmail(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
+                    struct str body, unsigned n, struct str *bytes, struct str *name,
+                    struct error *err);
+/* Whether parser_card knows that kind of part. */
+bool parser_has_card(const struct mime_part *part);
 /* All header fields of a raw message or header block: names as written, values decoded. */
 struct parser_header_field {
     struct str name, value;

@@ -149,6 +149,10 @@ bool parser_answer(struct arena *arena, const struct parser_request *request, st
         return answer_header_fields(arena, &in, reply);
     case PROTOCOL_ARCHIVE:
         return answer_archive(&in, request->fd, reply);
+    case PROTOCOL_CARD:
+        return answer_card(arena, &in, reply);
+    case PROTOCOL_WINMAIL:
+        return answer_winmail(arena, &in, reply);
     case PROTOCOL_START:
     case PROTOCOL_KINDS:
         break;

@@ -187,3 +187,70 @@ def test_html_is_made_safe_for_programs(opened):
     assert value["isHtml"] and "hello" in value["value"] and value["remoteCount"] == 1
     for word in ("script", "onclick", "far.example"):
         assert word not in value["value"]
+
+
+def tnef(*files):
+    def attribute(level, number, content):
+        return (bytes([level]) + struct.pack("<II", number, len(content)) + content +
+                struct.pack("<H", sum(content) & 0xFFFF))
+    out = struct.pack("<IH", 0x223E9F78, 1)
+    for name, content in files:
+        out += attribute(2, 0x00069002, b"\1\0" + b"\0" * 12)
+        out += attribute(2, 0x00018010, name + b"\0") + attribute(2, 0x0006800F, content)
+    return out
+
+
+INVITATION = """BEGIN:VCALENDAR
+VERSION:2.0
+METHOD:REQUEST
+BEGIN:VEVENT
+UID:1@example.org
+SUMMARY:Tea <with> Ann
+DTSTART:20261201T150000Z
+DTEND:20261201T160000Z
+LOCATION:The garden
+ORGANIZER;CN=Ann:mailto:ann@example.org
+ATTENDEE;CN=You;PARTSTAT=ACCEPTED:mailto:you@example.org
+END:VEVENT
+END:VCALENDAR
+"""
+REPORT = """Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; gone@example.net
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 No such user here
+"""
+CARDS = ("From: Ann <ann@example.org>\nSubject: all the cards\nMIME-Version: 1.0\n"
+         "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n"
+         f"--b\nContent-Type: text/calendar; method=REQUEST\n\n{INVITATION}"
+         "--b\nContent-Type: text/vcard\n\nBEGIN:VCARD\nVERSION:3.0\nFN:Grace <b>Hopper</b>\n"
+         "TEL;TYPE=work:+1 555 1906\nEND:VCARD\n"
+         f"--b\nContent-Type: message/delivery-status\n\n{REPORT}" +
+         part("application/ms-tnef", "winmail.dat", tnef((b"budget.xls", b"\0numbers\xff" * 9))) +
+         "--b\nContent-Type: message/rfc822\n\nFrom: Eve <eve@example.com>\n"
+         "Subject: the inner one\nContent-Type: text/html\n\n"
+         "<p>inner words</p><script>alert(1)</script>\n--b--\n")
+
+
+def test_invitations_contacts_reports_and_winmail_are_shown_as_cards(opened):
+    client, _, base, link = opened(CARDS, "all the cards")
+    page = eventually(lambda: (answer := client.get("/" + link)) and
+                      "In winmail.dat" in answer.text and "Tea" in answer.text and answer)
+    for words in ("Tea &lt;with&gt; Ann", "1 December 2026", "The garden", "ann@example.org",
+                  "Grace &lt;b&gt;Hopper&lt;/b&gt;", "+1 555 1906", "could not be delivered to",
+                  "gone@example.net", "550 No such user here", "budget.xls"):
+        assert words in page.text, words
+    winmail = re.search(r'href="(/mail/[^"]*/winmail/[^"]*)"', page.text).group(1)
+    answer = client.get("/" + winmail)
+    assert answer.content == b"\0numbers\xff" * 9
+    assert "budget.xls" in answer.headers["Content-Disposition"]
+    assert client.get("/" + winmail[:-1] + "7").status == 404
+
+
+def test_a_message_within_a_message_is_opened_in_its_place(opened):
+    client, page, base, link = opened(CARDS, "all the cards")
+    inside = re.search(r'href="(/mail/[^"]*/inside/[^"]*)"', page.text).group(1)
+    inner = client.get("/" + inside)
+    assert inner.status == 200 and "the inner one" in inner.text and "inner words" in inner.text
+    assert "eve@example.com" in inner.text and "<script>alert" not in inner.text
