@@ -137,7 +137,7 @@ static bool read_packed_mbox(const struct unzip_entry *entry, uint64_t *position
         read_mbox(buf_view(&window), result == UNZIP_ALL, &used, batch);
         buf_free(&window);
         *position += used;
-        batch->unpacked += length;
+        batch->unpacked += used ? used : length; /* the rest of the window comes again */
         if (result == UNZIP_ALL && used == length)
             return true;
         if (is_full(batch) || batch->count > before)

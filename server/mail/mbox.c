@@ -38,8 +38,10 @@ void mbox_write_from(struct buf *out, struct str sender, int64_t received_at)
 /* The beginning of a line, a byte at a time; false once the line is known to need no quoting. */
 static bool begin_line(struct mbox_quoter *q, char c, struct buf *out)
 {
-    if (q->matched == 0 && c == '>')
+    if (q->matched == 0 && c == '>') {
+        q->is_quoted = true;
         return buf_char(out, c);
+    }
     if (c == from[q->matched]) {
         if (++q->matched == FROM_BYTES) {
             buf_char(out, '>');
@@ -70,8 +72,7 @@ void mbox_quote(struct mbox_quoter *q, struct str piece, struct buf *out)
         if (end >= 0) {
             buf_char(out, '\n');
             piece = str_skip(piece, 1);
-            q->matched = 0;
-            q->has_cr = false;
+            *q = (struct mbox_quoter){0};
         }
     }
 }
@@ -82,7 +83,7 @@ void mbox_quote_end(struct mbox_quoter *q, struct buf *out)
         buf_append(out, from, (size_t)q->matched);
     if (q->has_cr)
         buf_char(out, '\r');
-    buf_text(out, q->matched == 0 ? "\n" : "\n\n");
+    buf_text(out, q->matched == 0 && !q->is_quoted ? "\n" : "\n\n");
     *q = (struct mbox_quoter){0};
 }
 

@@ -16,8 +16,9 @@ void mbox_write_from(struct buf *out, struct str sender, int64_t received_at);
 
 /* A message's bytes, piece by piece. */
 struct mbox_quoter {
-    int matched; /* bytes of "From " seen at the beginning of a line; -1: it begins otherwise */
-    bool has_cr; /* seen and not yet written */
+    int matched;    /* bytes of "From " seen at the beginning of a line; -1: it begins otherwise */
+    bool has_cr;    /* seen and not yet written */
+    bool is_quoted; /* the line begins with '>', and nothing else was seen of it yet */
 };
 /* What comes out has at most twice the bytes that went in. */
 void mbox_quote(struct mbox_quoter *quoter, struct str piece, struct buf *out);

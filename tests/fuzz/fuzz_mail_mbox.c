@@ -33,9 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     for (size_t at = 0; at < length; at += piece)
         mbox_quote(&quoter, str_sub(str_make(bytes, length), at, piece), &file);
     mbox_quote_end(&quoter, &file);
+    size_t first_length = file.length;
+    mbox_write_from(&file, STR(""), 0); /* another one behind it */
     size_t at = 0;
     enum mbox_step step = mbox_next(buf_view(&file), true, &at, &message);
-    assert(step == MBOX_MESSAGE && at == file.length);
+    assert(step == MBOX_MESSAGE && at == first_length);
     assert(message.received_at == 1700000000LL * 1000000);
     mbox_unquote(message.text, &again);
     straighten(str_make(bytes, length), &plain);
