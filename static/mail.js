@@ -41,6 +41,11 @@ function folderOf(role) {
   return document.querySelector(`.folders [data-role="${role}"]`)?.dataset.id;
 }
 
+function nameOf(folder) {
+  const name = folder && document.querySelector(`.folders [data-id="${folder}"] .folder-name`);
+  return name ? ` to ${name.textContent}` : "";
+}
+
 function count(number) {
   return number === 1 ? "1 message" : `${number.toLocaleString("en")} messages`;
 }
@@ -88,6 +93,7 @@ function leavesOpen(name, ids) {
 async function act(name, ids, target) {
   const putBack = show(name, ids);
   chosen().forEach((row) => (boxOf(row).checked = false));
+  closeMenus();
   tellCount();
   try {
     const operations = await ask(name, ids, target);
@@ -98,7 +104,7 @@ async function act(name, ids, target) {
       return;
     }
     const undo = operations.length ? () => takeBack(operations) : null;
-    tell(`${count(ids.length)} ${verbs[name].words}.`, { undo });
+    tell(`${count(ids.length)} ${verbs[name].words}${nameOf(target)}.`, { undo });
   } catch (problem) {
     putBack();
     tell(`${problem.message} ${problem.hint ?? ""}`, { isBad: true });
@@ -126,7 +132,7 @@ function onSubmit(event) {
   if (!Object.hasOwn(verbs, name)) return;
   const asks = new FormData(form);
   const ids = id ? [id] : asks.getAll("email");
-  const target = asks.get("target");
+  const target = name === "move" || name === "copy" ? asks.get("target") : null;
   const isLost = verbs[name].role && !folderOf(verbs[name].role);
   if (isLost) return; // the service says why
   event.preventDefault();
@@ -156,11 +162,15 @@ function onClick(event) {
     const row = box.closest(".row");
     if (event.shiftKey && last?.isConnected) choosePart(last, row, box.checked);
     last = row;
-  } else if (!event.target.closest("details.menu")) {
-    for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+  } else {
+    if (!event.target.closest("details.menu")) closeMenus();
     return;
   }
   tellCount();
+}
+
+function closeMenus() {
+  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 }
 
 function choosePart(from, to, isChosen) {
@@ -182,26 +192,43 @@ function drawSoon() {
 async function look() {
   try {
     const news = await api.changes(state);
-    if (news.newState === state) return;
-    state = String(news.newState);
     if (news.changes.length) drawSoon();
+    state = String(news.newState);
   } catch (problem) {
     if (problem.status === 409) location.reload(); // too much has changed to be told
     if (problem.status === 401) location.assign("/sign-in");
   }
 }
 
+// Events while the page is in sight: browsers open only few connections to one place, and each
+// stream holds one. What is missed meanwhile is asked for on the way back.
+let events = null;
+let looking = 0;
+
 function listen() {
-  if (!root.dataset.events) {
-    setInterval(() => document.visibilityState === "visible" && look(), lookEvery);
-    document.addEventListener("visibilitychange", () =>
-      document.visibilityState === "visible" ? look() : undefined,
-    );
-    return;
-  }
-  const events = new EventSource(root.dataset.events);
-  events.addEventListener("change", look);
-  events.addEventListener("open", look);
+  if (document.visibilityState !== "visible") return;
+  look();
+  if (!root.dataset.events) return lookNowAndThen();
+  events = new EventSource(root.dataset.events);
+  events.addEventListener("change", (event) => {
+    state = event.lastEventId;
+    drawSoon();
+  });
+  events.addEventListener("reset", () => location.reload());
+  events.addEventListener("error", () => {
+    if (events?.readyState === EventSource.CLOSED) lookNowAndThen();
+  });
+}
+
+function lookNowAndThen() {
+  clearInterval(looking);
+  looking = setInterval(look, lookEvery);
+}
+
+function stopListening() {
+  clearInterval(looking);
+  events?.close();
+  events = null;
 }
 
 document.addEventListener("submit", onSubmit);
@@ -210,4 +237,10 @@ for (const shy of document.querySelectorAll("[data-with-script]")) shy.hidden = 
 tellCount(); // browsers keep boxes checked over a reload
 adoptNotice();
 listenForKeys();
+document.addEventListener("visibilitychange", () => {
+  stopListening();
+  listen();
+});
+addEventListener("pagehide", stopListening);
+addEventListener("pageshow", (event) => event.persisted && listen());
 listen();

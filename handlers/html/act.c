@@ -94,6 +94,7 @@ void act_set_forms(const struct request *req, struct value *page, const struct m
     if (open_id)
         view_set_i64(page, "openId", open_id);
     struct str here = open_id ? arena_printf(req->arena, "/%lld", (long long)open_id) : STR_EMPTY;
+    view_set_path(page, "eventsUrl", "/api/v1/accounts/%lld/events", account_id);
     view_set_path(page, "listUrl", "/mail/%lld/%lld%" STR_FMT, account_id, mailbox_id,
                   STR_ARG(query));
     view_set_path(page, "hereUrl", "/mail/%lld/%lld%" STR_FMT "%" STR_FMT, account_id, mailbox_id,

@@ -1,0 +1,325 @@
+"""Reading and organising in a real Chromium: nothing on the console, nothing that the
+Content-Security-Policy refused, every control named."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.harness import eventually
+
+By = pytest.importorskip("selenium.webdriver.common.by").By
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+from selenium.common.exceptions import (NoSuchElementException,  # noqa: E402
+                                        StaleElementReferenceException)
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+
+# What a screen reader would stumble over. Contrast is not looked at here.
+AUDIT = """
+const bad = [];
+const say = (what, element) => bad.push(what + ": " + element.outerHTML.slice(0, 160));
+const seen = (element) => element.getClientRects().length > 0;
+const words = (element) => {
+  const by = element.getAttribute("aria-labelledby");
+  if (by) return by.split(/\\s+/).map((id) => document.getElementById(id)?.textContent ?? "").join(" ").trim();
+  const label = element.getAttribute("aria-label") ?? "";
+  if (label.trim()) return label;
+  if (element.labels?.length) return [...element.labels].map((l) => l.textContent).join(" ").trim();
+  const inner = [...element.querySelectorAll("[aria-label], img[alt]")]
+    .map((e) => e.getAttribute("aria-label") ?? e.alt).join(" ");
+  return (element.textContent + " " + inner + " " + (element.title ?? "")).trim();
+};
+for (const element of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, dialog, nav, form[aria-label]"))
+  if (seen(element) && !words(element)) say("no name", element);
+const ids = new Set();
+for (const element of document.querySelectorAll("[id]")) {
+  if (ids.has(element.id)) say("id twice", element);
+  ids.add(element.id);
+}
+for (const name of ["aria-labelledby", "aria-describedby", "aria-controls"])
+  for (const element of document.querySelectorAll("[" + name + "]"))
+    for (const id of element.getAttribute(name).split(/\\s+/))
+      if (!document.getElementById(id)) say("names nothing", element);
+for (const label of document.querySelectorAll("label[for]"))
+  if (!document.getElementById(label.htmlFor)) say("label of nothing", label);
+for (const image of document.querySelectorAll("img:not([alt])")) say("no alt", image);
+for (const svg of document.querySelectorAll("svg:not([aria-hidden=true]):not([aria-label])")) say("unnamed picture", svg);
+for (const button of document.querySelectorAll("a a, a button, button a, label button")) say("nested", button);
+if (document.querySelectorAll("main").length !== 1) bad.push("not one main");
+if (document.querySelectorAll("h1").length !== 1) bad.push("not one h1");
+if (!document.documentElement.lang) bad.push("no language");
+if (!document.title) bad.push("no title");
+if (document.documentElement.scrollWidth > innerWidth + 1) bad.push("wider than the window");
+for (const element of document.querySelectorAll("[tabindex]"))
+  if (element.tabIndex > 0) say("tab order", element);
+return bad;
+"""
+
+
+class Screen:
+    """A person's mail in a browser."""
+
+    def __init__(self, browser, url):
+        self.browser, self.url = browser, url
+
+    def all(self, css):
+        return self.browser.find_elements(By.CSS_SELECTOR, css)
+
+    def one(self, css):
+        return self.browser.find_element(By.CSS_SELECTOR, css)
+
+    def row(self, subject):
+        for row in self.all(".row"):
+            if subject in row.text:
+                return row
+        return None
+
+    def subjects(self):
+        return [each.text for each in self.all(".row-subject")]
+
+    def notice(self):
+        return " ".join(each.text for each in self.all(".notice"))
+
+    def until(self, check, why=""):
+        """Waits for what happens by itself; rows are drawn anew meanwhile."""
+        def patient():
+            try:
+                return check()
+            except (StaleElementReferenceException, NoSuchElementException):
+                return None
+        found = eventually(patient, pause=0.05)
+        assert found, f"{why} never came; notice: {self.notice()!r}; {self.subjects()}"
+        return found
+
+    def press(self, keys):
+        self.one("body").send_keys(keys) if len(keys) > 1 else \
+            ActionChains(self.browser).send_keys(keys).perform()
+
+    def keep(self, name):
+        """A picture to look at, where RESTANTE_SCREENSHOTS says."""
+        if folder := os.environ.get("RESTANTE_SCREENSHOTS"):
+            self.browser.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+    def audit(self):
+        assert self.browser.execute_script(AUDIT) == []
+
+    def assert_quiet(self):
+        """Nothing went wrong that only the console would tell."""
+        told = [each["message"] for each in self.browser.get_log("browser")
+                if each["level"] in ("SEVERE", "WARNING")]
+        assert told == []
+
+
+@pytest.fixture
+def screen(restante, person, browser):
+    """Signed in, with four messages in the inbox."""
+    for name in ("one", "two", "three", "four"):
+        person.receive(f"From: Ben Okri <ben@example.org>\nTo: {person.address}\n"
+                       f"Subject: letter {name}\n\nHello {name}, https://example.org/\n")
+    browser.set_window_size(1280, 900)
+    browser.get(f"{restante.url}/sign-in")
+    made = Screen(browser, restante.url)
+    made.person = person
+    made.one("[name=name]").send_keys(person.address)
+    made.one("[name=password]").send_keys(person.password)
+    made.one("button.is-primary").click()
+    made.until(lambda: len(made.all(".row")) == 4 and len(made.all(".folders li")) > 3, "the mail")
+    # The first look is over once the folders' counts stand still.
+    made.until(lambda: "Up to date" in made.one(".side-account.is-current").text, "the first sync")
+    yield made
+    made.assert_quiet()
+
+
+def server_flags(person, subject):
+    for path in person.maildir.rglob("cur/*"):
+        if subject.encode() in path.read_bytes():
+            return path.name.rpartition(",")[2]
+    return ""
+
+
+def test_a_message_is_opened_and_read(screen):
+    screen.keep("inbox")
+    screen.audit()
+    screen.row("letter two").find_element(By.CSS_SELECTOR, "a").click()
+    screen.until(lambda: "Hello two" in screen.one(".letter").text, "the text")
+    assert "is-unread" not in screen.row("letter two").get_attribute("class")
+    screen.keep("message")
+    screen.audit()
+    assert eventually(lambda: "S" in server_flags(screen.person, "letter two"))
+
+
+def test_a_star_is_set_without_a_page_load_and_taken_back(screen):
+    screen.browser.execute_script("window.sameDocument = true")
+    star = screen.row("letter one").find_element(By.CSS_SELECTOR, ".row-star")
+    screen.browser.execute_script("arguments[0].click()", star)
+    screen.until(lambda: "1 message starred." in screen.notice(), "the notice")
+    assert screen.row("letter one").find_elements(By.CSS_SELECTOR, ".row-star .is-star")
+    assert eventually(lambda: "F" in server_flags(screen.person, "letter one"))
+    screen.keep("starred")
+    screen.audit()
+    screen.one(".notice button.is-quiet").click()
+    screen.until(lambda: "Taken back." in screen.notice(), "the way back")
+    screen.until(lambda: not screen.row("letter one").find_elements(
+        By.CSS_SELECTOR, ".row-star .is-star"), "the empty star")
+    assert screen.browser.execute_script("return window.sameDocument")
+
+
+def choose(screen, *subjects):
+    for subject in subjects:
+        box = screen.row(subject).find_element(By.CSS_SELECTOR, ".row-pick input")
+        ActionChains(screen.browser).move_to_element(box).click().perform()
+
+
+def test_chosen_messages_are_deleted_and_come_back(screen):
+    choose(screen, "letter one", "letter three")
+    screen.until(lambda: "2 chosen" in screen.one(".bulk").text, "the count")
+    screen.keep("chosen")
+    screen.audit()
+    screen.one(".bulk [value=trash]").click()
+    screen.until(lambda: "2 messages moved to Trash." in screen.notice(), "the notice")
+    screen.until(lambda: sorted(screen.subjects()) == ["letter four", "letter two"], "the list")
+    screen.one(".notice button.is-quiet").click()
+    screen.until(lambda: len(screen.subjects()) == 4, "the messages")
+
+
+def test_a_message_is_moved_to_a_folder(screen):
+    choose(screen, "letter four")
+    screen.one(".bulk .menu summary").click()
+    screen.keep("move")
+    screen.audit()
+    screen.one('#bulk-target').send_keys("Archive")
+    screen.one(".bulk [value=move]").click()
+    screen.until(lambda: "1 message moved to Archive." in screen.notice(), "the notice")
+    screen.until(lambda: "letter four" not in screen.subjects(), "the list")
+
+
+def test_shift_chooses_all_between_and_a_box_chooses_all(screen):
+    first, *_, last = screen.all(".row-pick input")
+    actions = ActionChains(screen.browser)
+    actions.move_to_element(first).click().perform()
+    actions.key_down(Keys.SHIFT).move_to_element(last).click().key_up(Keys.SHIFT).perform()
+    screen.until(lambda: "4 chosen" in screen.one(".bulk").text, "the count")
+    screen.one(".bulk-all").click()
+    screen.until(lambda: not screen.one(".bulk").is_displayed(), "nothing chosen")
+
+
+def test_keys_do_what_buttons_do(screen):
+    screen.press("?")
+    screen.until(lambda: screen.one("#keys").is_displayed(), "the help")
+    screen.keep("keys")
+    screen.audit()
+    screen.press(Keys.ESCAPE)
+    top = screen.subjects()[0]
+    screen.press("j")
+    screen.press("s")
+    screen.until(lambda: "1 message starred." in screen.notice(), "the star")
+    screen.press("#")
+    screen.until(lambda: "1 message moved to Trash." in screen.notice(), "the deletion")
+    screen.until(lambda: top not in screen.subjects(), "the list")
+    screen.press("o")
+    screen.until(lambda: screen.all(".letter"), "the message")
+    screen.press("u")
+    screen.until(lambda: not screen.all(".letter"), "the list")
+
+
+def test_deleting_the_open_message_leads_to_the_list_with_a_way_back(screen):
+    screen.row("letter two").find_element(By.CSS_SELECTOR, "a").click()
+    screen.until(lambda: screen.all(".actions"), "the buttons")
+    screen.one(".actions [value=trash]").click()
+    screen.until(lambda: "1 message moved to Trash." in screen.notice(), "the notice")
+    assert not screen.all(".letter") and "letter two" not in screen.subjects()
+    assert "done=" not in screen.browser.current_url
+    screen.one(".notice button.is-quiet").click()
+    screen.until(lambda: "letter two" in screen.subjects(), "the message")
+
+
+def test_new_mail_appears_by_itself(screen):
+    screen.browser.execute_script("window.sameDocument = true")
+    screen.person.receive("From: Ben <ben@example.org>\nSubject: letter five\n\nNews.\n")
+    screen.one('form[action$="/sync"] button')  # the server is asked by its own timer or IDLE
+    screen.browser.execute_async_script("""
+        const [done] = arguments, root = document.querySelector(".mail").dataset;
+        fetch(`/api/v1/accounts/${root.account}/sync`,
+              {method: "POST", headers: {"X-CSRF-Token": root.csrf}}).then(() => done());""")
+    screen.until(lambda: "letter five" in screen.subjects(), "the new message")
+    assert screen.browser.execute_script("return window.sameDocument")
+
+
+def test_an_action_that_fails_is_put_back_and_told(screen):
+    screen.browser.execute_cdp_cmd("Network.enable", {})
+    screen.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/actions"]})
+    try:
+        choose(screen, "letter four")
+        screen.one(".bulk [value=trash]").click()
+        screen.until(lambda: "cannot be reached" in screen.notice(), "the problem")
+        assert "letter four" in screen.subjects()
+        screen.audit()
+    finally:
+        screen.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        screen.browser.get_log("browser")  # the failed request is told there, too
+
+
+def test_phones_see_one_pane_and_all_buttons(screen):
+    screen.browser.set_window_size(500, 800)
+    screen.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True})
+    try:
+        screen.browser.refresh()
+        screen.keep("phone-list")
+        screen.audit()
+        choose(screen, "letter one")
+        screen.keep("phone-chosen")
+        screen.audit()
+        screen.row("letter two").find_element(By.CSS_SELECTOR, "a").click()
+        screen.until(lambda: screen.all(".actions"), "the buttons")
+        assert screen.one(".actions [value=trash]").is_displayed()
+        assert not screen.one(".list").is_displayed()
+        screen.keep("phone-message")
+        screen.audit()
+    finally:
+        screen.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        screen.browser.set_window_size(1280, 900)
+
+
+def test_folders_are_kept_on_a_page_of_their_own(screen):
+    account = screen.one(".mail").get_attribute("data-account")
+    screen.browser.get(f"{screen.url}/accounts/{account}/folders")
+    screen.keep("folders")
+    screen.audit()
+    screen.one("#folder-name").send_keys("Beds")
+    screen.one("button.is-primary").click()
+    screen.until(lambda: "Beds" in screen.one("main").text, "the folder")
+    screen.browser.find_element(By.PARTIAL_LINK_TEXT, "Beds").click()
+    screen.keep("folder")
+    screen.audit()
+
+
+def test_pages_need_no_script(screen):
+    screen.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        screen.browser.refresh()
+        choose(screen, "letter three")
+        screen.one(".bulk [value=trash]").click()
+        screen.until(lambda: "1 message moved to Trash." in screen.notice(), "the notice")
+        assert "letter three" not in screen.subjects()
+        screen.one(".notice form button").click()
+        screen.until(lambda: "letter three" in screen.subjects(), "the message")
+    finally:
+        screen.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_dark_pages_look_as_carefully(screen):
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    screen.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
+    try:
+        choose(screen, "letter one")
+        screen.keep("dark-chosen")
+        screen.one(".bulk [value=star]").click()
+        screen.until(lambda: "starred" in screen.notice(), "the notice")
+        screen.keep("dark-notice")
+        ground = screen.one("body").value_of_css_property("background-color")
+        red = int(json.loads("[" + ground[ground.index("(") + 1:-1] + "]")[0])
+        assert red < 60
+    finally:
+        screen.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
