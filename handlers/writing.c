@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "server/base/clock.h"
+#include "server/base/log.h"
 #include "server/mail/address.h"
 #include "server/mail/decode.h"
 #include "server/mail/preview.h"
@@ -385,8 +386,10 @@ static bool freeze(struct sending *s, struct error *err)
     return is_good;
 }
 
-static bool collect_people(struct sending *s, struct error *err)
+/* For completion: worth no failure of a message that is accepted. */
+static void collect_people(struct sending *s)
 {
+    struct error err = ERROR_INIT;
     const struct compose_addresses lists[] = {s->to, s->cc, s->bcc};
     struct str emails[COMPOSE_ADDRESSES_MAX], names[COMPOSE_ADDRESSES_MAX];
     size_t count = 0;
@@ -396,7 +399,8 @@ static bool collect_people(struct sending *s, struct error *err)
             names[count++] = lists[l].at[i].name;
         }
     }
-    return contact_collect(s->db, signed_in(s->req)->user_id, emails, names, count, err);
+    if (!contact_collect(s->db, signed_in(s->req)->user_id, emails, names, count, &err))
+        LOG_WARN("contacts.collect", LOG_ERR(&err));
 }
 
 static bool prepare(struct sending *s, struct error *err)
@@ -440,13 +444,13 @@ bool writing_send(struct request *req, struct db *db, int64_t account_id, int64_
     if (s.draft.is_hidden)
         return error_set(err, ERROR_CONFLICT, "This message is being sent already.");
     s.submission.send_at = how->send_at;
-    if (!prepare(&s, err) || !upload_allocate(db, account_id, &s.submission.blob_id, err) ||
-        !db_begin(db, err))
+    if (!prepare(&s, err) || !submission_allocate(db, &s.submission, err) || !db_begin(db, err))
         return false;
-    bool is_good = freeze(&s, err) && collect_people(&s, err) &&
-                   submission_create(db, &s.submission, how->idempotency_key, err);
+    bool is_good =
+        freeze(&s, err) && submission_create(db, &s.submission, how->idempotency_key, err);
     if (is_good && db_commit(db, err)) {
         *submission_id = s.submission.id;
+        collect_people(&s);
         return true;
     }
     db_rollback(db);

@@ -76,6 +76,16 @@ bool submission_known(struct db *db, int64_t account_id, struct str idempotency_
     return true;
 }
 
+bool submission_allocate(struct db *db, struct submission *s, struct error *err)
+{
+    int64_t first;
+    if (!account_next_ids(db, s->account_id, 2, &first, err))
+        return false;
+    s->id = first;
+    s->blob_id = first + 1;
+    return true;
+}
+
 /* Of two that send the same draft at once the second one finds it hidden. */
 static bool hide_once(struct db *db, const struct submission *s, struct error *err)
 {
@@ -89,11 +99,11 @@ bool submission_create(struct db *db, struct submission *s, struct str idempoten
                        struct error *err)
 {
     bool started;
+    assert(s->id > 0 && s->blob_id > 0);
     if (!db_enter(db, &started, err))
         return false;
     struct change change = {.type = CHANGE_SUBMISSION, .created = &s->id, .created_count = 1};
     bool is_good =
-        account_next_ids(db, s->account_id, 1, &s->id, err) &&
         db_execute(db, "submission_create", NULL, err, db_i64(s->account_id), db_i64(s->id),
                    db_or_null(db_i64(s->identity_id)), db_or_null(db_i64(s->draft_id)),
                    db_or_null(db_i64(s->answers_id)), db_name(answers_how_name(s->answers_how)),

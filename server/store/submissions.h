@@ -53,8 +53,10 @@ struct submission {
     int64_t created_at, ended_at /* 0: under way */;
 };
 
+/* Fills `id` and `blob_id`: before the transaction, since it locks the account's row. */
+bool submission_allocate(struct db *db, struct submission *submission, struct error *err);
 /* Accepts a message whose bytes are written in the same transaction; hides its draft; NOTIFYs at
- * commit. Fills `id`. ERROR_CONFLICT: the draft is being sent already. */
+ * commit. ERROR_CONFLICT: the draft is being sent already. */
 bool submission_create(struct db *db, struct submission *submission, struct str idempotency_key,
                        struct error *err);
 /* The submission with that key; `*id` 0: none. Keys are kept a week after the end. */

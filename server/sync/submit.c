@@ -1,6 +1,7 @@
 #include "server/sync/submit.h"
 
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "server/base/clock.h"
@@ -11,6 +12,8 @@
 enum {
     FIRST_RETRY_S = 30, /* doubled with each attempt */
     RETRY_MAX_S = 30 * 60,
+    TURN_TRIES = 60, /* half a minute: PostgreSQL has restarted by then */
+    TURN_WAIT_MS = 500,
     GIVE_UP_S = 5 * 24 * 3600, /* RFC 5321 section 4.5.4.1: four to five days */
 };
 
@@ -160,25 +163,40 @@ static int64_t retry_at(int attempts)
     return clock_now_us() + (wait_s < RETRY_MAX_S ? wait_s : RETRY_MAX_S) * 1000000;
 }
 
+/* Whether it is in that phase: what a commit whose answer was lost has done. */
+static bool has_turned(struct slice *slice, const struct submission *submission,
+                       enum submission_phase phase)
+{
+    struct submission now;
+    return submission_by_id(slice->db, slice->arena, submission->account_id, submission->id, &now,
+                            NULL) &&
+           now.phase == phase;
+}
+
 /* A turn must not be lost to a moment's trouble of the database: what the server has answered is
- * known only here. */
+ * known only here. ERROR_CONFLICT: the person was faster. */
 static bool turn(struct slice *slice, struct submission *submission,
                  const struct submission_turn *to, struct error *err)
 {
     LOG_INFO("submit.phase", log_int("submission", submission->id),
              log_text("from", submission_phase_name(submission->phase)),
              log_text("to", submission_phase_name(to->phase)));
-    for (int i = 0;; i++) {
+    for (int i = 0; i < TURN_TRIES; i++) {
         *err = ERROR_INIT;
-        if (submission_turn(slice->db, submission, to, err))
+        if (slice->db && submission_turn(slice->db, submission, to, err))
             return true;
-        if (err->kind != ERROR_DATABASE || i == 4)
-            return false;
+        if (err->kind == ERROR_CONFLICT) {
+            if (i == 0 || !has_turned(slice, submission, to->phase))
+                return false;
+            submission->phase = to->phase;
+            return true;
+        }
+        LOG_WARN("submit.turn", log_int("submission", submission->id), LOG_ERR(err));
         store_release(slice->sync->store, &slice->db);
+        poll(NULL, 0, TURN_WAIT_MS);
         slice->db = store_acquire(slice->sync->store, 0, err);
-        if (!slice->db)
-            return false;
     }
+    return false;
 }
 
 /* Called by the SMTP client just before the final dot: from here on a crash means "unknown". */
@@ -186,7 +204,7 @@ static bool commit_transmitting(void *context)
 {
     struct outgoing *o = context;
     struct submission_turn to = {.phase = SUBMISSION_TRANSMITTING, .is_attempt = true};
-    bool is_done = submission_turn(o->slice->db, o->submission, &to, &o->db_error);
+    bool is_done = turn(o->slice, o->submission, &to, &o->db_error);
     o->is_cancelled = !is_done && o->db_error.kind == ERROR_CONFLICT;
     return is_done;
 }

@@ -85,7 +85,7 @@ static struct submission accept(const struct bench *b, int64_t draft_id, const c
                            .subject = STR("hi"),
                            .to = STR("b@c"),
                            .send_at = 1};
-    assert_good(upload_allocate(b->db, b->account_id, &s.blob_id, &err));
+    assert_good(submission_allocate(b->db, &s, &err));
     assert_good(db_begin(b->db, &err));
     struct blob_writer *writer = blob_begin(b->db, b->account_id, s.blob_id, 0, STR_EMPTY, &err);
     assert_good(writer && blob_append(writer, STR("bytes"), &err) &&
