@@ -399,8 +399,9 @@ def test_one_comes_back_to_the_page_that_asked(restante, local_user):
 # --- through the mail server ------------------------------------------------------------------------------------------
 
 def change_password(mailserver, person, password):
-    """At the mail server, which looks at its file at most once a second. (Asking it whether it knows by
-    now would be punished: it delays who failed.)"""
+    """To one of another length, at the mail server: it looks at its file at most once a second, and sees
+    a change by time or size. (Asking it whether it knows by now would be punished: it delays who
+    failed.)"""
     mailserver.add_user(person.address, password)
     person.password = password
     time.sleep(1.5)
@@ -430,8 +431,8 @@ def test_a_password_changed_at_the_mail_server_is_taken_and_the_old_one_no_more(
     person.receive("Subject: before\n\nhello\n")
     client = restante.sign_in(person.address, person.password)
     account = client.get("/accounts").json["accounts"][0]["id"]
-    change_password(mailserver, person, "another horse")
-    restante.sign_in(person.address, "another horse")
+    change_password(mailserver, person, "quite another horse")
+    restante.sign_in(person.address, "quite another horse")
     assert restante.client().sign_in(person.address, "correct horse").status == 401
     # the account has it, too: mail goes on coming
     assert client.get(f"/accounts/{account}").status == 200
@@ -445,12 +446,12 @@ def test_the_old_password_opens_nothing_once_the_mail_server_has_refused_it(rest
     person = new_person()
     client = restante.sign_in(person.address, person.password)
     account = client.get("/accounts").json["accounts"][0]["id"]
-    change_password(mailserver, person, "another horse")
+    change_password(mailserver, person, "quite another horse")
     restante.kill("sync")  # so that it must sign in to the mail server again
     assert eventually(lambda: client.get(f"/accounts/{account}").json["sync"]["state"] == "refused",
                       patience=60), (client.get(f"/accounts/{account}").json["sync"], restante.log_tail(15))
     assert restante.client().sign_in(person.address, "correct horse").status == 401
-    restante.sign_in(person.address, "another horse")
+    restante.sign_in(person.address, "quite another horse")
     assert eventually(lambda: client.get(f"/accounts/{account}").json["sync"]["state"] == "current")
 
 
