@@ -67,6 +67,15 @@ const struct route html_routes[] = {
     {HTTP_POST, "/accounts/{account}/import", html_import, ROUTE_LARGE_BODY},
     {HTTP_POST, "/accounts/{account}/transfers/{transfer}/cancel", html_transfer_cancel, 0},
 
+    {HTTP_GET, "/accounts/{account}/senders", html_identities, 0},
+    {HTTP_POST, "/accounts/{account}/senders", html_identity_save, 0},
+    {HTTP_GET, "/contacts", html_contacts, 0},
+    {HTTP_POST, "/contacts", html_contact_add, 0},
+    {HTTP_POST, "/contacts/import", html_contacts_import, ROUTE_LARGE_BODY},
+    {HTTP_GET, "/contacts/export", html_contacts_export, 0},
+    {HTTP_GET, "/contacts/{contact}", html_contact, 0},
+    {HTTP_POST, "/contacts/{contact}", html_contact_save, 0},
+
     {HTTP_GET, "/settings", html_settings, 0},
     {HTTP_POST, "/settings/password", html_password, 0},
     {HTTP_POST, "/settings/sessions/end", html_session_end, 0},

@@ -46,6 +46,11 @@ route_handler html_account_new_form, html_account_new, html_account_servers_form
 route_handler html_compose, html_compose_post, html_draft, html_draft_post, html_draft_attachment;
 /* outbox.c */
 route_handler html_outbox, html_outbox_cancel, html_outbox_hurry;
+/* identities.c */
+route_handler html_identities, html_identity_save;
+/* contacts.c */
+route_handler html_contacts, html_contact, html_contact_add, html_contact_save,
+    html_contacts_import, html_contacts_export;
 /* settings.c */
 route_handler html_settings, html_password, html_session_end, html_sessions_end, html_token_create,
     html_token_revoke;

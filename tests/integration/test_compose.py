@@ -188,3 +188,47 @@ def test_another_persons_draft_is_not_found(writer, restante, new_person):
     form.send("save", to="a@example.org", subject="mine", text="x")
     other = Writer(restante, new_person())
     assert other.api.get("/" + form.action).status == 404
+
+
+def test_a_sender_has_a_signature_and_an_address_for_answers(writer, new_person, mailserver):
+    where, reader = f"//accounts/{writer.account}/senders", new_person()
+    token = writer.api.form_token(where)
+    number = re.search(r'name="id" value="(\d+)"', writer.api.get(where).text).group(1)
+    saved = {"csrf": token, "id": number, "name": "Ada", "email": writer.person.address,
+             "replyTo": "elsewhere@example.org", "signature": "Ada\nCountess", "do": "save"}
+    assert writer.api.post(where, form=saved).status == 303
+    bad = writer.api.post(where, form=saved | {"email": "nobody"})
+    assert bad.status == 422 and "nobody" in bad.text
+    form = page(writer)
+    assert form.fields["text"].endswith("-- \nAda\nCountess\n")
+    form.send("send", to=reader.address, subject="signed")
+    message, = awaited(lambda: received(mailserver, reader))
+    assert message["From"] == f"Ada <{writer.person.address}>"
+    assert message["Reply-To"] == "elsewhere@example.org"
+    last = writer.api.post(where, form=saved | {"do": "delete"})
+    assert last.status == 422 and "last sender" in last.text
+    more = {"csrf": token, "name": "Other", "email": "other@example.org", "do": "save"}
+    assert writer.api.post(where, form=more).status == 303
+    assert "other@example.org" in page(writer).form
+
+
+def test_the_address_book_is_kept_by_forms(writer):
+    token = writer.api.form_token("//contacts")
+    person = {"csrf": token, "name": "<Grace>", "emails": "g@a.example h@a.example"}
+    assert writer.api.post("//contacts", form=person).status == 303
+    text = writer.api.get("//contacts").text
+    assert "&lt;Grace&gt;" in text and "g@a.example h@a.example" in text
+    where = "/" + re.search(r'href="(/contacts/\d+)"', text).group(1)
+    assert writer.api.post("//contacts", form={"csrf": token, "emails": "nobody"}).status == 422
+    assert writer.api.post(where, form=person | {"name": "Grace Hopper", "do": "save"}).status == 303
+    card = b"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\\, Countess\r\nEMAIL:ada@love.example\r\nEND:VCARD\r\n"
+    body = (f'--b\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{token}\r\n'
+            f'--b\r\nContent-Disposition: form-data; name="cards"; filename="c.vcf"\r\n\r\n'
+            ).encode() + card + b"\r\n--b--\r\n"
+    answer = writer.api.request("POST", "//contacts/import", body=body,
+                                headers={"Content-Type": "multipart/form-data; boundary=b"})
+    assert answer.status == 303
+    out = writer.api.get("//contacts/export").text
+    assert "FN:Ada\\, Countess\r\n" in out and "FN:Grace Hopper\r\n" in out
+    assert writer.api.post(where, form={"csrf": token, "do": "delete"}).status == 303
+    assert writer.api.get(where).status == 404
