@@ -54,8 +54,9 @@ struct asked {
     const struct verb *verb;
     int64_t *email_ids;
     size_t email_count;
-    int64_t row_id;  /* the row whose own button it was; 0: the form's */
-    int64_t open_id; /* the message that is open; 0: none */
+    int64_t thread_id; /* all of a conversation instead; 0: not so */
+    int64_t row_id;    /* the row whose own button it was; 0: the form's */
+    int64_t open_id;   /* the message that is open; 0: none */
     int64_t target_id;
 };
 
@@ -170,6 +171,7 @@ static bool read_asked(struct request *req, struct db *db, struct asked *asked, 
     if (!asked->verb || (rest.at && !str_to_i64(rest, &asked->row_id)))
         return error_set(err, ERROR_INVALID, "This page cannot do that.");
     asked->target_id = form_id(&asked->form, "target");
+    asked->thread_id = asked->verb->is_whole ? 0 : form_id(&asked->form, "thread");
     if (!asked->verb->is_whole)
         read_ids(asked, req->arena);
     /* what lies in Trash or Junk is not moved to Trash */
@@ -210,7 +212,7 @@ static void say(const struct request *req, struct response *res, const struct as
 static bool leaves_message(const struct asked *asked)
 {
     const struct verb *verb = asked->verb;
-    bool is_concerned = verb->is_whole;
+    bool is_concerned = verb->is_whole || asked->thread_id;
     for (size_t i = 0; i < asked->email_count; i++)
         is_concerned = is_concerned || asked->email_ids[i] == asked->open_id;
     return is_concerned && (verb->kind == ACTION_MOVE || verb->kind == ACTION_TRASH ||
@@ -234,7 +236,7 @@ static void tell_done(const struct request *req, struct response *res, const str
 static struct str key_of(const struct asked *asked, const char *step, struct arena *arena)
 {
     struct str key = form_text(&asked->form, "key");
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    uint64_t hash = 14695981039346656037u ^ (uint64_t)asked->thread_id; /* FNV-1a */
     for (size_t i = 0; i < asked->email_count; i++)
         hash = (hash ^ (uint64_t)asked->email_ids[i]) * 1099511628211u;
     if (!key.length || key.length > FORM_KEY_LENGTH_MAX)
@@ -251,6 +253,7 @@ static bool run(struct request *req, struct db *db, const struct asked *asked,
     struct action_result result;
     action.email_ids = asked->email_ids;
     action.email_count = asked->email_count;
+    action.thread_id = asked->thread_id;
     /* a mark belongs to the message wherever it lies */
     if (action.kind != ACTION_KEYWORDS || asked->verb->is_whole)
         action.mailbox_id = asked->mailbox.id;
@@ -296,6 +299,7 @@ static bool ask_again(struct request *req, struct response *res, const struct as
     view_set_str(sure, "folder", list_folder_name(&asked->mailbox));
     view_set_bool(sure, "isWhole", asked->verb->is_whole);
     view_set_bool(sure, "isOne", count == 1);
+    view_set_str(sure, "thread", asked->thread_id ? form_text(&asked->form, "thread") : STR_EMPTY);
     view_set_bool(sure, "isHere", asked->mailbox.is_local);
     view_set_str(sure, "count", words_count(req->arena, count));
     view_set_text(sure, "verb", asked->verb->name);
@@ -317,7 +321,7 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
     struct error why = ERROR_INIT;
     if (!read_asked(req, db, &asked, err))
         return false;
-    if (!asked.verb->is_whole && asked.email_count == 0) {
+    if (!asked.verb->is_whole && !asked.thread_id && asked.email_count == 0) {
         say(req, res, &asked, "choose");
         return true;
     }
@@ -329,7 +333,7 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
         return ask_again(req, res, &asked, err);
     if (do_asked(req, res, db, &asked, &why))
         return true;
-    if (why.kind == ERROR_NOT_FOUND && asked.email_count) {
+    if (why.kind == ERROR_NOT_FOUND && (asked.email_count || asked.thread_id)) {
         say(req, res, &asked, "gone");
         return true;
     }

@@ -44,6 +44,20 @@ static bool add_open(struct request *req, struct response *res, struct db **db,
     return letter_set(req, res, db, letter_value, &letter, err);
 }
 
+/* What can be done with all of it that lies in the folder where the open message lies. */
+static bool set_actions(const struct request *req, struct db *db, struct value *page,
+                        const struct email *open, int64_t mailbox_id, struct error *err)
+{
+    struct mailbox mailbox, *mailboxes;
+    size_t count;
+    if (!mailbox_by_id(db, req->arena, open->account_id, mailbox_id, &mailbox, err) ||
+        !mailbox_list(db, req->arena, open->account_id, &mailboxes, &count, err))
+        return false;
+    act_set_forms(req, page, &mailbox, mailboxes, count, 0);
+    view_set_i64(page, "thread", open->thread_id);
+    return true;
+}
+
 static bool show(struct request *req, struct response *res, struct db **db, int64_t account_id,
                  int64_t thread_id, struct error *err)
 {
@@ -77,6 +91,8 @@ static bool show(struct request *req, struct response *res, struct db **db, int6
     view_set_i64(page, "count", (int64_t)count);
     view_set_path(page, "backUrl", "/mail/%lld/%lld", (long long)account_id,
                   (long long)emails[at].mailbox_id);
+    if (!set_actions(req, *db, page, &open, emails[at].mailbox_id, err))
+        return false;
     struct value *letters = view_set_list(page, "letters");
     for (size_t i = 0; i < count; i++) {
         struct value *letter = view_add_object(letters);

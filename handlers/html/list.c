@@ -188,6 +188,19 @@ static struct str mailbox_words(const struct mailbox *mailbox, struct arena *are
                         plural, STR_ARG(words_count(arena, mailbox->unread)));
 }
 
+/* What an empty folder is told to be for. */
+static const char *empty_hint(enum mailbox_role role)
+{
+    static const char *const hints[ROLE_COUNT] = {
+        [ROLE_DRAFTS] = "What you write is kept here until you send it.",
+        [ROLE_SENT] = "What you send is kept here.",
+        [ROLE_TRASH] = "What you delete lies here until it is deleted for good.",
+        [ROLE_JUNK] = "What you or your mail server take for junk lies here.",
+        [ROLE_ARCHIVE] = "What you archive leaves the inbox and is kept here.",
+    };
+    return hints[role];
+}
+
 bool list_is_awaited(const struct account *account, const struct mailbox *mailbox)
 {
     bool is_first_sync = !account->synced_at || !mailbox->is_complete;
@@ -216,6 +229,7 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
     view_set_str(view, "words", mailbox_words(mailbox, req->arena));
+    view_set_text(view, "emptyHint", empty_hint(mailbox->role));
     view_set_bool(view, "isAwaited", list_is_awaited(account, mailbox));
     view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);
     return page_set_accounts(req, db, page, account->id, err) &&

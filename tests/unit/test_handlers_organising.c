@@ -319,6 +319,48 @@ static void test_another_persons_messages_cannot_be_acted_on(void **state)
     assert_false(flags_of(emails[2]) & FLAG_FLAGGED);
 }
 
+/* The conversation that a message belongs to. */
+static int64_t thread_of(int64_t email_id)
+{
+    struct email email;
+    assert_good(email_by_id(mail_db, mail_arena, ALICE, email_id, &email, &err));
+    return email.thread_id;
+}
+
+static void test_a_whole_conversation_is_put_away_and_comes_back(void **state)
+{
+    (void)state;
+    struct replica_email answer = make_email(2003, "answer@mail.example", 60, FLAG_SEEN);
+    answer.structure = structure_of("text/plain");
+    answer.in_reply_to = STR("number-45@mail.example");
+    answer.references = STR("number-45@mail.example");
+    answer.subject = STR("Re: number-45@mail.example");
+    int64_t id = add_email(ALICE, inbox, answer), thread = thread_of(emails[45]);
+    mail_script("UPDATE email SET thread_id = (SELECT thread_id FROM email WHERE account_id = 1 AND"
+                " message_id = 'number-45@mail.example')"
+                " WHERE account_id = 1 AND message_id = 'answer@mail.example'");
+    come_as(ALICE);
+    get(text("/mail/1/thread/%lld", (long long)thread));
+    assert_status(200);
+    assert_shows("Archive all");
+    post(at(inbox, "/act"), text("thread=%lld&do=archive&key=%s", (long long)thread, field("key")));
+    follow();
+    assert_shows("2 messages archived.");
+    assert_true(is_in(archive, id, NULL) && is_in(archive, emails[45], NULL));
+    press_undo();
+    assert_true(is_in(inbox, id, NULL) && is_in(inbox, emails[45], NULL));
+}
+
+static void test_an_empty_folder_says_what_it_is_for(void **state)
+{
+    (void)state;
+    come_as(ALICE);
+    mail_script("UPDATE account SET sync_state = 'current', synced_at = now() WHERE id = 1");
+    get(at(archive, ""));
+    assert_shows("Nothing in Archive.");
+    assert_shows("What you archive leaves the inbox and is kept here.");
+}
+
 /* --- news ------------------------------------------------------------------------------------ */
 
 static void
@@ -404,6 +446,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nothing_chosen_is_told),
         cmocka_unit_test(test_deleting_for_good_is_asked_about_and_cannot_be_taken_back),
         cmocka_unit_test(test_a_whole_folder_is_marked_and_emptied),
+        cmocka_unit_test(test_a_whole_conversation_is_put_away_and_comes_back),
+        cmocka_unit_test(test_an_empty_folder_says_what_it_is_for),
         cmocka_unit_test(test_what_others_write_into_an_address_is_not_told),
         cmocka_unit_test(test_another_persons_messages_cannot_be_acted_on),
         cmocka_unit_test(
