@@ -12,7 +12,8 @@ enum {
     CANDIDATES_MAX = 16,
     FETCH_MS = 5000,
     SRV_MS = 4000,
-    GUESS_MS = 3000, /* for one name */
+    GUESS_MS = 3000,       /* for one name */
+    SEARCH_MS = 20 * 1000, /* in all: somebody waits, and may type the servers in instead */
     DOMAIN_BYTES_MAX = 253,
 };
 
@@ -32,9 +33,17 @@ struct search {
     const struct sync_context *sync;
     struct arena *arena;
     struct str email, domain;
+    struct deadline deadline;
     struct candidate at[CANDIDATES_MAX];
     size_t count;
 };
+
+/* What a step may take: its own time, or what is left of all. At least 1, which ends it at once. */
+static int step_ms(const struct search *search, int wanted_ms)
+{
+    int64_t left_ms = deadline_left_ms(search->deadline);
+    return left_ms < 1 ? 1 : left_ms < wanted_ms ? (int)left_ms : wanted_ms;
+}
 
 static bool is_there(const struct search *search, const struct candidate *candidate)
 {
@@ -119,7 +128,8 @@ static bool search_autoconfig(struct search *search)
         char url[DOMAIN_BYTES_MAX + 80];
         snprintf(url, sizeof url, "%s%" STR_FMT "%s", places[i].before, STR_ARG(search->domain),
                  places[i].after);
-        if (web_fetch(search->sync->egress, url, search->sync->ca_file, FETCH_MS, &text, &why))
+        if (web_fetch(search->sync->egress, url, search->sync->ca_file, step_ms(search, FETCH_MS),
+                      &text, &why))
             add_autoconfig(search, servers,
                            autoconfig_read(search->arena, buf_view(&text), search->email, servers));
         else
@@ -135,7 +145,9 @@ static struct server first_srv(struct search *search, const char *secure, const 
                                struct error *err)
 {
     const char *const names[] = {secure, plain};
-    struct resolver resolver = {.deadline = deadline_in_ms(SRV_MS), .cancel_fd = -1};
+    struct resolver resolver = {.servers = search->sync->name_servers,
+                                .deadline = deadline_in_ms(step_ms(search, SRV_MS)),
+                                .cancel_fd = -1};
     for (size_t i = 0; i < 2; i++) {
         struct srv services[RESOLVE_SRV_MAX];
         struct str name =
@@ -172,7 +184,7 @@ static bool answers(struct search *search, struct str host, int port)
                                    .security = STREAM_TLS_IMPLICIT,
                                    .egress = search->sync->egress,
                                    .tls = search->sync->tls,
-                                   .connect_ms = GUESS_MS};
+                                   .connect_ms = step_ms(search, GUESS_MS)};
     struct stream *stream = stream_connect(&params, &why);
     bool is_there = stream != NULL;
     stream_free(&stream);
@@ -184,7 +196,7 @@ static struct server guess(struct search *search, const char *const names[3], in
     for (size_t i = 0; i < 3; i++) {
         struct str host =
             arena_printf(search->arena, "%s%" STR_FMT, names[i], STR_ARG(search->domain));
-        if (answers(search, host, port))
+        if (!deadline_passed(search->deadline) && answers(search, host, port))
             return (struct server){host, port, "implicit", search->email};
     }
     return (struct server){0};
@@ -256,7 +268,11 @@ static void write_candidates(struct json *json, const struct search *search)
 bool discover_servers(const struct sync_context *sync, struct arena *arena, struct str email,
                       struct json *json, struct error *err)
 {
-    struct search search = {.sync = sync, .arena = arena, .email = email, .domain = email};
+    struct search search = {.sync = sync,
+                            .arena = arena,
+                            .email = email,
+                            .domain = email,
+                            .deadline = deadline_in_ms(SEARCH_MS)};
     char ascii[RESOLVE_HOST_BYTES];
     str_cut(&search.domain, '@');
     if (!search.domain.at || !resolve_ascii(search.domain, ascii, err))

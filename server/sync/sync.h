@@ -20,6 +20,8 @@ struct sync_context {
     struct str owner;     /* this process's name in leases: the same after a restart */
     int workers;          /* accounts worked on at once */
     bool allow_plaintext; /* the administrator allows TLS mode "none" */
+    const char
+        *name_servers; /* asked for SRV records, as struct resolver says; NULL: the system's */
 };
 
 /* Runs until SIGTERM or SIGINT; returns the exit status. Signals must be blocked in the caller. */
