@@ -26,7 +26,6 @@ enum {
     METHOD_DEFLATE = 8,
     EXTRA_ZIP64 = 1,
     EXTRA_TIME = 0x5455, /* Info-ZIP: seconds since 1970, as DOS times know no zone */
-    MODE = 0100644,
     NAME_BYTES_MAX = 65535,
     OUT_BYTES = 64 * 1024,
     HEAD_BYTES_MAX = 128 + NAME_BYTES_MAX,
@@ -233,7 +232,7 @@ static void put_central(struct zip *zip, uint64_t packed)
 {
     struct buf *out = &zip->recent;
     bool is_far = zip->start >= SMALL_MAX;
-    int extra64 = (zip->is_huge ? 16 : 0) + (is_far ? 8 : 0);
+    uint64_t extra64 = (zip->is_huge ? 16U : 0) + (is_far ? 8U : 0);
     put(out, CENTRAL_SIGNATURE, 4);
     put(out, MADE_BY_UNIX | VERSION_ZIP64, 2);
     put(out, extra64 ? VERSION_ZIP64 : VERSION, 2);
@@ -244,18 +243,18 @@ static void put_central(struct zip *zip, uint64_t packed)
     put(out, zip->is_huge ? SMALL_MAX : packed, 4);
     put(out, zip->is_huge ? SMALL_MAX : zip->size, 4);
     put(out, zip->name.length, 2);
-    put(out, (uint64_t)(TIME_EXTRA_BYTES + (extra64 ? 4 + extra64 : 0)), 2);
-    put(out, 0, 2); /* no comment */
-    put(out, 0, 2); /* disk */
-    put(out, 0, 2); /* not known to be text */
-    put(out, (uint64_t)MODE << 16, 4);
+    put(out, TIME_EXTRA_BYTES + (extra64 ? 4 + extra64 : 0), 2);
+    put(out, 0, 2);              /* no comment */
+    put(out, 0, 2);              /* disk */
+    put(out, 0, 2);              /* not known to be text */
+    put(out, 0100644U << 16, 4); /* an ordinary file; upper half: Unix */
     put(out, is_far ? SMALL_MAX : zip->start, 4);
     buf_str(out, buf_view(&zip->name));
     put_time_extra(out, zip->modified_s);
     if (!extra64)
         return;
     put(out, EXTRA_ZIP64, 2);
-    put(out, (uint64_t)extra64, 2);
+    put(out, extra64, 2);
     if (zip->is_huge) {
         put(out, zip->size, 8);
         put(out, packed, 8);

@@ -54,9 +54,9 @@ bool unzip_open(struct str file, struct unzip *zip)
     if (end < 0)
         return false;
     uint64_t length = number(file, (size_t)end + 12, 4), at = number(file, (size_t)end + 16, 4);
-    struct str locator = end < LOCATOR64_BYTES
-                             ? (struct str){0}
-                             : within(file, (uint64_t)end - LOCATOR64_BYTES, LOCATOR64_BYTES);
+    struct str locator = {0};
+    if (end >= LOCATOR64_BYTES)
+        locator = within(file, (uint64_t)end - LOCATOR64_BYTES, LOCATOR64_BYTES);
     if (locator.at && memcmp(locator.at, "PK\6\7", 4) == 0) {
         struct str end64 = within(file, number(locator, 8, 8), END64_BYTES);
         if (!end64.at || memcmp(end64.at, "PK\6\6", 4) != 0)

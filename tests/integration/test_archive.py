@@ -244,7 +244,9 @@ def test_two_thousand_messages_pass_without_memory(pop3, restante):
     archive = pop3.export("zip")
     grown = resident_kb(web) - before
     assert sum(item.file_size for item in archive.infolist()) > 100_000_000
-    assert grown < 24_000, f"the web process grew by {grown} kB"
+    # AddressSanitizer keeps what was freed for a while
+    if b"__asan_init" not in restante.binary.read_bytes():
+        assert grown < 24_000, f"the web process grew by {grown} kB"
     assert messages_of(archive) == sorted(messages)
 
 
