@@ -151,8 +151,9 @@ static void set_body(struct request *req, struct response *res, struct value *vi
     }
     if (!body->is_here) {
         struct value *failure = view_set_object(view, "failure");
-        view_set_text(failure, "message", body->why.message);
-        view_set_text(failure, "hint", body->why.hint);
+        /* the body ends before the page is rendered */
+        view_set_str(failure, "message", arena_str(req->arena, str_of(body->why.message)));
+        view_set_str(failure, "hint", arena_str(req->arena, str_of(body->why.hint)));
         view_set_url(failure, "againUrl", again(req, letter, ""));
         return;
     }
