@@ -27,7 +27,7 @@ struct door_options {
     size_t proxy_count;
     bool trusts_unix_peers;   /* whoever can open our UNIX socket may speak for others */
     int workers;              /* threads that run handlers */
-    int events_max;           /* ROUTE_EVENTS streams at once; each has a thread */
+    int events_max;           /* ROUTE_EVENTS and long streams at once; each has a thread */
     int connections_max;      /* at once; others wait in the kernel's queue */
     int per_address_max;      /* connections of one address (IPv6: /64), proxies excepted */
     int idle_ms;              /* a connection with nothing on it */

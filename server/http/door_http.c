@@ -134,7 +134,7 @@ static enum MHD_Result refuse(struct http_exchange *exchange)
 
 /* --- work --- */
 
-static void *run_events(void *context)
+static void *run_apart(void *context)
 {
     struct http_exchange *exchange = context;
     struct door_http *door = exchange->door;
@@ -147,8 +147,9 @@ static void *run_events(void *context)
     return NULL;
 }
 
-/* An event stream waits for hours: on a worker, a few of them would stop the house. */
-static bool start_events(struct http_exchange *exchange)
+/* An event stream waits for hours, and a large file for a client who is slow: on a worker, a few of
+ * them would stop the house. */
+static bool start_apart(struct http_exchange *exchange)
 {
     struct door_http *door = exchange->door;
     pthread_mutex_lock(&door->lock);
@@ -162,7 +163,7 @@ static bool start_events(struct http_exchange *exchange)
     pthread_attr_setstacksize(&attributes, EVENT_STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_t thread;
-    bool is_started = pthread_create(&thread, &attributes, run_events, exchange) == 0;
+    bool is_started = pthread_create(&thread, &attributes, run_apart, exchange) == 0;
     pthread_attr_destroy(&attributes);
     if (!is_started) {
         pthread_mutex_lock(&door->lock);
@@ -183,17 +184,19 @@ static void work(void *context)
     bool is_events = is_stream && res->is_events;
     if (is_stream)
         stream_open(exchange);
-    if (is_events && !start_events(exchange)) {
+    bool may_wait = is_stream && (is_events || stream_may_wait(exchange));
+    bool is_apart = may_wait && start_apart(exchange);
+    if (is_events && !is_apart) {
         struct error err = ERROR_INIT;
         error_set(&err, ERROR_UNAVAILABLE, "Too many clients listen for events; poll instead.");
         err.retry_after_ms = 60 * 1000;
         exchange_refuse(&exchange->base, &err);
-        is_stream = is_events = false;
+        is_stream = false;
     }
     struct MHD_Connection *connection = exchange->connection;
     atomic_store(&exchange->phase, PHASE_ANSWERED);
     MHD_resume_connection(connection);
-    if (is_events)
+    if (is_apart)
         return; /* our reference went to its thread */
     if (is_stream)
         stream_run(exchange);

@@ -65,6 +65,8 @@ struct http_exchange;
 
 void stream_init(struct stream *stream);
 void stream_release(struct stream *stream);
+/* Whether the writer may have to wait for the client: the answer does not fit into the ring. */
+bool stream_may_wait(const struct http_exchange *exchange);
 /* Before the answer is queued. */
 void stream_open(struct http_exchange *exchange);
 /* Runs the handler's writer to its end on the calling thread. */
@@ -103,7 +105,7 @@ struct door_http {
     pthread_mutex_t lock; /* guards the three below */
     pthread_cond_t calmer;
     struct workpool *pool; /* NULL once stopping */
-    int events;            /* threads of event streams */
+    int events;            /* threads of streams that may wait for long */
     int active;            /* requests dispatched and not completed */
 };
 

@@ -39,6 +39,12 @@ static struct http_exchange *exchange_of(struct stream *stream)
     return (struct http_exchange *)((char *)stream - offsetof(struct http_exchange, stream));
 }
 
+bool stream_may_wait(const struct http_exchange *exchange)
+{
+    int64_t bytes = exchange->base.res.stream_bytes;
+    return bytes < 0 || bytes > RING_BYTES;
+}
+
 void stream_open(struct http_exchange *exchange)
 {
     struct stream *stream = &exchange->stream;
