@@ -283,6 +283,15 @@ static void forgive(struct request *req, const struct buckets *buckets)
     store_release(app_of(req)->store, &db);
 }
 
+/* With the address, for those who lock out who guesses; never the name: people type passwords
+ * there.
+ */
+static void log_result(const struct request *req, enum error_kind kind)
+{
+    LOG_INFO("signin", log_text("result", kind == ERROR_NONE ? "good" : error_kind_name(kind)),
+             log_str("address", req->remote_address));
+}
+
 bool sign_in(struct request *req, struct str name, struct str password, int64_t *user_id,
              struct error *err)
 {
@@ -294,8 +303,10 @@ bool sign_in(struct request *req, struct str name, struct str password, int64_t 
     struct buckets buckets = {
         bucket_of(req->arena, "name", name),
         bucket_of(req->arena, "addr", client_network(req->arena, req->remote_address))};
-    if (!look_up(req, name, &buckets, &user, &is_known, err))
+    if (!look_up(req, name, &buckets, &user, &is_known, err)) {
+        log_result(req, err->kind);
         return false;
+    }
     bool has_hash = is_known && user.password_hash.length > 0;
     struct str dummy = password_dummy_hash(); /* its making takes time, for known names too */
     bool is_right = password_verify(password, has_hash ? user.password_hash : dummy) && has_hash;
@@ -309,8 +320,7 @@ bool sign_in(struct request *req, struct str name, struct str password, int64_t 
                                    user_id, err);
     else if (!is_right)
         refuse(err);
-    LOG_INFO("signin", log_text("result", is_right ? "good" : error_kind_name(err->kind)),
-             log_str("address", req->remote_address));
+    log_result(req, is_right ? ERROR_NONE : err->kind);
     if (is_right)
         forgive(req, &buckets);
     return is_right;
