@@ -678,3 +678,31 @@ def test_requests_that_are_none_end_well(restante):
                 answer = b""  # hung up before all was said
             assert answer == b"" or re.match(rb"HTTP/1\.[01] (4|5)\d\d ", answer), (bytes_[:60], answer)
     assert restante.client().get("//healthz").status == 200
+
+
+def test_slow_downloads_keep_nobody_waiting(restante, new_person):
+    """More clients than there are threads ask for a large message and take nothing of it."""
+    person = new_person()
+    person.receive("Subject: large\n\n" + "x" * 76 + ("\n" + "x" * 76) * 80_000 + "\n")
+    me = Reader(restante, person).await_emails(1)
+    path = f"{me.base}/emails/{me.ids['email']}/raw"
+    whole = me.api.get(path).content  # fetched from the mail server, once
+    assert len(whole) > 6_000_000
+    waiting = []
+    try:
+        for _ in range(24):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(60)
+            connection.connect(("127.0.0.1", restante.port))
+            connection.sendall(f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\n"
+                               f"Authorization: Bearer {me.api.token}\r\n\r\n".encode())
+            waiting.append(connection)
+        assert all(connection.recv(12).endswith(b" 200") for connection in waiting)
+        for _ in range(20):
+            assert me.api.get("/accounts").status == 200
+        assert me.api.get(path).content == whole
+    finally:
+        for connection in waiting:
+            connection.close()
+    assert me.api.get("/session").status == 200
