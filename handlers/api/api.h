@@ -27,6 +27,8 @@ route_handler api_search, api_account_search;
 route_handler api_saved_searches, api_saved_search_put, api_saved_search_delete;
 /* changes.c */
 route_handler api_changes, api_operation;
+/* events.c */
+route_handler api_events;
 /* drafts.c */
 route_handler api_draft_create, api_draft, api_draft_save, api_draft_delete;
 route_handler api_upload, api_draft_attach, api_draft_detach;
