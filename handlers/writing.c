@@ -355,7 +355,7 @@ static bool take_bytes(void *context, struct str bytes)
 static bool freeze(struct sending *s, struct error *err)
 {
     struct submission *submission = &s->submission;
-    struct compose_needs needs;
+    struct compose_needs needs = {0};
     struct compose compose = {.from = {s->identity.name, s->identity.email},
                               .reply_to = s->reply_to,
                               .to = s->to,

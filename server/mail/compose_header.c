@@ -305,7 +305,7 @@ struct str compose_message_id(struct arena *arena, struct str email)
 {
     unsigned char random[16];
     struct buf text = BUF_INIT(64);
-    struct str domain = STR_EMPTY, checked;
+    struct str domain = STR_EMPTY, checked = STR_EMPTY;
     random_bytes(random, sizeof random);
     encode_hex(&text, str_make(random, sizeof random));
     if (compose_email_check(arena, email, &checked, NULL))

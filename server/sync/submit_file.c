@@ -16,7 +16,7 @@ enum {
     LOOK_BACK = 2000,     /* UIDs below UIDNEXT among which the copy may be */
     LOOKS_OF_ITS_OWN = 3, /* at a server that files by itself, before we do */
     LOOK_AGAIN_S = 10,    /* between those */
-    FILE_AGAIN_S = 60,    /* after a refusal, doubled each time */
+    FILE_AGAIN_S = 10,    /* after a refusal, doubled each time */
     FILE_AGAIN_MAX_S = 3600,
     UNKNOWN_LOOK_S = 24 * 3600, /* as long an unknown one is looked for in Sent */
 };

@@ -47,7 +47,7 @@ class Writer:
 
     def until(self, one, *phases, patience=30):
         return awaited(
-            lambda: (now := self.submission(one))["phase"] in phases and now, patience=patience)
+            lambda: (now := self.submission(one)).get("phase") in phases and now, patience=patience)
 
     def mailbox(self, role):
         boxes = self.api.get(f"{self.base}/mailboxes").json["mailboxes"]

@@ -5,6 +5,7 @@ import pytest
 
 from tests import harness
 from tests.integration.test_sending import Writer, awaited, received
+from tests.mailserver.faults import CutAt, Proxy, StallAt
 from tests.mailserver.scripted import ScriptedServer
 
 
@@ -144,10 +145,11 @@ S: 221 bye
 class Mine:
     """An instance of one's own, whose submission server follows a script."""
 
-    def __init__(self, state_folder, mailserver, person, script):
+    def __init__(self, state_folder, mailserver, person, script, imap_port=None):
         # the first to connect is the trial of the settings
         self.smtp = ScriptedServer(HELLO + "C: QUIT\nS: 221 bye\n--- then\n" + script)
-        domains = {"example.org": harness.domain("imap", mailserver) | {
+        imap = {"port": imap_port} if imap_port else {}
+        domains = {"example.org": harness.domain("imap", mailserver) | imap | {
             "smtp_host": "127.0.0.1", "smtp_port": self.smtp.port, "smtp_tls": "none"}}
         self.service = harness.Restante(
             state_folder / f"mine{self.smtp.port}", domains=domains, ca_file=mailserver.ca_file,
@@ -200,3 +202,40 @@ def test_all_servers_down_all_waits_and_goes_once(state_folder, mailserver, pers
         mine.service.kill("web")
         awaited(lambda: mine.writer.api.get("/session").status == 200)
         assert mine.writer.submission(sent)["phase"] == "queued"
+
+
+def test_killed_database_and_all_the_answer_is_written_down(state_folder, mailserver, person):
+    """PostgreSQL dies while the server thinks about the final dot."""
+    slow = TAKEN.replace("S: 250 taken", "wait 2\nS: 250 taken")
+    with Mine(state_folder, mailserver, person, slow) as mine:
+        sent = mine.writer.send(mine.writer.draft(to="b@example.org", subject="db", text="x"))
+        mine.writer.until(sent, "transmitting")
+        mine.service.kill("postgres")
+        awaited(lambda: mine.writer.api.get("/session").status == 200)
+        mine.writer.until(sent, "filed", patience=60)
+        assert len(mine.smtp.transcripts) == 2  # the trial, and this message once
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["lost", "killed"])
+def test_the_copy_in_sent_is_filed_once(state_folder, mailserver, person, is_killed):
+    """The answer to APPEND is lost, or the process dies waiting for it; the copy is there."""
+    fault = StallAt(b"APPENDUID") if is_killed else CutAt(b"APPENDUID")
+    with Proxy(mailserver.ports["imap"], tls=mailserver.authority.certificate("good")) as proxy, \
+            Mine(state_folder, mailserver, person, TAKEN, proxy.port) as mine:
+        awaited(lambda: mine.writer.mailbox("inbox"))
+        proxy.faults = [fault]
+        proxy.cut_all()
+        sent = mine.writer.send(mine.writer.draft(to="b@example.org", subject="copy", text="x"))
+        mine.writer.until(sent, "accepted")
+        sent_folder = person.maildir / ".Sent"
+        copies = lambda: [f for d in ("cur", "new") if (sent_folder / d).is_dir()  # noqa: E731
+                          for f in (sent_folder / d).iterdir()]
+        awaited(copies)
+        if is_killed:
+            mine.service.kill("sync")
+        proxy.faults = []
+        proxy.release()
+        mine.writer.until(sent, "filed", patience=60)
+        assert len(copies()) == 1
+        copy, = awaited(lambda: mine.writer.emails("sent"))
+        assert copy["subject"] == "copy"
