@@ -81,6 +81,7 @@ static bool open_app(struct web *web, struct serve_context *c, int connections, 
     app->templates = templates_load(web->functions, 1, err);
     web->router = router_new(routes, route_count, &app_hooks, app);
     router_set_upload_limit(web->router, (uint64_t)c->config->upload_bytes);
+    router_set_import_limit(web->router, (uint64_t)c->config->import_bytes);
     return app->templates && (app->parsers = parser_pool_new(&parser_options, err)) &&
            (app->store = store_open(&store_options, err)) &&
            (app->waiters = waiters_new(app->store, places > 0 ? places : 1, err)) &&

@@ -73,7 +73,7 @@ const struct route api_routes[] = {
     {HTTP_GET, V1 "/accounts/{account}/export", export_download, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/export/summary", api_export_summary, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/export/complete", api_export_complete, ROUTE_API},
-    {HTTP_POST, V1 "/accounts/{account}/imports", api_import, ROUTE_API | ROUTE_LARGE_BODY},
+    {HTTP_POST, V1 "/accounts/{account}/imports", api_import, ROUTE_API | ROUTE_IMPORT_BODY},
     {HTTP_GET, V1 "/accounts/{account}/transfers", api_transfers, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/transfers/{transfer}", api_transfer, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/transfers/{transfer}/cancel", api_transfer_cancel,

@@ -64,7 +64,7 @@ const struct route html_routes[] = {
     {HTTP_GET, "/accounts/{account}/archive", html_archive, 0},
     {HTTP_GET, "/accounts/{account}/export", export_download, 0},
     {HTTP_POST, "/accounts/{account}/complete", html_export_complete, 0},
-    {HTTP_POST, "/accounts/{account}/import", html_import, ROUTE_LARGE_BODY},
+    {HTTP_POST, "/accounts/{account}/import", html_import, ROUTE_IMPORT_BODY},
     {HTTP_POST, "/accounts/{account}/transfers/{transfer}/cancel", html_transfer_cancel, 0},
 
     {HTTP_GET, "/accounts/{account}/senders", html_identities, 0},

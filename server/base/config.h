@@ -51,6 +51,7 @@ struct config {
     int64_t http_timeout;                 /* seconds of silence */
     int64_t http_deadline;                /* seconds for a whole request to arrive */
     int64_t upload_bytes;                 /* the largest body */
+    int64_t import_bytes;                 /* the same, of a file of mail */
 
     int64_t session_idle;     /* seconds */
     int64_t session_lifetime; /* seconds */

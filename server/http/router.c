@@ -28,7 +28,7 @@ struct router {
     struct node root;
     const struct router_hooks *hooks;
     void *context;
-    uint64_t upload_limit;
+    uint64_t upload_limit, import_limit;
 };
 
 static bool is_parameter(struct str segment)
@@ -96,7 +96,7 @@ struct router *router_new(const struct route *routes, size_t count,
     router->arena = arena;
     router->hooks = hooks;
     router->context = context;
-    router->upload_limit = ROUTER_UPLOAD_BYTES;
+    router->upload_limit = router->import_limit = ROUTER_UPLOAD_BYTES;
     for (size_t i = 0; i < count; i++)
         add_route(router, &routes[i]);
     return router;
@@ -116,6 +116,11 @@ void router_free(struct router **router)
 void router_set_upload_limit(struct router *router, uint64_t bytes)
 {
     router->upload_limit = bytes;
+}
+
+void router_set_import_limit(struct router *router, uint64_t bytes)
+{
+    router->import_limit = bytes;
 }
 
 struct search {
@@ -331,6 +336,8 @@ uint64_t router_body_limit(const struct router *router, enum http_method method,
 {
     assert(router->magic == ROUTER_MAGIC);
     const struct route *route = find_route(router, method, path).route;
-    bool is_large = route && (route->flags & ROUTE_LARGE_BODY);
-    return is_large ? router->upload_limit : ROUTER_BODY_BYTES;
+    unsigned flags = route ? route->flags : 0;
+    if (flags & ROUTE_IMPORT_BODY)
+        return router->import_limit;
+    return flags & ROUTE_LARGE_BODY ? router->upload_limit : ROUTER_BODY_BYTES;
 }

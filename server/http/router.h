@@ -16,7 +16,8 @@ enum route_flags {
     ROUTE_API = 1 << 1,    /* errors as problem documents, bearer tokens accepted */
     ROUTE_NO_CSRF =
         1 << 2, /* a state-changing route without cookie authority (sign-in has its own) */
-    ROUTE_LARGE_BODY = 1 << 3, /* takes bodies up to the upload limit; others up to 1 MiB */
+    ROUTE_LARGE_BODY = 1 << 3,  /* takes bodies up to the upload limit; others up to 1 MiB */
+    ROUTE_IMPORT_BODY = 1 << 5, /* takes bodies up to the limit for files of mail */
     ROUTE_EVENTS =
         1 << 4 /* its stream waits for long: it runs on a thread of its own, see README */
 };
@@ -51,6 +52,8 @@ struct router *router_new(const struct route *routes, size_t count,
 void router_free(struct router **router);
 /* The largest body of a ROUTE_LARGE_BODY route; ROUTER_UPLOAD_BYTES until set. Before threads. */
 void router_set_upload_limit(struct router *router, uint64_t bytes);
+/* The same of ROUTE_IMPORT_BODY routes. */
+void router_set_import_limit(struct router *router, uint64_t bytes);
 enum { ROUTER_BODY_BYTES = 1024 * 1024, ROUTER_UPLOAD_BYTES = 64 * 1024 * 1024 };
 /* Finds the row, guards, runs its handler, sets the security headers every response has. Fills
  * `res` in any case. Called by doors on a worker thread. */

@@ -250,6 +250,16 @@ def test_two_thousand_messages_pass_without_memory(pop3, restante):
     assert messages_of(archive) == sorted(messages)
 
 
+def test_a_file_may_be_larger_than_other_uploads(pop3, tmp_path):
+    noise = random.Random(1)
+    line = bytes(noise.choice(b"abcdefghijklmnopqrstuvwxyz") for _ in range(70)) + b"\r\n"
+    messages = [letter(n) + line * 14000 for n in range(60)]
+    content = boxed(messages, tmp_path)
+    assert len(content) > 52_428_800
+    assert pop3.bring(content)["imported"] == 60
+    assert messages_of(pop3.export("zip")) == sorted(messages)
+
+
 @pytest.mark.parametrize("content, words", [
     (b"", "empty"),
     (b"\x89PNG\r\n\x1a\n" * 100, "neither"),
