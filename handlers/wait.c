@@ -4,17 +4,22 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "handlers/session.h"
 
 enum {
     BACKSTOP_MS = 5000,
     LOOK_MS = 1000, /* a lost NOTIFY delays by no more than this */
-    KEY_BYTES = 80
+    KEY_BYTES = 80,
+    WHO_BYTES = 64,
 };
 
 /* One thread that waits for one payload. */
 struct waiter {
     struct waiter *next;
     char key[KEY_BYTES];
+    char who[WHO_BYTES]; /* the person, or the address of nobody known */
     bool is_called;
 };
 
@@ -30,7 +35,7 @@ struct waiters {
     pthread_cond_t called;
     struct waiter *first;
     struct change_watch *watches;
-    int free_places;
+    int places, free_places;
     bool is_stopping;
 };
 
@@ -63,7 +68,7 @@ struct waiters *waiters_new(struct store *store, int places, struct error *err)
     pthread_condattr_t monotonic;
     if (!w)
         abort();
-    w->free_places = places;
+    w->places = w->free_places = places;
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -97,12 +102,24 @@ void waiters_free(struct waiters **owner)
     *owner = NULL;
 }
 
+static void name_waiter(const struct request *req, struct waiter *waiter)
+{
+    const struct signed_in *who = signed_in(req);
+    if (who)
+        snprintf(waiter->who, sizeof waiter->who, "%lld", (long long)who->user_id);
+    else
+        snprintf(waiter->who, sizeof waiter->who, "%" STR_FMT, STR_ARG(req->remote_address));
+}
+
 /* Takes one of the places; there are fewer than request threads, so that people who read never wait
- * behind people who wait for a slow mail server. */
+ * behind people who wait for a slow mail server. Nobody gets more than half of them. */
 static bool enter(struct waiters *w, struct waiter *waiter)
 {
     pthread_mutex_lock(&w->lock);
-    bool has_place = w->free_places > 0;
+    int others = 0;
+    for (const struct waiter *other = w->first; other; other = other->next)
+        others += strcmp(other->who, waiter->who) == 0;
+    bool has_place = w->free_places > 0 && others < (w->places + 1) / 2;
     if (has_place) {
         w->free_places--;
         waiter->next = w->first;
@@ -163,6 +180,7 @@ static bool wait_for(struct request *req, const char *key, look_fn *look, void *
     struct waiter waiter = {0};
     bool is_done = false;
     snprintf(waiter.key, sizeof waiter.key, "%s", key);
+    name_waiter(req, &waiter);
     bool has_place = enter(w, &waiter);
     bool may_wait = has_place;
     bool is_good = look_once(req, look, asked, &is_done, err);

@@ -9,8 +9,9 @@
 #include "server/store/accounts.h"
 #include "server/store/operations.h"
 
-/* `places`: how many requests may wait at once; further ones get ERROR_TIMEOUT at once. Fewer than
- * the request threads, so that reading goes on while others wait for slow mail servers. */
+/* `places`: how many requests may wait at once; further ones, and whoever has half of
+ * them already, get ERROR_TIMEOUT at once. Fewer than the request threads, so that reading goes on
+ * while others wait for slow mail servers. */
 struct waiters *waiters_new(struct store *store, int places, struct error *err);
 /* Nobody waits any more: who does gets ERROR_TIMEOUT at once. For the end of the service, which
  * shall not wait for slow mail servers. */

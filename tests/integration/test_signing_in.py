@@ -486,6 +486,7 @@ def test_people_read_on_while_others_wait_for_a_mail_server_that_stalls(own, mai
 
             def hang(n):
                 client = service.client()
+                client.headers = at(f"192.0.2.{n}")
                 ended.append(client.post("/session", {"username": f"p{n}@silent.example",
                                                       "password": "w"}, timeout=120).status)
 
@@ -497,13 +498,45 @@ def test_people_read_on_while_others_wait_for_a_mail_server_that_stalls(own, mai
                 assert reader.get("/accounts").status == 200
                 assert reader.get("//settings").status == 200
             assert any(thread.is_alive() for thread in threads)
-            # more of them than places wait: the others are told at once
+            # more of them than there are places: the others are told at once
             assert eventually(lambda: len(ended) > 0)
+            # whose password is known here needs no place
             assert service.client().sign_in(user.address, user.password).status == 303
             for thread in threads:
                 thread.join()
             assert set(ended) == {503}
         finally:
+            mailserver.delete_user(user.address)
+
+
+def test_one_who_waits_often_leaves_places_for_others(own, mailserver):
+    """All sign-ins at a silent server from one address: another's first sign-in still finds a place."""
+    with ScriptedServer("stall") as silent:
+        service = own({"silent.example": {"kind": "imap", "host": "127.0.0.1", "port": silent.port,
+                                          "tls": "starttls"},
+                       "example.org": harness.domain("imap", mailserver)},
+                      sign_in_tries_per_address=1000)
+        user = mailserver.add_user("patient@example.org", "correct horse")
+        ended = []
+
+        def hang(n):
+            client = service.client()
+            client.headers = at("192.0.2.1")
+            ended.append(client.post("/session", {"username": f"p{n}@silent.example",
+                                                  "password": "w"}, timeout=120).status)
+
+        threads = [threading.Thread(target=hang, args=(n,)) for n in range(12)]
+        try:
+            for thread in threads:
+                thread.start()
+            assert eventually(lambda: len(ended) > 0)  # places are taken: who comes now is refused
+            other = service.client()
+            other.headers = at("192.0.2.2")
+            assert other.sign_in(user.address, user.password).status == 303
+            assert any(thread.is_alive() for thread in threads)
+        finally:
+            for thread in threads:
+                thread.join()
             mailserver.delete_user(user.address)
 
 
