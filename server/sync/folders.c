@@ -217,6 +217,39 @@ static void adopt(struct replica_mailbox *listed, const struct replica_mailbox *
     listed->object_id = place.object_id;
 }
 
+/* A listed mailbox that nobody knows and a known one that nobody lists, with the same UIDVALIDITY
+ * and no other of either kind that has it: it was renamed by a server without MAILBOXID. One that
+ * was made anew in the place of a removed one has another (RFC 9051 section 2.3.1.1). */
+static const struct replica_mailbox *find_renamed(const struct folder_plan *plan, size_t at,
+                                                  const uint32_t *validities,
+                                                  const struct replica_mailbox *known,
+                                                  const bool *is_met, size_t known_count)
+{
+    const struct replica_mailbox *found = NULL;
+    if (validities[at] == 0)
+        return NULL;
+    for (size_t i = 0; i < plan->put_count; i++)
+        if (i != at && plan->put[i].id == 0 && validities[i] == validities[at])
+            return NULL;
+    for (size_t i = 0; i < known_count; i++) {
+        if (known[i].is_local || known[i].uidvalidity != validities[at])
+            continue;
+        if (found || is_met[i])
+            return NULL;
+        found = &known[i];
+    }
+    bool is_other = found && found->object_id.length && plan->put[at].object_id.length;
+    return is_other ? NULL : found;
+}
+
+static uint32_t validity_of(const struct listed_mailbox *listed, size_t count, struct str path)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_same_path(listed[i].path, path))
+            return listed[i].uidvalidity;
+    return 0;
+}
+
 void folders_plan(struct arena *arena, const struct listed_mailbox *listed, size_t listed_count,
                   const struct replica_mailbox *known, size_t known_count, struct folder_plan *plan)
 {
@@ -245,6 +278,18 @@ void folders_plan(struct arena *arena, const struct listed_mailbox *listed, size
             is_met[match - known] = true;
             adopt(&plan->put[i], match);
         }
+    }
+    uint32_t *validities = ARENA_ARRAY(arena, plan->put_count + 1, uint32_t);
+    for (size_t i = 0; i < plan->put_count; i++)
+        validities[i] = validity_of(listed, listed_count, plan->put[i].path);
+    for (size_t i = 0; i < plan->put_count; i++) {
+        const struct replica_mailbox *renamed =
+            plan->put[i].id == 0 ? find_renamed(plan, i, validities, known, is_met, known_count)
+                                 : NULL;
+        if (!renamed)
+            continue;
+        is_met[renamed - known] = true;
+        adopt(&plan->put[i], renamed);
     }
     for (size_t i = 0; has_inbox && i < known_count; i++)
         if (!is_met[i] && !known[i].is_local)

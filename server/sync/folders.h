@@ -14,6 +14,7 @@ struct listed_mailbox {
     enum mailbox_role role; /* from SPECIAL-USE; ROLE_NONE: not said */
     bool is_selectable, is_subscribed;
     struct str object_id; /* MAILBOXID; empty: not told */
+    uint32_t uidvalidity; /* of its STATUS; 0: not told */
 };
 
 struct folder_plan {

@@ -67,8 +67,10 @@ static bool on_message(void *context, const struct imap_fetch *fetch)
     if (!told)
         return true;
     uint64_t modseq = told->row.placed.modseq;
-    if (fetch->has & IMAP_ITEM_FLAGS)
+    if (fetch->has & IMAP_ITEM_FLAGS) {
         imap_map_flags(c->arena, fetch, &told->row.placed);
+        imap_session_forget_flags(c->session, fetch->uid);
+    }
     if (!(fetch->has & IMAP_ITEM_MODSEQ))
         told->row.placed.modseq = modseq;
     if (fetch->has & IMAP_ITEM_INTERNALDATE)

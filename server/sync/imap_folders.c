@@ -18,6 +18,9 @@ static void map_listed(const struct imap_mailbox *from, struct listed_mailbox *t
         .object_id = from->has_status && (from->status.has & IMAP_STATUS_MAILBOXID)
                          ? from->status.mailbox_id
                          : STR_EMPTY,
+        .uidvalidity = from->has_status && (from->status.has & IMAP_STATUS_UIDVALIDITY)
+                           ? from->status.uidvalidity
+                           : 0,
     };
 }
 
@@ -25,6 +28,13 @@ static bool write_plan(struct slice *slice, struct folder_plan *plan, struct err
 {
     struct replica_batch *batch = NULL;
     bool is_good = true;
+    /* first, as a renamed folder may take the path of a removed one */
+    for (size_t i = 0; i < plan->remove_count && is_good; i++) {
+        if (!batch && !(batch = replica_begin(slice->db, slice->account->id, err)))
+            return false;
+        LOG_INFO("imap.folder-gone", log_int("mailbox", plan->remove[i]));
+        is_good = replica_mailbox_remove(batch, plan->remove[i], err);
+    }
     for (size_t i = 0; i < plan->put_count && is_good; i++) {
         folders_set_parent(plan, i);
         if (!plan->is_changed[i])
@@ -32,12 +42,6 @@ static bool write_plan(struct slice *slice, struct folder_plan *plan, struct err
         if (!batch && !(batch = replica_begin(slice->db, slice->account->id, err)))
             return false;
         is_good = replica_mailbox_put(batch, &plan->put[i], err);
-    }
-    for (size_t i = 0; i < plan->remove_count && is_good; i++) {
-        if (!batch && !(batch = replica_begin(slice->db, slice->account->id, err)))
-            return false;
-        LOG_INFO("imap.folder-gone", log_int("mailbox", plan->remove[i]));
-        is_good = replica_mailbox_remove(batch, plan->remove[i], err);
     }
     if (!batch)
         return true;

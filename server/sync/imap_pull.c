@@ -161,6 +161,7 @@ static bool on_flags(void *context, const struct imap_fetch *fetch)
         list->capacity = capacity;
     }
     imap_map_flags(list->arena, fetch, &list->at[list->count++]);
+    imap_session_forget_flags(list->session, fetch->uid);
     return true;
 }
 
@@ -194,10 +195,10 @@ static bool pull_flags(struct slice *slice, struct session_mailbox *mailbox, uin
 /* Asks for flags as far as the server has not told them by itself. */
 static bool pull_changes(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
 {
+    bool has_unknown = slice->account->imap->news.has_unknown;
     bool is_followed = slice->account->imap->is_followed;
     const struct replica_mailbox *known = &mailbox->known;
     const struct imap_selected *now = selected(slice);
-    bool has_unknown = slice->account->imap->news.has_unknown;
     bool has_gone_back = now->has_modseq && now->highestmodseq < known->highestmodseq;
     bool is_by_modseq = now->has_modseq && known->highestmodseq > 0 && !has_gone_back;
     if (is_by_modseq && !has_unknown) {

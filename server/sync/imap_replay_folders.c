@@ -144,7 +144,8 @@ bool imap_replay_mailbox_rename(struct slice *slice, const struct operation *ope
     if (!load(slice, arguments, &all, &count, &mailbox, &why) ||
         !imap_mailbox_wire(session->client, slice->arena, path, &to, &why))
         return settle(slice, operation, &why, err);
-    bool is_renamed = imap_rename(session->client, mailbox->wire_path, to, &why) ||
+    bool is_renamed = str_equal(mailbox->path, path) || /* listed under its new name already */
+                      imap_rename(session->client, mailbox->wire_path, to, &why) ||
                       (imap_is_alive(session->client) && operation->attempts > 1 &&
                        !exists(slice, mailbox->wire_path) && exists(slice, to));
     if (!is_renamed)
@@ -174,8 +175,11 @@ bool imap_replay_mailbox_delete(struct slice *slice, const struct operation *ope
     struct replica_mailbox *all, *mailbox;
     size_t count;
     (void)result;
-    if (!load(slice, arguments, &all, &count, &mailbox, &why))
-        return settle(slice, operation, &why, err);
+    if (!load(slice, arguments, &all, &count, &mailbox, &why)) {
+        bool is_done = why.kind == ERROR_NOT_FOUND; /* not listed any more */
+        return is_done ? end(slice, NULL, operation, NULL, err)
+                       : settle(slice, operation, &why, err);
+    }
     if (session->selected && session->selected->known.id == mailbox->id) {
         session->selected = NULL;
         if (!imap_unselect(session->client, &why))

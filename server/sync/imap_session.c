@@ -65,6 +65,16 @@ void imap_session_note_flags(struct imap_session *session, const struct imap_fet
     imap_map_flags(session->arena, fetch, &news->flags[news->flag_count++]);
 }
 
+void imap_session_forget_flags(struct imap_session *session, uint32_t uid)
+{
+    struct session_news *news = &session->news;
+    size_t kept = 0;
+    for (size_t i = 0; i < news->flag_count; i++)
+        if (news->flags[i].uid != uid)
+            news->flags[kept++] = news->flags[i];
+    news->flag_count = kept;
+}
+
 static void on_fetch(void *context, const struct imap_fetch *fetch)
 {
     imap_session_note_flags(context, fetch);

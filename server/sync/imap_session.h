@@ -62,6 +62,8 @@ bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, b
                          struct error *err);
 /* A FETCH that nobody asked for: flags that changed. It makes the selected mailbox stale. */
 void imap_session_note_flags(struct imap_session *session, const struct imap_fetch *fetch);
+/* The flags of this message were told anew, as an answer: what was noted before is old. */
+void imap_session_forget_flags(struct imap_session *session, uint32_t uid);
 /* The news move to another arena: the session's own is about to be freed. */
 void imap_session_move_news(struct imap_session *session, struct arena *arena);
 /* Forgets the news: what told them was taken over, or the mailbox is compared in full. */

@@ -315,17 +315,13 @@ class Storm:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_replica_equals_a_fresh_listing(way, tmp_path_factory):
+def test_the_replica_equals_a_fresh_listing(way, state_folder):
     print(f"seed {SEED}, {STEPS} steps")
-    folder = tmp_path_factory.mktemp("truth")
-    folder.chmod(0o755)
-    for above in folder.parents[:2]:
-        above.chmod(0o755)
     with MailServer(hide=WAYS[way]) as server:
         user = server.add_user("ada@example.org", PASSWORD)
         with Proxy(server.ports["imaps"]) as proxy:
             domain = harness.domain("imap", server) | {"port": proxy.port}
-            with harness.Restante(folder / "service", domains={"example.org": domain},
+            with harness.Restante(state_folder / f"truth-{way}", domains={"example.org": domain},
                                   ca_file=server.ca_file) as restante:
                 restante.sign_in(user.address, PASSWORD)
                 here = Here(restante.client(restante.token(user.address)))

@@ -97,6 +97,37 @@ static void test_a_renamed_folder_keeps_its_id_and_cursor(void **state)
     assert_int_equal(plan.remove_count, 0);
 }
 
+static void test_without_ids_uidvalidity_tells_a_renamed_folder(void **state)
+{
+    struct listed_mailbox l[] = {listed("INBOX", ROLE_NONE, ""), listed("new", ROLE_NONE, "")};
+    struct replica_mailbox k[] = {known(1, "INBOX", ROLE_INBOX, ""),
+                                  known(2, "old", ROLE_NONE, "")};
+    struct folder_plan plan;
+    k[1].uidvalidity = l[1].uidvalidity = 77;
+    folders_plan(*state, l, 2, k, 2, &plan);
+    assert_int_equal(plan.remove_count, 0);
+    assert_int_equal(plan.put[1].id, 2);
+    assert_true(str_equal(plan.put[1].path, STR("new")));
+    l[1].uidvalidity = 78;
+    folders_plan(*state, l, 2, k, 2, &plan);
+    assert_int_equal(plan.remove_count, 1);
+    assert_int_equal(plan.put[1].id, 0);
+}
+
+static void test_folders_with_the_same_uidvalidity_are_not_confused(void **state)
+{
+    struct listed_mailbox l[] = {listed("INBOX", ROLE_NONE, ""), listed("x", ROLE_NONE, ""),
+                                 listed("y", ROLE_NONE, "")};
+    struct replica_mailbox k[] = {known(1, "INBOX", ROLE_INBOX, ""),
+                                  known(2, "old", ROLE_NONE, "")};
+    struct folder_plan plan;
+    k[0].uidvalidity = k[1].uidvalidity = l[1].uidvalidity = l[2].uidvalidity = 77;
+    folders_plan(*state, l, 3, k, 2, &plan);
+    assert_int_equal(plan.put[1].id, 0);
+    assert_int_equal(plan.put[2].id, 0);
+    assert_int_equal(plan.remove_count, 1);
+}
+
 static void test_a_folder_made_anew_under_an_old_name_is_another(void **state)
 {
     struct replica_mailbox k[] = {known(1, "INBOX", ROLE_INBOX, "i"),
@@ -148,6 +179,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_no_longer_listed_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_renamed_folder_keeps_its_id_and_cursor, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_without_ids_uidvalidity_tells_a_renamed_folder, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_folders_with_the_same_uidvalidity_are_not_confused,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_folder_made_anew_under_an_old_name_is_another, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_inbox_is_one_folder_however_it_is_spelt, setup,
