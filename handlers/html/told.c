@@ -83,10 +83,17 @@ static struct str where_to(const struct request *req, struct db *db, int64_t acc
                         STR_ARG(str_sub(list_folder_name(&target), 0, NAME_BYTES_MAX)));
 }
 
-/* Moving says more than the marks that go with it. */
+/* Moving says more than the marks that go with it, and than what vanished because it lay there
+ * already. */
 static bool says_more(const struct deed *a, const struct deed *b)
 {
-    return str_equal(b->kind, STR("keywords")) && !str_equal(a->kind, STR("keywords"));
+    static const char *const order[] = {"keywords", "destroy", "copy", "move"};
+    size_t ranks[2] = {0};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        ranks[0] = str_equal(a->kind, str_of(order[i])) ? i : ranks[0];
+        ranks[1] = str_equal(b->kind, str_of(order[i])) ? i : ranks[1];
+    }
+    return ranks[0] > ranks[1];
 }
 
 struct str told_words(const struct request *req, struct db *db, const struct operation *operations,
