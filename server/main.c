@@ -237,9 +237,10 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     int words = 0;
-    struct cli cli = {.command = find_command(argc, argv, &words), .arena = arena_new()};
+    struct cli cli = {.command = find_command(argc, argv, &words)};
     if (!cli.command)
         return suggest(argc, argv);
+    cli.arena = arena_new();
     argp_err_exit_status = EXIT_USAGE;
     parse_options(&cli, argc - words, argv + words);
     int status = run(&cli);
