@@ -245,9 +245,8 @@ bool transfer_wait(struct db *db, const struct transfer *t, int64_t not_before, 
                       db_time(not_before), db_text(why));
 }
 
-bool transfer_known(struct db *db, int64_t account_id, int64_t mailbox_id,
-                    const struct transfer_face *faces, size_t count, bool *is_known,
-                    struct error *err)
+bool transfer_known(struct db *db, const struct transfer *t, const struct transfer_face *faces,
+                    size_t count, bool *is_known, struct error *err)
 {
     struct db_rows rows;
     int64_t *numbers = calloc(3 * count + 1, sizeof *numbers);
@@ -261,10 +260,10 @@ bool transfer_known(struct db *db, int64_t account_id, int64_t mailbox_id,
         hashes[i] = faces[i].hash;
         is_known[i] = false;
     }
-    bool is_good = db_select(db, "transfer_known", &rows, err, db_i64(account_id),
+    bool is_good = db_select(db, "transfer_known", &rows, err, db_i64(t->account_id),
                              db_i64_array(numbers, count), db_i64_array(numbers + count, count),
                              db_text_array(hashes, count), db_i64_array(numbers + 2 * count, count),
-                             db_i64(mailbox_id));
+                             db_i64(t->mailbox_id), db_i64(t->is_begun ? t->begun_uid : 0));
     free(numbers);
     free(hashes);
     if (!is_good)

@@ -113,8 +113,9 @@ struct transfer_face {
     int64_t size_bytes, received_at;
     struct str hash; /* hexadecimal, of content_hash */
 };
-/* Sets `is_known[i]` for those that the account has already; see transfers.sql. */
-bool transfer_known(struct db *db, int64_t account_id, int64_t mailbox_id,
+/* Sets `is_known[i]` for those that the account has already, not counting what this batch itself
+ * may have brought; see transfers.sql. */
+bool transfer_known(struct db *db, const struct transfer *transfer,
                     const struct transfer_face *faces, size_t count, bool *is_known,
                     struct error *err);
 

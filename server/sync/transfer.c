@@ -11,7 +11,7 @@
 enum {
     BODIES_MAX = 20, /* fetched whole in one step */
     HALF_SLICE_MS = 1000,
-    FIRST_WAIT_S = 30, /* after a trouble that may pass; doubled each time */
+    FIRST_WAIT_S = 30, /* after a second trouble that may pass; doubled each time */
     WAIT_MAX_S = 3600,
     ATTEMPTS_MAX = 20,
 };
@@ -188,12 +188,14 @@ static bool note_trouble(struct slice *slice, const struct transfer *t, const st
         return true;
     bool is_here = slice->work.account.kind == ACCOUNT_POP3;
     bool is_dead = !is_here && !imap_is_alive(slice->account->imap->client);
-    if (!is_dead && (!operation_may_pass(why) || t->attempts >= ATTEMPTS_MAX))
-        return end_failed(slice, t, why, err);
-    int64_t seconds = FIRST_WAIT_S;
-    for (int i = 0; i < t->attempts && seconds < WAIT_MAX_S; i++)
+    bool is_over = t->attempts >= ATTEMPTS_MAX || (!is_dead && !operation_may_pass(why));
+    int64_t seconds = t->attempts > 0 ? FIRST_WAIT_S : 0;
+    for (int i = 1; i < t->attempts && seconds < WAIT_MAX_S; i++)
         seconds *= 2;
-    if (!transfer_wait(slice->db, t, clock_now_us() + seconds * 1000000, str_of(why->message), err))
+    bool is_noted = is_over ? end_failed(slice, t, why, err)
+                            : transfer_wait(slice->db, t, clock_now_us() + seconds * 1000000,
+                                            str_of(why->message), err);
+    if (!is_noted)
         return false;
     if (is_dead)
         *err = *why;

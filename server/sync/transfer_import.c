@@ -104,7 +104,6 @@ static bool is_before(const struct transfer_batch *batch, size_t i)
 
 static bool leave_out_known(struct transfer_batch *batch, struct error *err)
 {
-    const struct transfer *t = batch->transfer;
     struct transfer_face *faces = ARENA_ARRAY(batch->arena, batch->count, struct transfer_face);
     bool *is_known = ARENA_ARRAY(batch->arena, batch->count, bool);
     for (size_t i = 0; i < batch->count; i++)
@@ -112,8 +111,7 @@ static bool leave_out_known(struct transfer_batch *batch, struct error *err)
                                           .size_bytes = (int64_t)batch->at[i].bytes.length,
                                           .received_at = batch->at[i].received_at,
                                           .hash = str_of(batch->at[i].hash)};
-    if (!transfer_known(batch->slice->db, t->account_id, t->mailbox_id, faces, batch->count,
-                        is_known, err))
+    if (!transfer_known(batch->slice->db, batch->transfer, faces, batch->count, is_known, err))
         return false;
     for (size_t i = 0; i < batch->count; i++)
         is_known[i] = is_known[i] || is_before(batch, i);

@@ -107,6 +107,7 @@ UPDATE transfer SET not_before = $3, attempts = attempts + 1, error = $4
 -- Which messages of a batch are here already, by Message-ID and size, and by their bytes where those
 -- are here; in Trash and Junk they do not count. One without Message-ID is looked for where it would
 -- go, by the time it would have there, and needs the same bytes.
+-- What came up to the server with the very batch ($7: at or above that UID) is not known by that.
 -- name: transfer_known
 SELECT w.n
   FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
@@ -121,11 +122,13 @@ SELECT w.n
                              JOIN mailbox m ON m.account_id = p.account_id AND m.id = p.mailbox_id
                             WHERE p.account_id = e.account_id AND p.email_id = e.id
                               AND NOT p.is_hidden
+                              AND NOT ($7 > 0 AND p.mailbox_id = $6 AND coalesce(p.uid, 0) >= $7)
                               AND coalesce(m.role, '') NOT IN ('trash', 'junk'))))
     OR (w.key = 0 AND EXISTS (
             SELECT FROM placement p
               JOIN blob b ON b.account_id = p.account_id AND b.email_id = p.email_id AND b.part = ''
              WHERE p.account_id = $1 AND p.mailbox_id = $6 AND NOT p.is_hidden
+               AND NOT ($7 > 0 AND coalesce(p.uid, 0) >= $7)
                AND p.received_at = timestamptz 'epoch' + w.received * interval '1 microsecond'
                AND b.size_bytes = w.size AND encode(b.hash, 'hex') = w.hash))
  ORDER BY w.n;

@@ -14,6 +14,7 @@ import zlib
 import pytest
 
 from tests.harness import eventually
+from tests.mailserver import faults
 
 PASSWORD = "correct horse"
 _serial = itertools.count(1)
@@ -41,13 +42,13 @@ TRICKY = [
 class Account:
     """An account of a local user, POP3 or IMAP, on the real server."""
 
-    def __init__(self, restante, mailserver, person, kind):
+    def __init__(self, restante, mailserver, person, kind, port=None):
         login = restante.add_user(f"archive{next(_serial)}")
         self.restante, self.kind = restante, kind
         self.api = restante.client(restante.token(login))
         made = self.api.post("/accounts", {
             "email": person.address, "password": PASSWORD, "kind": kind,
-            "incoming": {"host": "localhost", "port": mailserver.ports[kind + "s"],
+            "incoming": {"host": "localhost", "port": port or mailserver.ports[kind + "s"],
                          "tls": "implicit", "username": person.address}})
         assert made.status == 201, made.text
         self.login, self.id = login, made.json["id"]
@@ -203,6 +204,24 @@ def test_a_sync_process_that_dies_imports_nothing_twice(imap):
     result = imap.ended(answer)
     assert (result["imported"], result["duplicates"], result["refused"]) == (1000, 0, 0)
     assert eventually(lambda: imap.total() == 1000, patience=60), imap.inbox()
+
+
+@pytest.mark.parametrize("count", [1, 5, 450])
+def test_an_answer_that_never_comes_doubles_nothing(restante, mailserver, new_person, count):
+    """The server has taken the messages, the connection breaks before it can say so."""
+    with faults.Proxy(mailserver.ports["imap"],
+                      tls=mailserver.authority.certificate("good")) as proxy:
+        account = Account(restante, mailserver, new_person(), "imap", port=proxy.port)
+        proxy.faults = [faults.CutAt(b"APPENDUID")]
+        restante.kill("sync")  # its connection has no faults yet
+        answer = account.begin(zipped([letter(n) for n in range(count)]))
+        path = answer.headers["Location"].split(f"/accounts/{account.id}")[1]
+        assert eventually(lambda: "error" in account.get(path))
+        proxy.faults = []
+        account.api.post(f"/accounts/{account.id}/sync")
+        result = account.ended(answer)
+        assert (result["imported"], result["duplicates"], result["refused"]) == (count, 0, 0)
+        assert eventually(lambda: account.total() == count), account.inbox()
 
 
 def test_what_is_not_here_is_told_and_can_be_fetched(restante, mailserver, new_person):
