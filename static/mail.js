@@ -196,7 +196,7 @@ async function look() {
     state = String(news.newState);
   } catch (problem) {
     if (problem.status === 409) location.reload(); // too much has changed to be told
-    if (problem.status === 401) location.assign("/sign-in");
+    if (problem.status === 401) location.reload(); // the service asks to sign in, and leads back here
   }
 }
 

@@ -295,6 +295,31 @@ def test_folders_are_kept_on_a_page_of_their_own(screen):
     screen.audit()
 
 
+def test_every_page_is_named_and_fits_desk_and_phone(screen):
+    data = screen.one(".mail")
+    account, inbox = (data.get_attribute(f"data-{name}") for name in ("account", "mailbox"))
+    email = screen.row("letter one").get_attribute("id")[1:]
+    pages = ["/sign-in", "/accounts", "/accounts/new", f"/accounts/{account}", "/settings",
+             f"/accounts/{account}/servers", f"/accounts/{account}/delete",
+             f"/accounts/{account}/folders", f"/accounts/{account}/senders",
+             f"/accounts/{account}/folders/{inbox}", f"/mail/{account}/refused", "/search?q=letter",
+             f"/mail/{account}/{inbox}/{email}", f"/mail/{account}/compose", "/contacts",
+             f"/mail/{account}/compose?reply={email}", f"/mail/{account}/outbox", "/nowhere"]
+    bad = {}
+    for width, height in ((1280, 900), (390, 844)):
+        screen.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+        for page in pages:
+            screen.browser.get(screen.url + page)
+            screen.keep(f"{width}{page.replace('/', '-').replace('?', '-')}")
+            if found := screen.browser.execute_script(AUDIT):
+                bad[f"{page} at {width}"] = found
+    screen.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    told = [each for each in screen.browser.get_log("browser")
+            if "404" not in each["message"]]  # of /nowhere
+    assert bad == {} and told == []
+
+
 def test_pages_need_no_script(screen):
     screen.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
