@@ -64,7 +64,8 @@ static void add_folder(struct value *list, const struct place *place, const stru
     view_set_bool(view, "isOne", mailbox->total == 1);
     view_set_bool(view, "isChosen", mailbox->id == parent_id);
     view_set_bool(view, "isSelectable", mailbox->is_selectable);
-    view_set_bool(view, "isSubscribed", mailbox->is_subscribed);
+    /* the inbox is shown whether or not it is subscribed */
+    view_set_bool(view, "isSubscribed", mailbox->is_subscribed || mailbox->role == ROLE_INBOX);
     view_set_bool(view, "isLocal", mailbox->is_local);
 }
 
