@@ -14,8 +14,8 @@ bool download_raw(struct request *req, struct response *res, struct error *err);
  * not here. ERROR_TIMEOUT: still under way. */
 bool download_obtain(struct request *req, struct str part_id, struct email *email,
                      struct content_place *place, struct error *err);
-/* Answers with the bytes, the transfer encoding undone: all of them, or the range that was asked for
- * (RFC 9110 section 14) where the length is known beforehand. */
+/* Answers with the bytes, the transfer encoding undone: all of them, or the range that was asked
+ * for (RFC 9110 section 14) where the length is known beforehand. */
 void download_stream(struct request *req, struct response *res, const struct content_place *place,
                      enum mime_encoding encoding);
 /* Hands over the bytes piece by piece, decoded, holding a database connection only between them.

@@ -58,7 +58,8 @@ def restante(mailserver, state_folder):
         state_folder / "service", domains=domains, ca_file=mailserver.ca_file,
         listen_fastcgi=[f"127.0.0.1:{fastcgi}"],
         # Tests sign in wrongly more often than people do; test_reading sets its own limit by name.
-        sign_in_tries_per_address=100000)
+        sign_in_tries_per_address=100000,
+        trusted_authserv=["mx.trusted.example"])
     service.fastcgi_address = f"127.0.0.1:{fastcgi}"
     service.http_address = f"127.0.0.1:{service.port}"
     with service:

@@ -176,6 +176,16 @@ def test_nobody_is_believed_about_a_sender_but_who_is_trusted(opened):
     assert "mark-true" not in page.text
 
 
+def test_a_trusted_server_marks_a_true_sender_and_a_false_one(opened):
+    head = "From: Ann <ann@example.org>\nSubject: vouched for\nAuthentication-Results: "
+    _, page, _, _ = opened(head + "mx.trusted.example; dmarc=pass header.from=example.org\n\nyes\n",
+                           "vouched for")
+    assert "mark-true" in page.text and "mark-false" not in page.text
+    _, page, _, _ = opened((head + "mx.trusted.example; dmarc=fail header.from=example.org\n\nno\n"
+                            ).replace("vouched for", "doubtful one"), "doubtful one")
+    assert "mark-false" in page.text and "mark-true" not in page.text
+
+
 def test_html_is_made_safe_for_programs(opened):
     client, page, base, link = opened(
         "From: a@example.org\nSubject: safely\nContent-Type: text/html\n\n"
