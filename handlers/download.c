@@ -201,6 +201,7 @@ static bool look(struct request *req, struct str part_id, struct email *email,
                  struct content_place *place, struct error *err)
 {
     const struct mime_message *message = NULL;
+    *place = (struct content_place){0};
     struct db *db = app_db(req, err);
     bool is_good = db && find_email(req, db, email, err) &&
                    content_structure(req->arena, email, &message, err);
