@@ -7,6 +7,7 @@
 #include "server/mail/address.h"
 #include "server/mail/decode.h"
 #include "server/mail/preview.h"
+#include "server/store/accounts.h"
 #include "server/store/contacts.h"
 
 enum {
@@ -403,12 +404,25 @@ static void collect_people(struct sending *s)
         LOG_WARN("contacts.collect", LOG_ERR(&err));
 }
 
+/* What could never leave is refused while the person is here. */
+static bool has_server(struct sending *s, struct error *err)
+{
+    struct account account;
+    if (!session_account(s->req, s->db, s->draft.account_id, &account, err))
+        return false;
+    if (account.smtp.host.length)
+        return true;
+    error_set(err, ERROR_INVALID, "This account has no server for outgoing mail.");
+    return error_hint(err, "Add one in the settings of the account.");
+}
+
 static bool prepare(struct sending *s, struct error *err)
 {
     struct arena *arena = s->req->arena;
     struct submission *submission = &s->submission;
     struct str from;
-    if (!writing_identity(s->req, s->db, s->draft.account_id, s->draft.identity_id, &s->identity,
+    if (!has_server(s, err) ||
+        !writing_identity(s->req, s->db, s->draft.account_id, s->draft.identity_id, &s->identity,
                           err) ||
         !compose_email_check(arena, s->identity.email, &from, err) || !read_people(s, err) ||
         !read_attachments(s, err))

@@ -29,7 +29,9 @@ def state(browser):
 
 
 def problems(browser):
-    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    """Of scripts and of the security policy."""
+    return [entry for entry in browser.get_log("browser")
+            if entry["level"] == "SEVERE" and entry["source"] != "network"]
 
 
 def test_a_letter_with_file_and_picture_arrives_equal(restante, writer, new_person, browser, files):
