@@ -258,7 +258,9 @@ bool search_emails(struct db *db, struct arena *arena, const struct search_reque
                               .condition = request->conditions[a],
                               .found = found + total,
                               .most = most};
-        struct search_cursor cursor = is_ranked ? (struct search_cursor){0} : request->cursor;
+        struct search_cursor cursor = {0};
+        if (!is_ranked)
+            cursor = request->cursor;
         if (!search_plan(arena, s.condition, &s.plan, err) ||
             !search_account(&s, place_of(cursor, s.account_id), err) ||
             (is_ranked && !rank(&s, err)))
