@@ -10,8 +10,8 @@
  * an answer other than 200, ERROR_FORBIDDEN for an address that the rules refuse. */
 bool web_fetch(const struct egress *egress, const char *url, const char *ca_file, long timeout_ms,
                struct buf *body, struct error *err);
-/* POST of a form ("name=value") to an https URL: any 2xx will do, what else it says is not read, and
- * no redirect is followed (RFC 8058 section 3.1). Errors as above. */
+/* POST of a form ("name=value") to an https URL: any 2xx will do, what else it says is not read,
+ * and no redirect is followed (RFC 8058 section 3.1). Errors as above. */
 bool web_post(const struct egress *egress, const char *url, const char *form, const char *ca_file,
               long timeout_ms, struct error *err);
 
