@@ -1,5 +1,6 @@
 #include "server/store/drafts.h"
 
+#include "server/store/actions.h"
 #include "server/store/changes_private.h"
 #include "server/store/db.h"
 #include "server/store/drafts_private.h"
@@ -271,20 +272,109 @@ static bool delete_draft(struct db *db, int64_t account_id, int64_t email_id, bo
     return !*is_gone || note(db, account_id, email_id, mailbox_id, was_hidden ? 0 : -1, true, err);
 }
 
+static bool is_upstream(struct db *db, int64_t account_id, int64_t email_id, bool *is_there,
+                        struct error *err)
+{
+    struct db_rows rows;
+    *is_there = false;
+    if (!db_select(db, "draft_is_upstream", &rows, err, db_i64(account_id), db_i64(email_id)))
+        return false;
+    if (db_next(&rows))
+        *is_there = db_get_bool(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
+/* One that lies upstream stays, hidden, until the sync role has removed it there. */
 bool draft_drop(struct db *db, int64_t account_id, int64_t email_id, struct error *err)
 {
-    bool is_gone;
-    return delete_draft(db, account_id, email_id, true, &is_gone, err);
+    bool is_there, is_gone;
+    return is_upstream(db, account_id, email_id, &is_there, err) &&
+           (is_there || delete_draft(db, account_id, email_id, true, &is_gone, err));
+}
+
+/* The copy upstream goes by an operation, like any message that is destroyed. */
+static bool destroy_filed(struct db *db, int64_t account_id, int64_t email_id, struct error *err)
+{
+    struct action action = {.kind = ACTION_DESTROY, .email_ids = &email_id, .email_count = 1};
+    struct action_result result;
+    struct draft draft;
+    struct arena *arena = arena_new();
+    bool is_good = draft_by_id(db, arena, account_id, email_id, &draft, err);
+    if (is_good && draft.is_hidden)
+        is_good = explain(db, &draft, err);
+    is_good = is_good && action_run(db, arena, account_id, &action, &result, err);
+    arena_free(&arena);
+    return is_good;
 }
 
 bool draft_delete(struct db *db, int64_t account_id, int64_t email_id, struct error *err)
 {
     struct draft draft = {.account_id = account_id, .email_id = email_id};
-    bool started, is_gone = false;
+    bool started, is_there, is_gone = false;
+    if (!is_upstream(db, account_id, email_id, &is_there, err))
+        return false;
+    if (is_there)
+        return destroy_filed(db, account_id, email_id, err);
     if (!db_enter(db, &started, err))
         return false;
     bool is_good = delete_draft(db, account_id, email_id, false, &is_gone, err) &&
                    (is_gone || explain(db, &draft, err));
+    return db_leave(db, started, is_good, err);
+}
+
+/* --- upstream -------------------------------------------------------------------------------- */
+
+bool draft_next_unfiled(struct db *db, int64_t account_id, int settled_s,
+                        struct draft_unfiled *unfiled, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "draft_unfiled", &rows, "no draft is to be filed", err,
+                       db_i64(account_id), db_i32(settled_s)))
+        return false;
+    unfiled->email_id = db_get_i64(&rows);
+    unfiled->revision = db_get_i32(&rows);
+    unfiled->mailbox_id = db_get_i64(&rows);
+    unfiled->uid = (uint32_t)db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool draft_next_sent(struct db *db, int64_t account_id, struct draft_unfiled *sent,
+                     struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "draft_sent", &rows, "no draft is to be removed", err,
+                       db_i64(account_id)))
+        return false;
+    *sent = (struct draft_unfiled){0};
+    sent->email_id = db_get_i64(&rows);
+    sent->mailbox_id = db_get_i64(&rows);
+    sent->uid = (uint32_t)db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool draft_remove_sent(struct db *db, int64_t account_id, int64_t email_id, struct error *err)
+{
+    bool started, is_gone;
+    if (!db_enter(db, &started, err))
+        return false;
+    bool is_good = delete_draft(db, account_id, email_id, true, &is_gone, err);
+    return db_leave(db, started, is_good, err);
+}
+
+bool draft_set_filed(struct db *db, int64_t account_id, const struct draft_unfiled *filed,
+                     uint32_t uid, struct error *err)
+{
+    bool started;
+    if (!db_enter(db, &started, err))
+        return false;
+    bool is_good =
+        db_execute(db, "draft_filed", NULL, err, db_i64(account_id), db_i64(filed->email_id),
+                   db_i32(filed->revision)) &&
+        (!uid || db_execute(db, "draft_filed_uid", NULL, err, db_i64(account_id),
+                            db_i64(filed->email_id), db_i64(filed->mailbox_id), db_i64(uid)));
     return db_leave(db, started, is_good, err);
 }
 

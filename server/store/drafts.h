@@ -61,6 +61,24 @@ bool draft_attach(struct db *db, int64_t account_id, int64_t email_id,
                   struct draft_attachment *attachment, struct error *err);
 bool draft_detach(struct db *db, int64_t account_id, int64_t email_id, int n, struct error *err);
 
+/* --- sync role ------------------------------------------------------------------------------- */
+
+/* A draft that has settled and is not upstream as it is now. ERROR_NOT_FOUND: none. */
+struct draft_unfiled {
+    int64_t email_id, mailbox_id;
+    int revision;
+    uint32_t uid; /* of the revision that lies upstream; 0: none does */
+};
+bool draft_next_unfiled(struct db *db, int64_t account_id, int settled_s,
+                        struct draft_unfiled *unfiled, struct error *err);
+/* That revision lies upstream now, as `uid` (0: it cannot be filed there). */
+bool draft_set_filed(struct db *db, int64_t account_id, const struct draft_unfiled *filed,
+                     uint32_t uid, struct error *err);
+/* One that was sent and still lies upstream, hidden here; and once it is removed there. */
+bool draft_next_sent(struct db *db, int64_t account_id, struct draft_unfiled *sent,
+                     struct error *err);
+bool draft_remove_sent(struct db *db, int64_t account_id, int64_t email_id, struct error *err);
+
 /* The folder of that role, preferring the mail server's; made here when there is none. */
 bool draft_mailbox(struct db *db, int64_t account_id, enum mailbox_role role, int64_t *mailbox_id,
                    struct error *err);

@@ -4,6 +4,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/sync/draft_file.h"
 #include "server/sync/imap_parked.h"
 #include "server/sync/pop3_session.h"
 #include "server/sync/slice.h"
@@ -93,6 +94,7 @@ static bool run(struct slice *slice, bool *is_parked, struct error *err)
         return false;
     bool is_good = slice->work.account.kind == ACCOUNT_IMAP
                        ? imap_slice(slice, err) && submit_file_sent(slice, &has_filed, err) &&
+                             draft_file_settled(slice, err) &&
                              transfer_run(slice, &has_transfers, err)
                        : transfer_run(slice, &has_transfers, err) && pop3_slice(slice, err);
     if (has_more || has_filed || has_transfers)

@@ -124,3 +124,39 @@ DELETE FROM blob b
    AND NOT EXISTS (SELECT FROM attachment a WHERE a.account_id = b.account_id AND a.blob_id = b.id)
    AND NOT EXISTS (SELECT FROM transfer t WHERE t.account_id = b.account_id AND t.blob_id = b.id)
    AND NOT EXISTS (SELECT FROM submission s WHERE s.account_id = b.account_id AND s.blob_id = b.id);
+
+-- Drafts that nobody has changed for $2 seconds and that are not upstream as they are now.
+-- name: draft_unfiled
+SELECT d.email_id, d.revision, p.mailbox_id, p.uid
+  FROM draft d
+  JOIN placement p ON p.account_id = d.account_id AND p.email_id = d.email_id
+  JOIN mailbox m ON m.account_id = p.account_id AND m.id = p.mailbox_id
+ WHERE d.account_id = $1 AND d.filed_revision <> d.revision
+   AND d.changed_at < now() - ($2)::int * interval '1 second'
+   AND NOT p.is_hidden AND NOT m.is_local
+ ORDER BY d.changed_at
+ LIMIT 1;
+
+-- name: draft_filed
+UPDATE draft SET filed_revision = $3 WHERE account_id = $1 AND email_id = $2;
+
+-- name: draft_filed_uid
+UPDATE placement SET uid = $4
+ WHERE account_id = $1 AND email_id = $2 AND mailbox_id = $3;
+
+-- name: draft_is_upstream
+SELECT uid IS NOT NULL FROM placement WHERE account_id = $1 AND email_id = $2 LIMIT 1;
+
+-- Sent, so hidden for good, and still upstream.
+-- name: draft_sent
+SELECT d.email_id, p.mailbox_id, p.uid
+  FROM draft d
+  JOIN placement p ON p.account_id = d.account_id AND p.email_id = d.email_id
+ WHERE d.account_id = $1 AND p.is_hidden AND p.uid IS NOT NULL
+   AND EXISTS (SELECT FROM submission s
+                WHERE s.account_id = $1 AND s.draft_id = d.email_id
+                  AND s.phase IN ('accepted', 'filed'))
+   AND NOT EXISTS (SELECT FROM submission s
+                    WHERE s.account_id = $1 AND s.draft_id = d.email_id
+                      AND s.phase IN ('queued', 'transmitting'))
+ LIMIT 1;

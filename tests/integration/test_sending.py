@@ -202,3 +202,32 @@ def test_contacts_come_and_go_as_vcards(api):
     found = api.get("/contacts/complete?q=lov").json["matches"]
     assert found[0]["email"] == "ada@love.example"
     assert "ada@love.example" in api.get("/contacts/export").text
+
+
+def test_a_settled_draft_is_seen_by_other_programs(writer, new_person, mailserver):
+    """It lies upstream once, whatever was changed, and goes when it is sent or deleted."""
+    def upstream():
+        found = []
+        for folder in ("cur", "new"):
+            where = writer.person.maildir / ".Drafts" / folder
+            found += [email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+                      for file in (where.iterdir() if where.is_dir() else []) if file.is_file()
+                      and "T" not in file.name.rpartition(",")[2]]
+        return found
+
+    awaited(lambda: writer.mailbox("drafts"))
+    reader = new_person()
+    first = writer.draft(to="half an addr", bcc="b@example.org", subject="first", text="Grüße")
+    second = writer.draft(to=reader.address, subject="second", text="x")
+    awaited(lambda: len(upstream()) == 2, patience=120)
+    filed = next(m for m in upstream() if m["Subject"] == "first")
+    assert filed["Bcc"] == "b@example.org" and filed["X-Unsent"] == "1"
+    assert filed.get_content().strip() == "Grüße"
+    writer.until(writer.send(second), "filed")
+    awaited(lambda: [m["Subject"] for m in upstream()] == ["first"])
+    writer.api.put(f"{writer.base}/drafts/{first['id']}", {"subject": "first, changed"})
+    awaited(lambda: [m["Subject"] for m in upstream()] == ["first, changed"], patience=120)
+    assert [e["subject"] for e in writer.emails("drafts")] == ["first, changed"]
+    assert writer.api.delete(f"{writer.base}/drafts/{first['id']}").status == 204
+    awaited(lambda: upstream() == [])
+    assert writer.emails("drafts") == []
