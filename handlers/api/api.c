@@ -22,6 +22,7 @@ const struct route api_routes[] = {
     {HTTP_POST, V1 "/accounts/{account}/sync", api_account_sync, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/test", api_account_test, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/changes", api_changes, ROUTE_API},
+    {HTTP_GET, V1 "/accounts/{account}/events", api_events, ROUTE_API | ROUTE_EVENTS},
     {HTTP_GET, V1 "/accounts/{account}/operations/{operation}", api_operation, ROUTE_API},
 
     {HTTP_POST, V1 "/accounts/{account}/actions", api_actions, ROUTE_API},
