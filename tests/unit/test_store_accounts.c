@@ -292,15 +292,18 @@ static void fill_tables(long long id)
         id);
     sql("INSERT INTO operation (account_id, id, kind, arguments) VALUES (%lld, 13, 'move', '{}')",
         id);
-    sql("INSERT INTO submission (account_id, id, blob_id, message_id, envelope) VALUES (%lld, 14, "
-        "12, 'm', '{}')",
+    sql("INSERT INTO submission (account_id, id, blob_id, message_id, mail_from, recipients) "
+        "VALUES "
+        "(%lld, 14, 12, 'm', 'a@b', '[]')",
         id);
+    sql("INSERT INTO blob (account_id, id, size_bytes, chunk_bytes) VALUES (%lld, 15, 1, 1)", id);
+    sql("INSERT INTO transfer (account_id, id, kind, blob_id) VALUES (%lld, 16, 'import', 15)", id);
 }
 
-enum { ACCOUNT_TABLES = 12 };
+enum { ACCOUNT_TABLES = 13 };
 static const char *const account_tables[ACCOUNT_TABLES] = {
-    "mailbox", "email",     "placement", "thread_key", "blob",       "blob_chunk",
-    "search",  "operation", "change",    "identity",   "submission", "pop3_uidl"};
+    "mailbox",   "email",  "placement", "thread_key", "blob",      "blob_chunk", "search",
+    "operation", "change", "identity",  "submission", "pop3_uidl", "transfer"};
 
 static void test_a_query_that_forgets_whose_rows_it_wants_sees_nothing_of_others(void **state)
 {
