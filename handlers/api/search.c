@@ -104,7 +104,7 @@ bool api_search(struct request *req, struct response *res, struct error *err)
 {
     struct search_wanted wanted;
     struct search_found found;
-    struct account *accounts;
+    struct account *accounts = NULL;
     if (!read_wanted(req, &wanted, err))
         return false;
     struct db *db = app_db(req, err);
