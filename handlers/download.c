@@ -236,6 +236,8 @@ bool download_part(struct request *req, struct response *res, struct error *err)
     struct content_place place;
     if (!download_obtain(req, request_param(req, "part"), &email, &place, err))
         return false;
+    if (!place.part)
+        return error_set(err, ERROR_NOT_FOUND, "This part is not in the message.");
     struct str name = place.part->name;
     if (!name.length)
         name =

@@ -70,7 +70,7 @@ bool html_inside(struct request *req, struct response *res, struct error *err)
 {
     struct email outer;
     struct content_place place;
-    struct str raw;
+    struct str raw = STR_EMPTY;
     struct parser_summary summary;
     if (!read_inner(req, &raw, &place, &outer, err))
         return false;
