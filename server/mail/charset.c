@@ -317,7 +317,7 @@ static bool decode_icu(struct buf *out, struct str bytes, const char *name)
     ucnv_setToUCallBack(converter, replace_ill_formed, NULL, NULL, NULL, &status);
     bool is_clean = true;
     const char *source = bytes.at, *end = bytes.at + bytes.length;
-    UChar pivot[PIVOT], high = 0;
+    UChar pivot[PIVOT] = {0}, high = 0;
     do {
         UChar *target = pivot;
         status = U_ZERO_ERROR;

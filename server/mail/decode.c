@@ -116,6 +116,7 @@ static bool settle_qp(struct mime_decoder *d, char c, struct buf *out)
         d->held_count = 0;
         return false;
     }
+    const int high = d->held_count > 1 ? hex_value(d->held[1]) : -1;
     if (d->held_count == 1) {
         if (c == '\n') { /* a soft line break */
             d->held_count = 0;
@@ -125,9 +126,9 @@ static bool settle_qp(struct mime_decoder *d, char c, struct buf *out)
             d->held[d->held_count++] = c;
             return true;
         }
-    } else if (hex_value(d->held[1]) >= 0) {
+    } else if (high >= 0) {
         if (hex_value(c) >= 0) {
-            buf_char(out, (char)(hex_value(d->held[1]) << 4 | hex_value(c)));
+            buf_char(out, (char)(high << 4 | hex_value(c)));
             d->held_count = 0;
             return true;
         }
