@@ -1,4 +1,6 @@
 /* Which parts are the body and which are attachments: the algorithm of RFC 8621 section 4.1.4. */
+#include <assert.h>
+
 #include "server/mail/decode.h"
 #include "server/mail/mime_private.h"
 
@@ -174,6 +176,7 @@ static void estimate_size(struct mime_part *part)
 
 void mime_choose(struct arena *arena, struct mime_message *message)
 {
+    assert(message->root);
     for (struct mime_part *part = message->root; part; part = mime_next(part))
         estimate_size(part);
     mime_choose_parsed(arena, message);
