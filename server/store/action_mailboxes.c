@@ -125,7 +125,7 @@ bool mailbox_create(struct db *db, struct arena *arena, int64_t account_id, int6
                     struct error *err)
 {
     struct folders folders;
-    struct str path;
+    struct str path = STR_EMPTY;
     *operation_id = 0;
     if (!load(db, arena, account_id, &folders, err) ||
         !make_path(&folders, arena, parent_id, name, &path, err))
@@ -148,7 +148,7 @@ bool mailbox_rename(struct db *db, struct arena *arena, int64_t account_id, int6
                     int64_t *operation_id, struct error *err)
 {
     struct folders folders;
-    struct str path;
+    struct str path = STR_EMPTY;
     *operation_id = 0;
     if (!load(db, arena, account_id, &folders, err))
         return false;
