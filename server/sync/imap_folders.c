@@ -105,6 +105,7 @@ static void carry_over(const struct session_mailbox *old, size_t old_count,
         fresh->wants_text = old[i].wants_text;
         fresh->flags_at_ms = old[i].flags_at_ms;
         fresh->resets = old[i].resets;
+        fresh->refusals = str_equal(old[i].known.path, fresh->known.path) ? old[i].refusals : 0;
         fresh->is_stale = fresh->is_stale || fresh->must_compare;
         return;
     }

@@ -304,6 +304,7 @@ static bool compare_all(struct slice *slice, struct session_mailbox *mailbox, st
      * under load): never delete on doubt. */
     if (listed != selected(slice)->exists) {
         imap_set_free(&found.all);
+        mailbox->must_compare = true; /* at the next look */
         LOG_WARN("imap.doubt", log_int("mailbox", known->id), log_int("listed", (int64_t)listed),
                  log_int("exists", selected(slice)->exists));
         return true;

@@ -18,6 +18,7 @@ struct session_mailbox {
     bool must_compare;            /* counts did not agree: compare all UIDs */
     struct imap_set given_up;     /* listed, and not to be had in this session; owned */
     int64_t flags_at_ms;          /* monotonic: when all flags were asked for last; 0: never */
+    int refusals;                 /* of SELECT and what follows it, in this session */
     int resets;                   /* of its UIDVALIDITY in this session */
 };
 

@@ -47,11 +47,16 @@ static bool set_aside(struct slice *slice, struct session_mailbox *mailbox, cons
 {
     bool is_busy = why->kind == ERROR_UNAVAILABLE;
     struct replica_mailbox cursor = mailbox->known;
+    slice->account->imap->selected = NULL; /* what it told half is told anew by a SELECT */
+    if (!is_busy && mailbox->refusals++ == 0) {
+        slice->account->imap->must_refresh =
+            true; /* it may have been renamed or deleted just now */
+        return true;
+    }
     LOG_WARN("imap.set-aside", log_int("mailbox", cursor.id), LOG_ERR(why));
     cursor.set_aside_until =
         clock_now_us() + (int64_t)(is_busy ? SET_ASIDE_BRIEFLY_S : SET_ASIDE_S) * 1000000;
     mailbox->is_stale = mailbox->wants_text = false;
-    slice->account->imap->selected = NULL; /* what it told half is told anew by a SELECT */
     mailbox->known.backfill_uid = mailbox->known.backfill_uid ? mailbox->known.backfill_uid : 1;
     struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
     if (batch && replica_mailbox_cursor(batch, &cursor, err))

@@ -115,7 +115,7 @@ class Proxy:
         """Cuts what is open now."""
         with self._lock:
             for pair in list(self._open):
-                _close(pair, reset)
+                _cut(pair, reset)
 
     @property
     def open_count(self):
@@ -155,7 +155,7 @@ class Proxy:
         finally:
             with self._lock:
                 self._open.discard(pair)
-            _close(pair or (client,), False)
+            _close(pair or (client,))
 
     def _pass(self, pair, source, target, towards, faults):
         faults = [fault for fault in faults if getattr(fault, "towards", None) == towards]
@@ -170,9 +170,9 @@ class Proxy:
                     self.bytes_passed[towards] += len(part)
             target.shutdown(socket.SHUT_WR)
         except _Ended as end:
-            _close(pair, end.reset)
+            _cut(pair, end.reset)
         except OSError:
-            _close(pair, False)
+            _cut(pair, False)
 
     @staticmethod
     def _pieces(piece, faults):
@@ -204,14 +204,22 @@ class Proxy:
         return part
 
 
-def _close(sockets, reset):
+def _cut(sockets, reset):
+    """Ends both sides without closing: the threads that read them would read from whatever has the
+    same number next. They close."""
     for each in sockets:
         try:
             if reset:
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                each.close()
-            else:
-                each.shutdown(socket.SHUT_RDWR)
+            each.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def _close(sockets):
+    for each in sockets:
+        try:
+            each.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         each.close()

@@ -1,0 +1,209 @@
+"""What the sync role makes of servers that misbehave: the quirks of ../shared/ref/sync.md that are not
+the client's alone (those are transcripts in tests/protocol/imap), and some that mean harm. The mail
+that is here stays."""
+
+import pytest
+
+from tests import harness
+from tests.harness import eventually
+from tests.integration.test_truth import Here
+from tests.mailserver.fakeimap import FakeImap, Folder
+
+
+FIVE = ["m1", "m2", "m3", "m4", "m5"]
+
+
+def letter(number):
+    return (f"From: ada@example.org\r\nSubject: m{number}\r\nMessage-ID: <{number}@x>\r\n\r\n"
+            f"letter {number}\r\n").encode()
+
+
+@pytest.fixture
+def fake():
+    with FakeImap() as server:
+        for number in range(1, 6):
+            server.folders["INBOX"].add(letter(number))
+        yield server
+
+
+class Person:
+    def __init__(self, restante, here):
+        self.restante, self.here = restante, here
+
+    def subjects(self, path="INBOX"):
+        mailboxes = self.here.mailboxes()
+        return path in mailboxes and \
+            sorted(each["subject"] for each in self.here.emails(mailboxes[path]["id"]))
+
+    def sync(self):
+        return self.here.client.get("/accounts").json["accounts"][0]["sync"]
+
+    def sees(self, subjects, path="INBOX"):
+        return eventually(lambda: self.here.check_now() or self.subjects(path) == subjects,
+                          pause=0.2, patience=20)
+
+    def looks_again(self, fake):
+        """Two looks at the folders have come and gone."""
+        before = sum(each.split(" ", 1)[1].startswith("LIST") for each in fake.commands)
+        assert eventually(lambda: self.here.check_now() or sum(
+            each.split(" ", 1)[1].startswith("LIST") for each in fake.commands) >= before + 2,
+            pause=0.2)
+
+
+@pytest.fixture
+def person(fake, mailserver, state_folder, request):
+    domain = {"kind": "imap", "host": "127.0.0.1", "port": fake.port, "tls": "none"}
+    folder = state_folder / "".join(c for c in request.node.name if c.isalnum())
+    with harness.Restante(folder, domains={"example.org": domain}, ca_file=mailserver.ca_file,
+                          allow_plaintext=True) as restante:
+        restante.sign_in("ada@example.org", "any")
+        here = Here(restante.client(restante.token("ada@example.org")))
+        made = Person(restante, here)
+        assert made.sees(FIVE)
+        yield made
+
+
+def test_10_vanished_of_everything_is_not_believed(fake, person):
+    fake.answers["NOOP"] = lambda *_: ["* VANISHED (EARLIER) 1:4294967295", "{tag} OK done"]
+    person.looks_again(fake)
+    del fake.answers["NOOP"]
+    assert person.sees(FIVE)
+
+
+def test_17_a_search_that_lists_less_than_exists_deletes_nothing(fake, person):
+    fake.answers["UID SEARCH"] = lambda *_: ["* SEARCH", "{tag} OK done"]
+    fake.folders["INBOX"].add(letter(6))
+    person.looks_again(fake)
+    assert person.subjects() == FIVE
+    fake.answers.clear()
+    assert person.sees(FIVE + ["m6"])
+
+
+def test_14_a_message_that_was_not_told_is_asked_for_again(fake, person):
+    asked = []
+
+    def forgets_one(session, words):
+        uids, _, items = words.partition(" ")
+        if "7" not in uids or asked:
+            return None
+        asked.append(uids)
+        return [session.fetch(6, items), "{tag} OK done"]
+
+    fake.answers["UID FETCH"] = forgets_one
+    fake.folders["INBOX"].add(letter(6))
+    fake.folders["INBOX"].add(letter(7))
+    assert person.sees(FIVE + ["m6", "m7"])
+
+
+def test_19_a_folder_that_refuses_select_is_set_aside(fake, person):
+    fake.folders["Poison"] = Folder(2)
+    fake.folders["Zebra"] = Folder(3)
+    fake.folders["Zebra"].add(letter(9))
+    fake.answers["SELECT"] = lambda session, words: \
+        ["{tag} NO not that one"] if "Poison" in words else None
+    assert person.sees(["m9"], "Zebra")
+    assert person.sees(FIVE)
+    assert person.sync()["state"] in ("current", "syncing")
+
+
+def test_20_a_list_that_fails_keeps_the_known_folders(fake, person):
+    fake.answers["LIST"] = lambda *_: ["{tag} NO [SERVERBUG] internal error"]
+    fake.folders["INBOX"].add(letter(6))
+    assert person.sees(FIVE + ["m6"])
+
+
+def test_an_empty_list_keeps_the_known_folders(fake, person):
+    fake.answers["LIST"] = lambda *_: ["{tag} OK done"]
+    person.looks_again(fake)
+    assert person.subjects() == FIVE
+
+
+def test_13_uidnext_that_goes_down_is_a_folder_made_anew(fake, person):
+    fake.folders["INBOX"] = Folder(1)
+    fake.folders["INBOX"].add(letter(1))
+    fake.folders["INBOX"].add(letter(9))
+    fake.answers["NOOP"] = lambda *_: ["* BYE restored from a backup"]
+    person.here.check_now()
+    eventually(lambda: fake.connections >= 3)
+    fake.answers.clear()
+    assert person.sees(["m1", "m9"])
+
+
+def test_5_uidvalidity_0_is_lived_with(fake, person):
+    fake.folders["Odd"] = Folder(0)
+    fake.folders["Odd"].add(letter(8))
+    assert person.sees(["m8"], "Odd")
+
+
+def test_another_uidvalidity_keeps_the_messages_and_their_ids(fake, person):
+    ids = {each["id"] for each in person.here.emails(person.here.mailboxes()["INBOX"]["id"])}
+    moved = Folder(77)
+    for number in range(1, 6):
+        moved.add(letter(number))
+    fake.folders["INBOX"] = moved
+    fake.answers["NOOP"] = lambda *_: ["* BYE restarting"]
+    person.here.check_now()
+    eventually(lambda: fake.connections >= 3)
+    fake.answers.clear()
+    person.looks_again(fake)
+    assert person.sees(FIVE)
+    assert {each["id"] for each in
+            person.here.emails(person.here.mailboxes()["INBOX"]["id"])} == ids
+
+
+def test_16_throttling_is_waited_for(fake, person):
+    said = []
+
+    def throttled(session, words):
+        said.append(words)
+        return ["{tag} BAD Request is throttled. Suggested Backoff Time: 500 milliseconds"] \
+            if len(said) < 3 else None
+
+    fake.answers["LIST"] = throttled
+    fake.folders["INBOX"].add(letter(6))
+    assert person.sees(FIVE + ["m6"])
+    assert person.sync()["state"] != "refused"
+
+
+def test_18_too_many_connections_is_no_wrong_password(fake, person):
+    fake.answers["AUTHENTICATE"] = lambda *_: \
+        ["{tag} NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded"]
+    fake.answers["NOOP"] = lambda *_: ["* BYE"]
+    person.here.check_now()
+    assert eventually(lambda: person.here.check_now() or person.sync()["state"] == "unreachable",
+                      pause=0.3)
+    assert person.sync()["error"] and person.sync()["nextAt"]
+    fake.answers.clear()
+    fake.folders["INBOX"].add(letter(6))
+    assert person.sees(FIVE + ["m6"])
+
+
+def test_a_refused_password_tells_what_to_do(fake, person):
+    fake.answers["AUTHENTICATE"] = lambda *_: ["{tag} NO [AUTHENTICATIONFAILED] no"]
+    fake.answers["NOOP"] = lambda *_: ["* BYE"]
+    assert eventually(lambda: person.here.check_now() or person.sync()["state"] == "refused",
+                      pause=0.3)
+    assert person.sync()["error"]
+    assert person.subjects() == FIVE  # what is here can still be read
+
+
+@pytest.mark.parametrize("harm", [
+    "* " + "(" * 100_000,
+    "* 5 FETCH (UID 5 BODY[1] {4294967295}",
+    "* 4294967295 EXISTS",
+    "* OK " + "x" * 3_000_000,
+    "* LIST () \"/\" " + "INBOX/" * 5000,
+    "\x00\x01\x02\xff",
+    "* STATUS INBOX (UIDNEXT 99999999999999999999)",
+    "* 1 FETCH (FLAGS (" + "\\Seen " * 200_000 + ") UID 1)",
+], ids=["nesting", "literal", "exists", "line", "names", "bytes", "number", "flags"])
+def test_a_hostile_server_ends_its_session_and_nothing_else(fake, person, harm):
+    pid = person.restante.pid_of("sync")
+    fake.answers["NOOP"] = lambda *_: [harm.encode("latin-1"), "{tag} OK done"]
+    for _ in range(3):
+        person.here.check_now()
+        eventually(lambda: False, patience=0.5, pause=0.5)
+    fake.answers.clear()
+    fake.folders["INBOX"].add(letter(6))
+    assert person.sees(FIVE + ["m6"])
+    assert person.restante.pid_of("sync") == pid
