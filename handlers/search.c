@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "handlers/content.h"
 #include "handlers/wait.h"
 #include "server/base/clock.h"
 #include "server/base/json.h"
@@ -13,6 +14,8 @@
 enum {
     MARKED_WORDS_MAX = 100,
     SNIPPET_BYTES_MAX = 64 * 1024,
+    TEXTS_MAX = 10,              /* of a page are looked into for where the words stand */
+    TEXT_BYTES_MAX = 128 * 1024, /* of each */
     ASK_AGAIN_S = 60, /* the same question within this time joins the operation under way */
 };
 
@@ -209,6 +212,56 @@ static void collect_words(const struct query *q, struct search_found *found)
         collect_words(child, found);
 }
 
+static bool has_words(const struct search_found *found, struct str text)
+{
+    struct buf html = BUF_INIT(SNIPPET_BYTES_MAX);
+    bool has_any = snippet_write_html(&html, text, found->words, found->word_count);
+    buf_free(&html);
+    return has_any;
+}
+
+/* The text of a message, as far as it is plain and here; empty otherwise. */
+static struct str read_text(const struct request *req, struct db *db, const struct email *listed)
+{
+    struct email email;
+    struct content_place place;
+    const struct mime_message *message = NULL;
+    struct str bytes, text;
+    bool is_cut, is_poison;
+    if (!email_by_id(db, req->arena, listed->account_id, listed->id, &email, NULL) ||
+        !content_structure(req->arena, &email, &message, NULL) || !message ||
+        message->text_body.count == 0)
+        return STR_EMPTY;
+    const struct mime_part *part = message->text_body.at[0];
+    if (!str_equal(part->type, STR("text/plain")) ||
+        !content_find(req, db, &email, part, &place, NULL) || !place.is_here ||
+        !content_read(db, req->arena, &place, TEXT_BYTES_MAX, &bytes, NULL) ||
+        !parser_decode_text(app_of(req)->parsers, req->arena, place.part, bytes, TEXT_BYTES_MAX,
+                            &text, &is_cut, &is_poison, NULL))
+        return STR_EMPTY;
+    return text;
+}
+
+/* Where neither subject nor preview has the words, the text is looked into, for the first ones. */
+static void find_places(const struct request *req, struct db *db, struct search_found *found)
+{
+    size_t looked = 0;
+    found->places = ARENA_ARRAY(req->arena, found->answer.count, struct str);
+    for (size_t i = 0; i < found->answer.count; i++) {
+        const struct email *email = &found->answer.emails[i];
+        struct buf html = BUF_INIT(SNIPPET_BYTES_MAX);
+        found->places[i] = STR_EMPTY;
+        if (found->word_count && looked < TEXTS_MAX && !has_words(found, email->subject) &&
+            !has_words(found, email->preview)) {
+            looked++;
+            if (snippet_write_html(&html, read_text(req, db, email), found->words,
+                                   found->word_count))
+                found->places[i] = arena_str(req->arena, buf_view(&html));
+        }
+        buf_free(&html);
+    }
+}
+
 struct query_clock search_clock(void)
 {
     struct tm local;
@@ -237,6 +290,7 @@ bool search_run(const struct request *req, struct db *db, const struct search_wa
         !read_cursor(wanted->cursor, wanted->order, &request.cursor, err) ||
         !search_emails(db, req->arena, &request, &found->answer, err))
         return false;
+    find_places(req, db, found);
     if (found->answer.has_more)
         found->next = write_cursor(req->arena, &found->answer.next, wanted->order);
     return true;
@@ -252,6 +306,9 @@ void search_snippets(struct arena *arena, const struct search_found *found,
     *preview = STR_EMPTY;
     if (snippet_write_html(&html, email->preview, found->words, found->word_count))
         *preview = arena_str(arena, buf_view(&html));
+    const struct email *first = found->answer.emails;
+    if (!preview->length && first && email >= first && email < first + found->answer.count)
+        *preview = found->places[email - first];
     buf_free(&html);
 }
 

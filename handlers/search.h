@@ -23,6 +23,8 @@ struct search_found {
     struct word *words;    /* all that were looked for, to be marked */
     size_t word_count;
     struct search_answer answer;
+    struct str
+        *places;     /* of each email: where its text has the words, as safe HTML; mostly empty */
     struct str next; /* cursor of the next page; empty: this was the last */
 };
 
@@ -31,8 +33,8 @@ struct search_found {
 bool search_run(const struct request *req, struct db *db, const struct search_wanted *wanted,
                 struct search_found *found, struct error *err);
 
-/* Subject and preview of what was found as safe HTML, the words marked; `preview` is empty when
- * none of them stands there. */
+/* Subject and preview of what was found as safe HTML, the words marked; where the words stand only
+ * in the text, `preview` is that place of it. Empty when none of them is met. */
 void search_snippets(struct arena *arena, const struct search_found *found,
                      const struct email *email, struct str *subject, struct str *preview);
 

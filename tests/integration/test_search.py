@@ -79,6 +79,14 @@ def test_where_the_words_stand_is_marked_and_escaped(found):
     assert "<script" not in snippet["preview"] and "<mark>brave</mark>" in snippet["preview"]
 
 
+def test_words_deep_in_a_text_are_shown_where_they_stand(restante, person):
+    person.receive("From: Ann <ann@example.org>\nSubject: long\n\n" + "nothing here\n" * 300 +
+                   "the hidden <treasure> is below\n" + "nothing more\n" * 50)
+    client = restante.sign_in(person.address, person.password)
+    emails = eventually(lambda: client.get("/search?q=treasure").json["emails"])
+    assert "&lt;<mark>treasure</mark>&gt; is below" in emails[0]["snippet"]["preview"]
+
+
 def test_what_cannot_be_understood_is_said(found):
     for text, word in [("in:nowhere x", "nowhere"), ("before:someday", "someday"),
                        ("(a", ""), ("has:wings", "wings")]:
