@@ -21,7 +21,9 @@ static bool load(struct slice *slice, const json_t *arguments, struct replica_ma
     for (size_t i = 0; i < *count; i++)
         if ((*all)[i].id == id)
             *mailbox = &(*all)[i];
-    return *mailbox || error_set(err, ERROR_NOT_FOUND, "The folder is not there any more.");
+    if (!*mailbox)
+        error_set(err, ERROR_NOT_FOUND, "The folder is not there any more.");
+    return *mailbox != NULL;
 }
 
 /* Ends the operation, with what `batch` holds of it (NULL: nothing changed here). */
