@@ -1,5 +1,4 @@
 /* From the greeting to the first command: STARTTLS, signing in, ID, ENABLE, COMPRESS. */
-#include "server/base/encode.h"
 #include "server/imap/client_private.h"
 
 static void reached(const struct imap_params *params, enum stream_step step)
@@ -75,33 +74,18 @@ static bool start_tls(struct imap_client *client, const struct imap_params *para
 
 /* --- signing in ------------------------------------------------------------------------------- */
 
-static void put_base64(struct imap_client *client, struct str bytes)
-{
-    struct buf text = BUF_INIT(bytes.length * 2 + 16);
-    buf_reserve(&text, bytes.length * 2 + 8);
-    encode_base64(&text, bytes);
-    stream_put_secret(client->stream, buf_view(&text), NULL);
-    secret_wipe(text.at, text.capacity);
-    buf_free(&text);
-}
-
 /* One challenge and its answer; a server that says nothing sensible gets "*", which cancels. */
 static bool answer_challenge(struct imap_client *client, struct sasl *sasl, struct buf *answer,
                              struct error *err)
 {
-    struct buf challenge = BUF_INIT(65536);
     struct str text = str_trim(buf_view(&client->continue_text));
-    bool is_good = decode_base64(&challenge, text);
-    if (!is_good)
-        error_set(err, ERROR_PROTOCOL, "The server's challenge makes no sense");
     buf_reset(answer);
-    is_good = is_good && sasl_step(sasl, buf_view(&challenge), answer, err);
+    bool is_good = sasl_step_base64(sasl, text, answer, err);
     if (is_good)
-        put_base64(client, buf_view(answer));
+        stream_put_secret_base64(client->stream, buf_view(answer), NULL);
     else
         client_text(client, "*");
     client_end(client);
-    buf_free(&challenge);
     return is_good;
 }
 
@@ -118,7 +102,7 @@ static bool authenticate(struct imap_client *client, struct sasl *sasl,
     if (sasl_is_client_first(sasl) && imap_has(client, IMAP_CAP_SASL_IR)) {
         is_good = sasl_step(sasl, STR_EMPTY, &answer, &refused);
         client_text(client, answer.length ? " " : " =");
-        put_base64(client, buf_view(&answer));
+        stream_put_secret_base64(client->stream, buf_view(&answer), NULL);
     }
     client_end(client);
     while (is_good && client_await_continue(client, &command, &refused))

@@ -291,6 +291,17 @@ bool sasl_step(struct sasl *sasl, struct str challenge, struct buf *answer, stru
     return is_good;
 }
 
+bool sasl_step_base64(struct sasl *sasl, struct str challenge, struct buf *answer,
+                      struct error *err)
+{
+    struct buf bytes = BUF_INIT(65536);
+    bool is_good = decode_base64(&bytes, challenge)
+                       ? sasl_step(sasl, buf_view(&bytes), answer, err)
+                       : error_set(err, ERROR_PROTOCOL, "The server's challenge makes no sense");
+    buf_free(&bytes);
+    return is_good;
+}
+
 bool sasl_finish(struct sasl *sasl, struct str additional, struct error *err)
 {
     if (sasl->is_refused)

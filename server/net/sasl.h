@@ -58,6 +58,9 @@ bool sasl_is_client_first(const struct sasl *sasl);
  * `answer`, which the caller wipes. ERROR_AUTH when the server proves to be wrong or says no inside
  * the exchange, ERROR_PROTOCOL when it makes no sense. */
 bool sasl_step(struct sasl *sasl, struct str challenge, struct buf *answer, struct error *err);
+/* The same for a challenge in base64, as the protocols have them. */
+bool sasl_step_base64(struct sasl *sasl, struct str challenge, struct buf *answer,
+                      struct error *err);
 /* To be called when the server says that all is well: ERROR_AUTH if it has not proven to know the
  * password where the mechanism has it do so. `additional`: data that came with the success (SMTP
  * and IMAP send it as one more challenge instead; then it is empty). */

@@ -11,6 +11,7 @@
 
 #include <openssl/err.h>
 
+#include "server/base/encode.h"
 #include "server/base/secret.h"
 #include "server/net/stream_private.h"
 
@@ -478,6 +479,17 @@ bool stream_put(struct stream *stream, struct str bytes, struct error *err)
 bool stream_put_secret(struct stream *stream, struct str bytes, struct error *err)
 {
     return put(stream, bytes, true, err);
+}
+
+bool stream_put_secret_base64(struct stream *stream, struct str bytes, struct error *err)
+{
+    struct buf text = BUF_INIT(bytes.length * 2 + 16);
+    buf_reserve(&text, bytes.length * 2 + 8);
+    encode_base64(&text, bytes);
+    bool is_put = stream_put_secret(stream, buf_view(&text), err);
+    secret_wipe(text.at, text.capacity);
+    buf_free(&text);
+    return is_put;
 }
 
 static bool transmit_all(struct stream *stream, struct str bytes)

@@ -114,6 +114,8 @@ size_t stream_buffered(const struct stream *stream);
 bool stream_put(struct stream *stream, struct str bytes, struct error *err);
 /* The same for passwords and tokens: never traced, wiped once sent. */
 bool stream_put_secret(struct stream *stream, struct str bytes, struct error *err);
+/* The same in base64, as SASL's answers go. */
+bool stream_put_secret_base64(struct stream *stream, struct str bytes, struct error *err);
 bool stream_flush(struct stream *stream, struct error *err);
 /* put and flush of several pieces at once. */
 bool stream_write(struct stream *stream, const struct str *pieces, size_t count, struct error *err);

@@ -58,31 +58,16 @@ static bool start_tls(struct pop3_client *client, const struct pop3_params *para
 
 /* --- signing in ------------------------------------------------------------------------------- */
 
-static void put_base64(struct pop3_client *client, struct str bytes)
-{
-    struct buf text = BUF_INIT(bytes.length * 2 + 16);
-    buf_reserve(&text, bytes.length * 2 + 8);
-    encode_base64(&text, bytes);
-    stream_put_secret(client->stream, buf_view(&text), NULL);
-    secret_wipe(text.at, text.capacity);
-    buf_free(&text);
-}
-
 static bool answer_challenge(struct pop3_client *client, struct sasl *sasl, struct str text,
                              struct buf *answer, struct error *err)
 {
-    struct buf challenge = BUF_INIT(65536);
-    bool is_good = decode_base64(&challenge, text);
-    if (!is_good)
-        error_set(err, ERROR_PROTOCOL, "The server's challenge makes no sense");
     buf_reset(answer);
-    is_good = is_good && sasl_step(sasl, buf_view(&challenge), answer, err);
+    bool is_good = sasl_step_base64(sasl, text, answer, err);
     if (is_good) {
-        put_base64(client, buf_view(answer));
+        stream_put_secret_base64(client->stream, buf_view(answer), NULL);
         stream_put(client->stream, STR("\r\n"), NULL);
     } else
         pop3_client_command(client, "*");
-    buf_free(&challenge);
     return is_good;
 }
 
@@ -102,7 +87,7 @@ static bool authenticate(struct pop3_client *client, struct sasl *sasl,
         is_good = sasl_step(sasl, STR_EMPTY, &answer, err);
     if (is_good && is_pending && answer.length * 4 / 3 + 32 <= COMMAND_BYTES_MAX) {
         stream_put(client->stream, answer.length ? STR(" ") : STR(" ="), NULL);
-        put_base64(client, buf_view(&answer));
+        stream_put_secret_base64(client->stream, buf_view(&answer), NULL);
         is_pending = false;
     }
     stream_put(client->stream, STR("\r\n"), NULL);
@@ -110,7 +95,7 @@ static bool authenticate(struct pop3_client *client, struct sasl *sasl,
                        pop3_client_read_reply(client, reply, &broken)) &&
            reply->status == POP3_CONTINUE) {
         if (is_good && is_pending && reply->text.length == 0) {
-            put_base64(client, buf_view(&answer));
+            stream_put_secret_base64(client->stream, buf_view(&answer), NULL);
             stream_put(client->stream, STR("\r\n"), NULL);
             is_pending = false;
         } else if (is_good)

@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "server/base/encode.h"
 #include "server/net/resolve.h"
 #include "server/smtp/client_private.h"
 
@@ -120,17 +119,6 @@ static bool start_tls(struct smtp_client *client, const struct smtp_params *para
 
 /* --- signing in ------------------------------------------------------------------------------- */
 
-static void put_base64(struct smtp_client *client, struct str bytes)
-{
-    struct buf text = BUF_INIT(bytes.length * 2 + 16);
-    buf_reserve(&text, bytes.length * 2 + 8);
-    encode_base64(&text, bytes);
-    stream_put_secret(client->stream, buf_view(&text), NULL);
-    secret_wipe(text.at, text.capacity);
-    buf_free(&text);
-    smtp_client_text(client, "\r\n");
-}
-
 /* What a 334 says: the last line's text, which is base64. */
 static void take_challenge(void *context, const struct smtp_line *line, bool is_first)
 {
@@ -144,17 +132,11 @@ static void take_challenge(void *context, const struct smtp_line *line, bool is_
 static bool answer_challenge(struct smtp_client *client, struct sasl *sasl, struct str text,
                              struct buf *answer, struct error *err)
 {
-    struct buf challenge = BUF_INIT(65536);
-    bool is_good = decode_base64(&challenge, text);
-    if (!is_good)
-        error_set(err, ERROR_PROTOCOL, "The server's challenge makes no sense");
     buf_reset(answer);
-    is_good = is_good && sasl_step(sasl, buf_view(&challenge), answer, err);
+    bool is_good = sasl_step_base64(sasl, text, answer, err);
     if (is_good)
-        put_base64(client, buf_view(answer));
-    else
-        smtp_client_text(client, "*\r\n");
-    buf_free(&challenge);
+        stream_put_secret_base64(client->stream, buf_view(answer), NULL);
+    smtp_client_text(client, is_good ? "\r\n" : "*\r\n");
     return is_good;
 }
 
@@ -174,16 +156,17 @@ static bool authenticate(struct smtp_client *client, struct sasl *sasl,
     smtp_client_text(client, sasl_name(mechanism));
     if (is_good && is_pending && answer.length * 4 / 3 + 32 <= COMMAND_BYTES_MAX) {
         smtp_client_text(client, answer.length ? " " : " =");
-        put_base64(client, buf_view(&answer));
+        stream_put_secret_base64(client->stream, buf_view(&answer), NULL);
         is_pending = false;
-    } else
-        smtp_client_text(client, "\r\n");
+    }
+    smtp_client_text(client, "\r\n");
     while (
         (is_alive = smtp_client_flush(client, &broken) &&
                     smtp_client_read_reply(client, take_challenge, &challenge, reply, &broken)) &&
         reply->code == 334) {
         if (is_good && is_pending && challenge.length == 0) {
-            put_base64(client, buf_view(&answer));
+            stream_put_secret_base64(client->stream, buf_view(&answer), NULL);
+            smtp_client_text(client, "\r\n");
             is_pending = false;
         } else if (is_good)
             is_good = answer_challenge(client, sasl, buf_view(&challenge), &answer, &refused);
