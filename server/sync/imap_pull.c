@@ -125,6 +125,8 @@ static bool pull_new(struct slice *slice, struct session_mailbox *mailbox, bool 
 static bool may_have_new(const struct slice *slice, const struct session_mailbox *mailbox)
 {
     const struct imap_selected *now = selected(slice);
+    if (mailbox->must_compare) /* what was told last was not to be believed */
+        return true;
     if (!slice->account->imap->is_followed &&
         (now->uidnext == 0 || now->uidnext != mailbox->known.uidnext))
         return true;
