@@ -187,7 +187,7 @@ void letter_read(const struct request *req, struct letter *letter)
 bool letter_set(struct request *req, struct response *res, struct db **db, struct value *view,
                 struct letter *letter, struct error *err)
 {
-    struct body body = {0};
+    struct body *body = ARENA_NEW(req->arena, struct body); /* the view borrows its texts */
     const struct email *email = letter->email;
     bool is_ordinary = email->state == EMAIL_ORDINARY;
     if (!remote_choice(*db, signed_in(req)->user_id, letter_sender(req->arena, email),
@@ -197,13 +197,13 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
     struct body_options options = {.as_text = letter->as_text,
                                    .allow_remote = letter->allow_remote,
                                    .wait_ms = letter->wait_ms};
-    if (is_ordinary && !body_load(req, db, email, &options, &body, err))
+    if (is_ordinary && !body_load(req, db, email, &options, body, err))
         return false;
     letter_set_head(view, email, req->arena);
     letter_set_marks(req, view, email);
     view_set_str(view, "here", letter->here);
     if (is_ordinary)
-        set_body(req, res, view, &body, letter);
-    attachments_set(view, email, &body, letter->as_text, req->arena);
-    return cards_set(req, db, view, email, body.message, err);
+        set_body(req, res, view, body, letter);
+    attachments_set(view, email, body, letter->as_text, req->arena);
+    return cards_set(req, db, view, email, body->message, err);
 }

@@ -196,7 +196,8 @@ static bool fill_page(const struct request *req, struct response *res, struct db
 {
     struct account *all;
     size_t count;
-    struct error why = ERROR_INIT;
+    struct error *why = ARENA_NEW(req->arena, struct error); /* the page borrows its texts */
+    *why = ERROR_INIT;
     if (!account_list(db, req->arena, signed_in(req)->user_id, &all, &count, err) ||
         !set_saved(req, db, page, err))
         return false;
@@ -214,13 +215,13 @@ static bool fill_page(const struct request *req, struct response *res, struct db
                                        asked->is_ranked ? SEARCH_BY_RELEVANCE : SEARCH_NEWEST_FIRST,
                                    .cursor = asked->cursor,
                                    .limit = SEARCH_ROWS};
-    if (!search_run(req, db, &wanted, found, &why)) {
-        if (!page_is_form_error(&why)) {
-            *err = why;
+    if (!search_run(req, db, &wanted, found, why)) {
+        if (!page_is_form_error(why)) {
+            *err = *why;
             return false;
         }
-        page_set_problem(page, &why);
-        res->status = http_status_of(why.kind);
+        page_set_problem(page, why);
+        res->status = http_status_of(why->kind);
         return true;
     }
     set_results(req, page, asked, found, *accounts, count);
