@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -330,6 +331,19 @@ void exchange_end_body(struct exchange *exchange)
 void exchange_serve(struct exchange *exchange)
 {
     router_serve(exchange->options->router, &exchange->req, &exchange->res);
+}
+
+bool door_start_thread(void *(*run)(void *exchange), void *exchange)
+{
+    enum { STACK_BYTES = 512 * 1024 };
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    bool is_started = pthread_create(&thread, &attributes, run, exchange) == 0;
+    pthread_attr_destroy(&attributes);
+    return is_started;
 }
 
 void exchange_refuse(struct exchange *exchange, const struct error *err)

@@ -23,7 +23,6 @@ enum {
     EVENTS_AT_ONCE = 64,
     TICK_MS = 250,
     QUEUE_LENGTH = 1024,
-    EVENT_STACK_BYTES = 512 * 1024,
     WRITE_BYTES = 64 * 1024, /* between two looks at the clock */
     DISCARD_MAX = 8 * 1024 * 1024,
     NO_DESCRIPTORS_MS = 50,
@@ -272,13 +271,7 @@ static bool start_events(struct fcgi_exchange *exchange)
     pthread_mutex_unlock(&door->lock);
     if (!has_room)
         return false;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, EVENT_STACK_BYTES);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    bool is_started = pthread_create(&thread, &attributes, run_events, exchange) == 0;
-    pthread_attr_destroy(&attributes);
+    bool is_started = door_start_thread(run_events, exchange);
     if (!is_started) {
         pthread_mutex_lock(&door->lock);
         door->events--;

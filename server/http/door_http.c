@@ -17,7 +17,6 @@ enum {
      * and the client (or nginx) may never see why. */
     DISCARD_MAX = 8 * 1024 * 1024,
     QUEUE_LENGTH = 1024,
-    EVENT_STACK_BYTES = 512 * 1024,
     LAST_ANSWERS_MS = 3000,
 };
 
@@ -158,13 +157,7 @@ static bool start_apart(struct http_exchange *exchange)
     pthread_mutex_unlock(&door->lock);
     if (!has_room)
         return false;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, EVENT_STACK_BYTES);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    bool is_started = pthread_create(&thread, &attributes, run_apart, exchange) == 0;
-    pthread_attr_destroy(&attributes);
+    bool is_started = door_start_thread(run_apart, exchange);
     if (!is_started) {
         pthread_mutex_lock(&door->lock);
         door->events--;
