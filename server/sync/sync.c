@@ -14,8 +14,8 @@
 #include "server/sync/scheduler.h"
 
 enum {
-    BACKSTOP_MS = 5000,       /* a lost NOTIFY delays by no more than this */
-    SWEEP_MS = 2 * 60 * 1000, /* expired sessions, trials, rate rows; removed accounts */
+    BACKSTOP_MS = 5000,   /* a lost NOTIFY delays by no more than this */
+    SWEEP_MS = 60 * 1000, /* expired sessions, trials, rate rows; removed accounts; new words */
 };
 
 static void on_notify(void *context, struct str payload)

@@ -20,6 +20,11 @@ UPDATE search s
  WHERE s.account_id = $1 AND s.email_id = $2
    AND e.account_id = $1 AND e.id = $2 AND NOT e.is_text_settled;
 
+-- Sorts the words that wait before the index into it. Nobody waits for that: neither who writes
+-- meanwhile nor who searches.
+-- name: search_tidy
+SELECT gin_clean_pending_list('search_words');
+
 -- === finding =====================================================================================
 
 -- name: search_hits

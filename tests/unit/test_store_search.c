@@ -1,5 +1,6 @@
 /* Searching: conditions against messages, in a real PostgreSQL as the web role sees it. */
 #include "server/store/search_private.h"
+#include "server/store/users.h"
 #include "tests/unit/store_mail_fixture.h"
 
 /* A tsvector of words "a b c", each with weight D, or with A when it begins with "*". */
@@ -268,6 +269,17 @@ static void test_common_words_are_found_like_rare_ones(void **state)
     assert_string_equal(found, "104 103 102 101 100");
 }
 
+static void test_words_are_found_before_and_after_they_are_sorted_into_the_index(void **state)
+{
+    (void)state;
+    add(ALICE, inbox, 11, 11, 0, "waiting");
+    assert_found("11", word("waiting"));
+    assert_good(store_sweep(mail_db, &err));
+    assert_found("11", word("waiting"));
+    add(ALICE, inbox, 12, 12, 0, "waiting");
+    assert_found("12 11", word("waiting"));
+}
+
 static void test_saved_searches_are_kept_by_name(void **state)
 {
     (void)state;
@@ -305,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_words_that_come_later_are_found),
         cmocka_unit_test(test_by_relevance_each_comes_once),
         cmocka_unit_test(test_common_words_are_found_like_rare_ones),
+        cmocka_unit_test(test_words_are_found_before_and_after_they_are_sorted_into_the_index),
         cmocka_unit_test(test_saved_searches_are_kept_by_name),
     };
     return cmocka_run_group_tests(tests, setup, mail_teardown);
