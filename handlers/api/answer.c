@@ -132,12 +132,6 @@ bool answer_account(struct request *req, struct db **db, struct account *account
     return session_account(req, *db, id, account, err) || answer_done(req, db, false);
 }
 
-bool answer_done(struct request *req, struct db **db, bool is_good)
-{
-    store_release(app_of(req)->store, db);
-    return is_good;
-}
-
 /* --- emails ---------------------------------------------------------------------------------- */
 
 static void write_keywords(struct json *json, int flags, struct str others)

@@ -40,7 +40,11 @@ bool answer_account(struct request *req, struct db **db, struct account *account
  * account_id answer for it. */
 bool answer_account_id(struct request *req, struct db **db, int64_t *account_id, struct error *err);
 /* Gives the connection back and passes `is_good` on. */
-bool answer_done(struct request *req, struct db **db, bool is_good);
+static inline bool answer_done(struct request *req, struct db **db, bool is_good)
+{
+    store_release(app_of(req)->store, db);
+    return is_good;
+}
 
 /* An Email's metadata (RFC 8621 section 4.1.1-3). `mailboxes` and flags from `placements` of that
  * email. */

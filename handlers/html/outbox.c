@@ -16,7 +16,7 @@ static struct str phase_words(struct arena *arena, const struct submission *s, i
     case SUBMISSION_QUEUED:
         if (is_later && s->send_at - now < 130 * (int64_t)1000000)
             return arena_printf(arena, "Goes out in %lld s",
-                                (long long)((s->send_at - now) / 1000000 + 1));
+                                (long long)(s->send_at - now) / 1000000 + 1);
         if (is_later)
             return arena_printf(arena, "Goes out %" STR_FMT,
                                 STR_ARG(words_moment(arena, s->send_at, now)));
