@@ -275,6 +275,8 @@ static bool fetch_missing(struct slice *slice, struct session_mailbox *mailbox,
 {
     const struct replica_mailbox *known = &mailbox->known;
     struct imap_set taken = {0};
+    if (imap_set_highest(missing) >= known->uidnext)
+        mailbox->must_compare = true; /* new, though the search for new mail did not name it */
     imap_set_clip(missing, known->backfill_uid, known->uidnext - 1);
     imap_set_remove_set(missing, &mailbox->given_up);
     bool is_good = true;
