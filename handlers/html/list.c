@@ -208,23 +208,41 @@ bool list_is_awaited(const struct account *account, const struct mailbox *mailbo
            (account->sync_state == SYNC_NEW || account->sync_state == SYNC_SYNCING);
 }
 
-bool list_set_panes(struct request *req, struct db *db, struct value *page,
-                    const struct account *account, const struct mailbox *mailbox,
-                    int64_t current_email_id, struct error *err)
+bool list_load_panes(struct request *req, struct db *db, int64_t account_id, int64_t mailbox_id,
+                     struct panes *panes, struct error *err)
 {
-    struct mailbox *mailboxes;
-    size_t count;
+    *panes = (struct panes){0};
+    if (!account_list(db, req->arena, signed_in(req)->user_id, &panes->accounts,
+                      &panes->account_count, err))
+        return false;
+    for (size_t i = 0; i < panes->account_count; i++)
+        if (panes->accounts[i].id == account_id)
+            panes->account = &panes->accounts[i];
+    if (!panes->account)
+        return error_set(err, ERROR_NOT_FOUND, "There is no such account.");
+    if (!mailbox_list(db, req->arena, account_id, &panes->mailboxes, &panes->mailbox_count, err))
+        return false;
+    for (size_t i = 0; i < panes->mailbox_count; i++)
+        if (panes->mailboxes[i].id == mailbox_id)
+            panes->mailbox = &panes->mailboxes[i];
+    return panes->mailbox || error_set(err, ERROR_NOT_FOUND, "there is no such folder");
+}
+
+bool list_set_panes(struct request *req, struct db *db, struct value *page,
+                    const struct panes *panes, int64_t current_email_id, struct error *err)
+{
+    const struct account *account = panes->account;
+    const struct mailbox *mailbox = panes->mailbox;
     struct value *view = view_set_object(page, "account");
     view_set_i64(view, "id", account->id);
     view_set_str(view, "name", account->name);
     view_set_i64(view, "state", account->modseq);
     page_set_sync(view, account, req->arena);
     if (!told_set_news(req, db, view, account, err) ||
-        !told_set_notice(req, db, page, account, err) ||
-        !mailbox_list(db, req->arena, account->id, &mailboxes, &count, err))
+        !told_set_notice(req, db, page, account, err))
         return false;
-    list_set_folders(req, page, mailboxes, count, mailbox->id);
-    act_set_forms(req, page, mailbox, mailboxes, count, current_email_id);
+    list_set_folders(req, page, panes->mailboxes, panes->mailbox_count, mailbox->id);
+    act_set_forms(req, page, mailbox, panes->mailboxes, panes->mailbox_count, current_email_id);
     view = view_set_object(page, "mailbox");
     view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
@@ -232,6 +250,6 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_text(view, "emptyHint", empty_hint(mailbox->role));
     view_set_bool(view, "isAwaited", list_is_awaited(account, mailbox));
     view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);
-    return page_set_accounts(req, db, page, account->id, err) &&
-           list_set_rows(req, db, page, mailbox, list_place_of(req), current_email_id, err);
+    page_show_accounts(page, panes->accounts, panes->account_count, account->id, req->arena);
+    return list_set_rows(req, db, page, mailbox, list_place_of(req), current_email_id, err);
 }

@@ -28,9 +28,17 @@ bool list_set_rows(const struct request *req, struct db *db, struct value *page,
 struct str list_folder_name(const struct mailbox *mailbox);
 /* Whether an empty folder is empty only because its first messages are still on their way. */
 bool list_is_awaited(const struct account *account, const struct mailbox *mailbox);
+/* What the panes left of a message show, asked for once a page. */
+struct panes {
+    struct account *accounts, *account; /* all of the person's, and the one shown */
+    struct mailbox *mailboxes, *mailbox;
+    size_t account_count, mailbox_count;
+};
+/* ERROR_NOT_FOUND unless the account is the person's and has the folder. */
+bool list_load_panes(struct request *req, struct db *db, int64_t account_id, int64_t mailbox_id,
+                     struct panes *panes, struct error *err);
 /* All three panes' common part: accounts, folders, rows, `mailbox` and `account` of the view. */
 bool list_set_panes(struct request *req, struct db *db, struct value *page,
-                    const struct account *account, const struct mailbox *mailbox,
-                    int64_t current_email_id, struct error *err);
+                    const struct panes *panes, int64_t current_email_id, struct error *err);
 
 #endif

@@ -85,16 +85,14 @@ bool html_account_mail(struct request *req, struct response *res, struct error *
 static bool show_mailbox(struct request *req, struct response *res, struct db *db,
                          int64_t account_id, int64_t mailbox_id, struct error *err)
 {
-    struct account account;
-    struct mailbox mailbox;
-    if (!session_account(req, db, account_id, &account, err) ||
-        !mailbox_by_id(db, req->arena, account_id, mailbox_id, &mailbox, err))
+    struct panes panes;
+    if (!list_load_panes(req, db, account_id, mailbox_id, &panes, err))
         return false;
-    struct str name = list_folder_name(&mailbox);
+    struct str name = list_folder_name(panes.mailbox);
     struct value *page = page_new(req, arena_text(req->arena, name));
-    if (!list_set_panes(req, db, page, &account, &mailbox, 0, err))
+    if (!list_set_panes(req, db, page, &panes, 0, err))
         return false;
-    if (list_is_awaited(&account, &mailbox))
+    if (list_is_awaited(panes.account, panes.mailbox))
         response_set_header(res, "Refresh", STR("2"));
     return page_send(req, res, "mailbox", page, err);
 }

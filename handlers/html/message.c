@@ -8,8 +8,7 @@ enum { MESSAGE_WAIT_MS = 2500 };
 
 /* What the request names. */
 struct shown {
-    struct account account;
-    struct mailbox mailbox;
+    struct panes panes;
     struct email email;
 };
 
@@ -19,15 +18,15 @@ static bool find_shown(struct request *req, struct db *db, struct shown *shown, 
     return request_param_id(req, "account", &account_id, err) &&
            request_param_id(req, "mailbox", &mailbox_id, err) &&
            request_param_id(req, "email", &email_id, err) &&
-           session_account(req, db, account_id, &shown->account, err) &&
-           mailbox_by_id(db, req->arena, account_id, mailbox_id, &shown->mailbox, err) &&
+           list_load_panes(req, db, account_id, mailbox_id, &shown->panes, err) &&
            email_by_id(db, req->arena, account_id, email_id, &shown->email, err);
 }
 
 static bool set_neighbours(const struct request *req, struct db *db, struct value *view,
                            const struct shown *shown, struct error *err)
 {
-    int64_t newer, older, account_id = shown->account.id, mailbox_id = shown->mailbox.id;
+    int64_t newer, older, account_id = shown->panes.account->id,
+                          mailbox_id = shown->panes.mailbox->id;
     if (!email_neighbours(db, account_id, mailbox_id, shown->email.id, &newer, &older, err))
         return false;
     struct str query = list_query(req->arena, list_place_of(req));
@@ -54,7 +53,10 @@ static bool show_message(struct request *req, struct response *res, struct db **
     struct letter letter = {.email = &shown.email, .wait_ms = MESSAGE_WAIT_MS};
     if (!find_shown(req, *db, &shown, err))
         return false;
+    bool was_unread = !(shown.email.flags & FLAG_SEEN);
     act_open(req, *db, &shown.email);
+    if (was_unread && !find_shown(req, *db, &shown, err)) /* what the folders count has changed */
+        return false;
     struct str subject = shown.email.subject;
     struct value *page =
         page_new(req, subject.length ? arena_text(req->arena, subject) : "(no subject)");
@@ -64,7 +66,7 @@ static bool show_message(struct request *req, struct response *res, struct db **
                                STR_ARG(list_query(req->arena, list_place_of(req))));
     return letter_set(req, res, db, view, &letter, err) &&
            set_neighbours(req, *db, view, &shown, err) &&
-           list_set_panes(req, *db, page, &shown.account, &shown.mailbox, shown.email.id, err) &&
+           list_set_panes(req, *db, page, &shown.panes, shown.email.id, err) &&
            page_send(req, res, "message", page, err);
 }
 

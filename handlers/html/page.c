@@ -109,13 +109,9 @@ void page_set_sync(struct value *view, const struct account *account, struct are
     view_set_str(status, "hint", account->sync_hint);
 }
 
-bool page_set_accounts(const struct request *req, struct db *db, struct value *page,
-                       int64_t current_id, struct error *err)
+void page_show_accounts(struct value *page, const struct account *accounts, size_t count,
+                        int64_t current_id, struct arena *arena)
 {
-    struct account *accounts;
-    size_t count;
-    if (!account_list(db, req->arena, signed_in(req)->user_id, &accounts, &count, err))
-        return false;
     struct value *list = view_set_list(page, "accounts");
     for (size_t i = 0; i < count; i++) {
         const struct account *account = &accounts[i];
@@ -125,8 +121,18 @@ bool page_set_accounts(const struct request *req, struct db *db, struct value *p
         view_set_str(view, "email", account->email);
         view_set_bool(view, "isCurrent", account->id == current_id);
         view_set_text(view, "kind", account->kind == ACCOUNT_IMAP ? "IMAP" : "POP3");
-        page_set_sync(view, account, req->arena);
+        page_set_sync(view, account, arena);
     }
+}
+
+bool page_set_accounts(const struct request *req, struct db *db, struct value *page,
+                       int64_t current_id, struct error *err)
+{
+    struct account *accounts;
+    size_t count;
+    if (!account_list(db, req->arena, signed_in(req)->user_id, &accounts, &count, err))
+        return false;
+    page_show_accounts(page, accounts, count, current_id, req->arena);
     return true;
 }
 

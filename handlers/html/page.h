@@ -21,6 +21,8 @@ bool page_is_form_error(const struct error *err);
 /* The accounts of the person for the navigation (`accounts`), `current` marked (0: none). */
 bool page_set_accounts(const struct request *req, struct db *db, struct value *page,
                        int64_t current_id, struct error *err);
+void page_show_accounts(struct value *page, const struct account *accounts, size_t count,
+                        int64_t current_id, struct arena *arena);
 /* `status` of an account: a word for its class (`state`), a sentence, whether the person is needed.
  */
 void page_set_sync(struct value *view, const struct account *account, struct arena *arena);
