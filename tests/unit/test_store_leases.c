@@ -108,7 +108,13 @@ static void test_a_due_account_is_taken_once(void **state)
     assert_good(take_one(id, "a", &err));
 }
 
-static void test_an_account_given_back_is_due_when_it_said(void **state)
+static void make_unreachable(int64_t id)
+{
+    sql("UPDATE account SET sync_state = 'unreachable' WHERE id = %lld", (long long)id);
+}
+
+/* So that its connection can wait for news. */
+static void test_an_account_that_works_is_taken_whenever_nobody_has_it(void **state)
 {
     (void)state;
     int64_t id = account_new(web, person_new(web), "ada");
@@ -116,18 +122,28 @@ static void test_an_account_given_back_is_due_when_it_said(void **state)
     release(id, "b", clock_now_us()); /* not b's to give */
     assert_false(takes("b", id));
     release(id, "a", clock_now_us() + hour_us);
+    assert_true(takes("b", id));
+}
+
+static void test_an_account_that_failed_is_due_when_it_said(void **state)
+{
+    (void)state;
+    int64_t id = account_new(web, person_new(web), "ada");
+    assert_true(takes("a", id));
+    make_unreachable(id);
+    release(id, "a", clock_now_us() + hour_us);
     assert_false(takes("b", id));
-    release(id, "a", clock_now_us());
     sql("UPDATE account SET next_sync_at = now() WHERE id = %lld", (long long)id);
     assert_true(takes("b", id));
 }
 
-static void test_a_waiting_operation_makes_an_account_due_when_its_time_has_come(void **state)
+static void test_a_waiting_operation_makes_a_failed_account_due_when_its_time_has_come(void **state)
 {
     (void)state;
     struct error err = ERROR_INIT;
     int64_t user_id = person_new(web), id = account_new(web, user_id, "ada"), operation;
     assert_true(takes("a", id));
+    make_unreachable(id);
     release(id, "a", clock_now_us() + hour_us);
     struct db *db = acquire(web, user_id);
     assert_good(
@@ -409,8 +425,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_due_account_is_taken_once),
-        cmocka_unit_test(test_an_account_given_back_is_due_when_it_said),
-        cmocka_unit_test(test_a_waiting_operation_makes_an_account_due_when_its_time_has_come),
+        cmocka_unit_test(test_an_account_that_works_is_taken_whenever_nobody_has_it),
+        cmocka_unit_test(test_an_account_that_failed_is_due_when_it_said),
+        cmocka_unit_test(
+            test_a_waiting_operation_makes_a_failed_account_due_when_its_time_has_come),
         cmocka_unit_test(test_paused_and_removed_accounts_are_left_alone),
         cmocka_unit_test(test_a_heartbeat_keeps_all_that_is_held),
         cmocka_unit_test(test_the_accounts_of_a_dead_process_move_on_and_it_finds_out),
