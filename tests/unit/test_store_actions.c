@@ -12,7 +12,7 @@ static int64_t one(int64_t mailbox_id, uint32_t uid, const char *id, int flags)
 
 static struct action_result run(struct action action)
 {
-    struct action_result result;
+    struct action_result result = {0};
     struct db *db = store_acquire(mail_web, ALICE, &err);
     assert_good(db && action_run(db, mail_arena, ALICE, &action, &result, &err));
     store_release(mail_web, &db);
