@@ -5,6 +5,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/sync/imap_map.h"
+#include "server/sync/summary.h"
 
 enum { BATCH_MAX = PARSER_BATCH_MAX };
 
@@ -130,7 +131,7 @@ static bool parse(struct slice *slice, struct collector *c, struct fetched_email
         fetched->at[i] = c->at[i].row;
         fetched->is_poison[i] = summaries[i].verdict == PARSER_POISON;
         if (!fetched->is_poison[i])
-            imap_map_summary(&summaries[i], &fetched->at[i]);
+            summary_fill(&summaries[i], &fetched->at[i]);
         if (fetched->at[i].received_at == 0)
             fetched->at[i].received_at = clock_now_us();
     }

@@ -4,7 +4,6 @@
 
 #include "server/imap/parse.h"
 #include "server/mail/mime.h"
-#include "server/parser/parser.h"
 #include "server/store/emails.h"
 #include "server/store/replica.h"
 
@@ -17,7 +16,5 @@ enum mailbox_role imap_map_role(unsigned attributes);
 struct mime_message *imap_map_structure(struct arena *arena, const struct imap_body *body);
 /* EMAILID or X-GM-MSGID as the id that survives moves; empty: not told. */
 struct str imap_map_upstream_id(struct arena *arena, const struct imap_fetch *fetch);
-/* Puts what a header block tells into the row of a message. */
-void imap_map_summary(const struct parser_summary *summary, struct replica_email *email);
 
 #endif

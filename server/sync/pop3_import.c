@@ -7,6 +7,7 @@
 #include "server/store/blobs.h"
 #include "server/store/replica.h"
 #include "server/sync/pop3_download.h"
+#include "server/sync/summary.h"
 
 /* One message on its way in. */
 struct item {
@@ -94,31 +95,12 @@ static int64_t arrival(const struct parser_summary *summary)
 
 static void fill_email(const struct item *item, struct replica_email *email)
 {
-    const struct parser_summary *s = item->summary;
     *email = (struct replica_email){
-        .message_id = s->message_id,
-        .in_reply_to = s->in_reply_to,
-        .references = s->references,
-        .subject = s->subject,
-        .from_json = s->from_json,
-        .sender_json = s->sender_json,
-        .reply_to_json = s->reply_to_json,
-        .to_json = s->to_json,
-        .cc_json = s->cc_json,
-        .bcc_json = s->bcc_json,
-        .sent_at = s->sent_at,
-        .received_at = arrival(s),
-        .size_bytes = item->is_preview ? item->row.size_bytes : (int64_t)item->received->length,
-        .has_attachment = s->has_attachment,
-        .preview = s->preview,
-        .header_json = s->header_json,
-        .thread_keys = s->thread_keys,
-        .thread_key_count = s->thread_key_count,
-        .message_key = s->message_key,
-        .words = s->words,
-    };
-    if (!item->is_preview) /* of a beginning it would lack parts */
-        email->structure = s->structure;
+        .received_at = arrival(item->summary),
+        .size_bytes = item->is_preview ? item->row.size_bytes : (int64_t)item->received->length};
+    summary_fill(item->summary, email);
+    if (item->is_preview) /* of a beginning it would lack parts */
+        email->structure = STR_EMPTY;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

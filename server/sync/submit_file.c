@@ -11,6 +11,7 @@
 #include "server/store/replica.h"
 #include "server/sync/imap_session.h"
 #include "server/sync/submit.h"
+#include "server/sync/summary.h"
 
 enum {
     LOOK_BACK = 2000,     /* UIDs below UIDNEXT among which the copy may be */
@@ -56,25 +57,11 @@ static bool add_here(struct slice *slice, const struct submission *s, int64_t ma
     struct blob blob;
     if (!blob_by_id(slice->db, slice->arena, s->account_id, s->blob_id, &blob, err))
         return false;
-    struct replica_email email = {
-        .placed = {.flags = FLAG_SEEN},
-        .message_id = s->message_id,
-        .in_reply_to = summary->in_reply_to,
-        .references = summary->references,
-        .subject = summary->subject,
-        .from_json = summary->from_json,
-        .to_json = summary->to_json,
-        .cc_json = summary->cc_json,
-        .sent_at = summary->sent_at,
-        .received_at = clock_now_us(),
-        .size_bytes = blob.size_bytes,
-        .has_attachment = summary->has_attachment,
-        .preview = summary->preview,
-        .header_json = summary->header_json,
-        .thread_keys = summary->thread_keys,
-        .thread_key_count = summary->thread_key_count,
-        .message_key = summary->message_key,
-    };
+    struct replica_email email = {.placed = {.flags = FLAG_SEEN},
+                                  .received_at = clock_now_us(),
+                                  .size_bytes = blob.size_bytes};
+    summary_fill(summary, &email);
+    email.message_id = s->message_id;
     struct replica_batch *batch = replica_begin(slice->db, s->account_id, err);
     struct submission copy = *s;
     struct submission_turn to = {.phase = SUBMISSION_FILED, .error = s->error};

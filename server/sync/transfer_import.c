@@ -9,6 +9,7 @@
 #include "server/base/seal.h"
 #include "server/store/emails.h"
 #include "server/store/replica.h"
+#include "server/sync/summary.h"
 #include "server/sync/transfer.h"
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -171,31 +172,10 @@ bool transfer_read(struct transfer_batch *batch, int file, uint64_t length, bool
 static void fill_email(const struct transfer_batch *batch, const struct transfer_message *message,
                        struct replica_email *email)
 {
-    const struct parser_summary *s = message->summary;
-    *email = (struct replica_email){
-        .placed = {.flags = batch->transfer->is_seen ? FLAG_SEEN : 0},
-        .message_id = s->message_id,
-        .in_reply_to = s->in_reply_to,
-        .references = s->references,
-        .subject = s->subject,
-        .from_json = s->from_json,
-        .sender_json = s->sender_json,
-        .reply_to_json = s->reply_to_json,
-        .to_json = s->to_json,
-        .cc_json = s->cc_json,
-        .bcc_json = s->bcc_json,
-        .sent_at = s->sent_at,
-        .received_at = message->received_at,
-        .size_bytes = (int64_t)message->bytes.length,
-        .has_attachment = s->has_attachment,
-        .preview = s->preview,
-        .structure = s->structure,
-        .header_json = s->header_json,
-        .thread_keys = s->thread_keys,
-        .thread_key_count = s->thread_key_count,
-        .message_key = s->message_key,
-        .words = s->words,
-    };
+    *email = (struct replica_email){.placed = {.flags = batch->transfer->is_seen ? FLAG_SEEN : 0},
+                                    .received_at = message->received_at,
+                                    .size_bytes = (int64_t)message->bytes.length};
+    summary_fill(message->summary, email);
 }
 
 static bool write_body(struct transfer_batch *batch, struct replica_batch *rows,
