@@ -186,16 +186,6 @@ void download_headers(struct response *res, struct str type, struct str name)
     response_set_disposition(res, true, name);
 }
 
-static bool find_email(struct request *req, struct db *db, struct email *email, struct error *err)
-{
-    int64_t account_id, email_id;
-    struct account account;
-    return request_param_id(req, "account", &account_id, err) &&
-           request_param_id(req, "email", &email_id, err) &&
-           session_account(req, db, account_id, &account, err) &&
-           email_by_id(db, req->arena, account_id, email_id, email, err);
-}
-
 /* Finds what the request names, in one look at the replica: a part, or (empty id) all of it. */
 static bool look(struct request *req, struct str part_id, struct email *email,
                  struct content_place *place, struct error *err)
@@ -203,7 +193,7 @@ static bool look(struct request *req, struct str part_id, struct email *email,
     const struct mime_message *message = NULL;
     *place = (struct content_place){0};
     struct db *db = app_db(req, err);
-    bool is_good = db && find_email(req, db, email, err) &&
+    bool is_good = db && session_email(req, db, email, err) &&
                    content_structure(req->arena, email, &message, err);
     const struct mime_part *part = message ? mime_find(message, part_id) : NULL;
     if (is_good && !part_id.length)

@@ -3,6 +3,7 @@
 #include "server/base/encode.h"
 #include "server/base/json.h"
 #include "server/store/accounts.h"
+#include "server/store/emails.h"
 
 enum {
     CSRF_BYTES = 32,
@@ -305,4 +306,14 @@ bool session_account(struct request *req, struct db *db, int64_t account_id,
     if (err->kind == ERROR_NONE)
         error_set(err, ERROR_NOT_FOUND, "There is no such account.");
     return false;
+}
+
+bool session_email(struct request *req, struct db *db, struct email *email, struct error *err)
+{
+    int64_t account_id, email_id;
+    struct account account;
+    return request_param_id(req, "account", &account_id, err) &&
+           request_param_id(req, "email", &email_id, err) &&
+           session_account(req, db, account_id, &account, err) &&
+           email_by_id(db, req->arena, account_id, email_id, email, err);
 }

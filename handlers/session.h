@@ -57,5 +57,8 @@ bool sign_in_name(struct arena *arena, struct str typed, struct str *name);
 struct account;
 bool session_account(struct request *req, struct db *db, int64_t account_id,
                      struct account *account, struct error *err);
+/* The email of the path's {account} and {email}, in the same way. */
+struct email;
+bool session_email(struct request *req, struct db *db, struct email *email, struct error *err);
 
 #endif

@@ -61,16 +61,6 @@ void letter_set_marks(const struct request *req, struct value *view, const struc
 /* --- forms --------------------------------------------------------------------------------------
  */
 
-static bool find_email(struct request *req, struct db *db, struct email *email, struct error *err)
-{
-    int64_t account_id, email_id;
-    struct account account;
-    return request_param_id(req, "account", &account_id, err) &&
-           request_param_id(req, "email", &email_id, err) &&
-           session_account(req, db, account_id, &account, err) &&
-           email_by_id(db, req->arena, account_id, email_id, email, err);
-}
-
 /* Back to the page that the form was on. */
 static void go_back(struct response *res, const struct http_fields *form)
 {
@@ -90,7 +80,7 @@ bool html_remote(struct request *req, struct response *res, struct error *err)
         return false;
     struct str who = form_text(&form, "who");
     struct db *db = app_db(req, err);
-    bool is_good = db && find_email(req, db, &email, err);
+    bool is_good = db && session_email(req, db, &email, err);
     struct str sender = is_good ? letter_sender(req->arena, &email) : STR_EMPTY;
     if (is_good && str_equal(who, STR("everybody")))
         is_good = remote_allow(db, user_id, STR_EMPTY, err);
@@ -113,7 +103,7 @@ bool html_unsubscribe(struct request *req, struct response *res, struct error *e
     int64_t id = 0;
     struct db *db = app_db(req, err);
     bool is_good =
-        db && find_email(req, db, &email, err) &&
+        db && session_email(req, db, &email, err) &&
         operation_enqueue(
             db, email.account_id, STR("unsubscribe"),
             arena_printf(req->arena, "{\"emailId\":%lld}", (long long)email.id), true,
