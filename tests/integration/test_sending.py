@@ -127,13 +127,16 @@ def test_bcc_goes_only_to_the_envelope_and_the_own_copy(writer, new_person, mail
 
 def test_a_pop3_account_has_its_copy_here(restante, new_person, mailserver):
     writer, reader = Writer(restante, new_person("example.net")), new_person()
-    draft = writer.draft(to=reader.address, bcc="someone@example.org", subject="by pop3", text="x")
+    draft = writer.draft(to=reader.address, bcc="someone@example.org", subject="by pop3",
+                         text="marzipan")
     writer.until(writer.send(draft), "filed")
     awaited(lambda: received(mailserver, reader))
     copy, = writer.emails("sent")
     assert copy["subject"] == "by pop3" and copy["bcc"][0]["email"] == "someone@example.org"
     raw = writer.api.get(f"{writer.base}/emails/{copy['id']}/raw")
     assert raw.status == 200 and b"Subject: by pop3" in raw.content
+    found = awaited(lambda: writer.api.get(f"{writer.base}/search?q=marzipan").json["emails"])
+    assert [e["id"] for e in found] == [copy["id"]]
 
 
 def test_undone_in_time_it_is_a_draft_again(writer, new_person, mailserver):
