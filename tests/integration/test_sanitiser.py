@@ -15,7 +15,10 @@ import pytest
 from tests import harness
 
 CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus/html-vectors"
-START, RENDER = 0, 4  # server/parser/protocol.h
+PROTOCOL = Path(__file__).resolve().parents[2] / "server/parser/protocol.h"
+KINDS = re.findall(r"\bPROTOCOL_([A-Z_]+),",
+                   re.search(r"\bPROTOCOL_START,.*?\}", PROTOCOL.read_text(), re.DOTALL).group())
+START, RENDER = KINDS.index("START"), KINDS.index("RENDER")
 VECTORS_A_PAGE = 200
 
 OWN_VECTORS = [
