@@ -3,11 +3,7 @@
 
 #include "server/store/leases.h"
 #include "server/store/operations.h"
-#include "tests/unit/store_people.h"
-
-static struct store *web;
-static struct store *sync_store;
-static struct arena *arena;
+#include "tests/unit/store_roles.h"
 
 static struct db *acquire(struct store *store, int64_t user_id)
 {
@@ -626,26 +622,6 @@ static void test_names_are_read_back_as_they_are_written(void **state)
     assert_string_equal(sync_state_name(SYNC_UNREACHABLE), "unreachable");
 }
 
-static int setup(void **state)
-{
-    struct error err = ERROR_INIT;
-    assert_good(seal_init(&err));
-    if (fixture_setup(state) != 0)
-        return -1;
-    web = fixture_store(STORE_WEB, 4);
-    sync_store = fixture_store(STORE_SYNC, 4);
-    arena = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    store_close(&web);
-    store_close(&sync_store);
-    arena_free(&arena);
-    return fixture_teardown(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,5 +648,5 @@ int main(void)
         cmocka_unit_test(test_a_trial_is_seen_by_its_person_only),
         cmocka_unit_test(test_concurrent_takers_share_the_trials),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, roles_setup, roles_teardown);
 }

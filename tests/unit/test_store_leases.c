@@ -3,11 +3,7 @@
 
 #include "server/store/leases.h"
 #include "server/store/operations.h"
-#include "tests/unit/store_people.h"
-
-static struct store *web;
-static struct store *sync_store;
-static struct arena *arena;
+#include "tests/unit/store_roles.h"
 
 enum { LEASE_S = 30, LIMIT = 1000 };
 static const int64_t hour_us = INT64_C(3600000000);
@@ -401,26 +397,6 @@ static void test_a_killed_backend_leaves_the_status_as_it_was(void **state)
     assert_int_equal(account.modseq, 1);
 }
 
-static int setup(void **state)
-{
-    struct error err = ERROR_INIT;
-    assert_good(seal_init(&err));
-    if (fixture_setup(state) != 0)
-        return -1;
-    web = fixture_store(STORE_WEB, 4);
-    sync_store = fixture_store(STORE_SYNC, 8);
-    arena = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    store_close(&web);
-    store_close(&sync_store);
-    arena_free(&arena);
-    return fixture_teardown(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,5 +415,5 @@ int main(void)
         cmocka_unit_test(test_a_killed_backend_leaves_the_status_as_it_was),
         cmocka_unit_test(test_the_next_due_moment_is_that_of_the_free_accounts),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, roles_setup, roles_teardown);
 }

@@ -2,11 +2,7 @@
 #include <pthread.h>
 
 #include "server/store/changes_private.h"
-#include "tests/unit/store_people.h"
-
-static struct store *web;
-static struct store *sync_store;
-static struct arena *arena;
+#include "tests/unit/store_roles.h"
 
 struct person {
     int64_t user_id, account_id;
@@ -504,26 +500,6 @@ static void test_ids_are_given_out_once(void **state)
     store_release(sync_store, &db);
 }
 
-static int setup(void **state)
-{
-    struct error err = ERROR_INIT;
-    assert_good(seal_init(&err));
-    if (fixture_setup(state) != 0)
-        return -1;
-    web = fixture_store(STORE_WEB, 8);
-    sync_store = fixture_store(STORE_SYNC, 8);
-    arena = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    store_close(&web);
-    store_close(&sync_store);
-    arena_free(&arena);
-    return fixture_teardown(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,5 +522,5 @@ int main(void)
         cmocka_unit_test(test_whoever_asks_for_pruned_changes_starts_anew),
         cmocka_unit_test(test_ids_are_given_out_once),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, roles_setup, roles_teardown);
 }
