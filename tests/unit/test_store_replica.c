@@ -664,24 +664,6 @@ static void test_text_is_wanted_until_it_is_here_or_settled(void **state)
     assert_int_equal(email.state, EMAIL_QUARANTINED);
 }
 
-static void test_lists_and_maps_of_ids_hold_what_was_put(void **state)
-{
-    (void)state;
-    struct id_list list = {0};
-    struct id_map map;
-    id_map_init(mail_arena, &map, 1000);
-    for (int i = 0; i < 1000; i++) {
-        id_list_add(mail_arena, &list, 7 * (999 - i) / 2);
-        assert_int_equal(*id_map_at(&map, (int64_t)i << 40, i), i);
-        assert_int_equal(*id_map_at(&map, (int64_t)i << 40, -5), i);
-    }
-    id_list_sort(&list);
-    assert_int_equal(list.count, 1000);
-    assert_int_equal(list.at[0], 0);
-    assert_int_equal(id_map_get(&map, INT64_C(999) << 40), 999);
-    assert_int_equal(id_map_get(&map, 1), -1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -706,7 +688,6 @@ int main(void)
         cmocka_unit_test(test_forgotten_uids_are_met_again_or_settled),
         cmocka_unit_test(test_removing_a_mailbox_takes_what_is_nowhere_else),
         cmocka_unit_test(test_text_is_wanted_until_it_is_here_or_settled),
-        cmocka_unit_test(test_lists_and_maps_of_ids_hold_what_was_put),
     };
     return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
 }
