@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "server/http/door.h"
+#include "tests/unit/assert_str.h"
 
 static struct door_options options;
 static struct exchange exchange;
@@ -43,14 +44,6 @@ static int teardown(void **state)
     exchange_release(&exchange);
     return 0;
 }
-
-static void check_str(struct str got, const char *want, int line)
-{
-    if (!want ? got.at != NULL : (!got.at || !str_equal(got, str_of(want))))
-        fail_msg("line %d: wanted %s, got \"%.*s\"", line, want ? want : "(nothing)",
-                 (int)got.length, got.at ? got.at : "");
-}
-#define assert_str(got, want) check_str((got), (want), __LINE__)
 
 static void assert_content(const struct request_part *part, const char *want)
 {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "server/http/door.h"
+#include "tests/unit/assert_str.h"
 
 static struct arena *arena;
 static struct request req;
@@ -29,14 +30,6 @@ static int teardown(void **state)
     arena_free(&arena);
     return 0;
 }
-
-static void check_str(struct str got, const char *want, int line)
-{
-    if (!want ? got.at != NULL : (!got.at || !str_equal(got, str_of(want))))
-        fail_msg("line %d: wanted %s, got \"%.*s\"", line, want ? want : "(nothing)",
-                 (int)got.length, got.at ? got.at : "");
-}
-#define assert_str(got, want) check_str((got), (want), __LINE__)
 
 static void test_ids_are_hex_and_differ(void **state)
 {
