@@ -12,13 +12,7 @@
 #include "server/base/json.h"
 #include "server/base/seal.h"
 #include "server/base/utf8.h"
-
-#define assert_str(actual, expected)                          \
-    do {                                                      \
-        struct str got_ = (actual), want_ = str_of(expected); \
-        assert_int_equal(got_.length, want_.length);          \
-        assert_memory_equal(got_.at, want_.at, want_.length); \
-    } while (0)
+#include "tests/unit/assert_str.h"
 
 static void test_a_full_buffer_refuses_and_says_so(void **state)
 {

@@ -9,13 +9,7 @@
 
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
-
-#define assert_str(actual, expected)                                        \
-    do {                                                                    \
-        struct str got_ = (actual);                                         \
-        if (!str_equal(got_, str_of(expected)))                             \
-            fail_msg("got \"%.*s\", want \"%s\"", STR_ARG(got_), expected); \
-    } while (0)
+#include "tests/unit/assert_str.h"
 
 static int set_up(void **state)
 {

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "server/base/clock.h"
+#include "tests/unit/assert_str.h"
 #include "tests/unit/imap_text_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -37,13 +38,6 @@ static struct imap_response parse(const char *raw)
         fail_msg("not read: %s", raw);
     return response;
 }
-
-#define assert_str(got, wanted)                                                                \
-    do {                                                                                       \
-        struct str got_ = (got);                                                               \
-        if (!str_equal(got_, str_of(wanted)))                                                  \
-            fail_msg("\"%" STR_FMT "\" is not \"%s\"", STR_ARG(got_), (const char *)(wanted)); \
-    } while (0)
 
 static void test_tagged_responses_have_a_condition_a_code_and_words(void **state)
 {
