@@ -182,7 +182,7 @@ run: all
 
 # --- testing ---------------------------------------------------------------------------------------
 # most of the time they wait for servers, so more of them run at once than there are cores
-PYTEST ?= /usr/bin/python3 -m pytest -p no:cacheprovider -n 4 --dist loadfile
+PYTEST ?= /usr/bin/python3 -m pytest -p no:cacheprovider -n 4 --dist loadfile -rs
 .PHONY: test integration bench
 # Everything under AddressSanitizer and UBSan, and the unit tests once more as released.
 test: deps-test

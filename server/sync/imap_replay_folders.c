@@ -134,6 +134,14 @@ static bool is_below(const struct replica_mailbox *mailbox, struct str path)
            str_starts(str_skip(mailbox->path, path.length), mailbox->delimiter);
 }
 
+static bool is_listed(const struct replica_mailbox *all, size_t count, struct str path)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(all[i].path, path))
+            return true;
+    return false;
+}
+
 bool imap_replay_mailbox_rename(struct slice *slice, const struct operation *operation,
                                 const json_t *arguments, struct str *result, struct error *err)
 {
@@ -143,8 +151,11 @@ bool imap_replay_mailbox_rename(struct slice *slice, const struct operation *ope
     size_t count;
     struct str to, path = text_of(arguments, "path");
     (void)result;
-    if (!load(slice, arguments, &all, &count, &mailbox, &why) ||
-        !imap_mailbox_wire(session->client, slice->arena, path, &to, &why))
+    bool is_known = load(slice, arguments, &all, &count, &mailbox, &why);
+    if (!is_known && why.kind == ERROR_NOT_FOUND && operation->attempts > 1 &&
+        is_listed(all, count, path)) /* done, the answer was lost, and a listing came first */
+        return end(slice, NULL, operation, NULL, err);
+    if (!is_known || !imap_mailbox_wire(session->client, slice->arena, path, &to, &why))
         return settle(slice, operation, &why, err);
     bool is_renamed = str_equal(mailbox->path, path) || /* listed under its new name already */
                       imap_rename(session->client, mailbox->wire_path, to, &why) ||

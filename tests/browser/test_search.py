@@ -5,6 +5,7 @@ import pytest
 from tests.harness import eventually
 
 By = pytest.importorskip("selenium.webdriver.common.by").By
+StaleElementReferenceException = pytest.importorskip("selenium.common.exceptions").StaleElementReferenceException
 
 
 def test_results_follow_what_is_typed(restante, person, browser):
@@ -17,7 +18,12 @@ def test_results_follow_what_is_typed(restante, person, browser):
         browser.add_cookie({"name": cookie.name, "value": cookie.value})
     browser.get(restante.url + "/search")
     field = browser.find_element(By.ID, "search")
-    subjects = lambda: [row.text for row in browser.find_elements(By.CSS_SELECTOR, ".search-rows .row-subject")]
+    def subjects():
+        try:
+            return [row.text for row in browser.find_elements(By.CSS_SELECTOR, ".search-rows .row-subject")]
+        except StaleElementReferenceException:  # drawn anew meanwhile
+            return []
+
     field.send_keys("pea")
     assert eventually(lambda: sorted(subjects()) == ["apples and pears", "pears alone"])
     assert [mark.text for mark in browser.find_elements(By.TAG_NAME, "mark")] == ["pears", "pears"]

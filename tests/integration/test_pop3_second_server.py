@@ -31,11 +31,8 @@ class Maildrop:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mailutils")
-    for step in (folder, *folder.parents[:2]):
-        step.chmod(0o755)  # the server runs as nobody
-    with mailutils.Pop3(folder) as started:
+def server(state_folder):
+    with mailutils.Pop3(state_folder / "mailutils") as started:
         yield started
 
 

@@ -2,7 +2,7 @@
 meanwhile, and wherever the connection is cut, in the end every folder shows here what a fresh
 listing of it says.
 
-RESTANTE_TRUTH_STEPS sets the number of steps (120 by default, for each way of syncing), and
+RESTANTE_TRUTH_STEPS sets the number of steps (48 by default, for each way of syncing), and
 RESTANTE_TRUTH_SEED the seed, which is printed."""
 
 import imaplib
@@ -19,7 +19,7 @@ from tests.harness import eventually
 from tests.mailserver.faults import Cut, Proxy
 from tests.mailserver.mailserver import MailServer
 
-STEPS = int(os.environ.get("RESTANTE_TRUTH_STEPS", 120))
+STEPS = int(os.environ.get("RESTANTE_TRUTH_STEPS", 48))
 SEED = int(os.environ.get("RESTANTE_TRUTH_SEED", 1))
 ROUND = 12  # steps between two looks
 PASSWORD = "correct horse"
