@@ -222,14 +222,14 @@ def test_a_settled_draft_is_seen_by_other_programs(writer, new_person, mailserve
     reader = new_person()
     first = writer.draft(to="half an addr", bcc="b@example.org", subject="first", text="Grüße")
     second = writer.draft(to=reader.address, subject="second", text="x")
-    awaited(lambda: len(upstream()) == 2, patience=120)
+    awaited(lambda: len(upstream()) == 2, patience=300)
     filed = next(m for m in upstream() if m["Subject"] == "first")
     assert filed["Bcc"] == "b@example.org" and filed["X-Unsent"] == "1"
     assert filed.get_content().strip() == "Grüße"
     writer.until(writer.send(second), "filed")
     awaited(lambda: [m["Subject"] for m in upstream()] == ["first"])
     writer.api.put(f"{writer.base}/drafts/{first['id']}", {"subject": "first, changed"})
-    awaited(lambda: [m["Subject"] for m in upstream()] == ["first, changed"], patience=120)
+    awaited(lambda: [m["Subject"] for m in upstream()] == ["first, changed"], patience=300)
     assert [e["subject"] for e in writer.emails("drafts")] == ["first, changed"]
     assert writer.api.delete(f"{writer.base}/drafts/{first['id']}").status == 204
     awaited(lambda: upstream() == [])
