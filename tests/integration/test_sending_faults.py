@@ -49,7 +49,7 @@ def test_refused_for_good_the_draft_is_back(writer, new_person, mailserver, rule
     sent = writer.send(writer.draft(to=reader.address, subject=f"never {verb}", text="x"))
     done = writer.until(sent, "failed")
     assert "do not like it" in done["error"]
-    draft, = writer.emails("drafts")
+    draft, = awaited(lambda: writer.emails("drafts"))
     assert draft["subject"] == f"never {verb}"
     rules.replies.clear()
     writer.until(writer.send(draft), "filed")  # the person sends it again
@@ -94,7 +94,7 @@ def test_each_recipient_has_its_own_result(writer, new_person, mailserver, rules
     states = {r["email"]: r["state"] for r in done["recipients"]}
     assert states == {good.address: "accepted", bad.address: "refused"}
     assert bad.address in done["error"]
-    draft, = writer.emails("drafts")
+    draft, = awaited(lambda: writer.emails("drafts"))
     assert writer.api.get(f"{writer.base}/drafts/{draft['id']}").json["to"] == bad.address
     assert len(received(mailserver, good)) == 1 and received(mailserver, bad) == []
 
