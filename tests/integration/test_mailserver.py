@@ -390,6 +390,7 @@ def test_dovecot_lists_what_sample_wrote(mailserver, person, trust):
     for mailbox, count in counts.items():
         wire = '"' + sample.maildir.utf7(mailbox) + '"'
         assert int(imap.select(wire, readonly=True)[1][0]) == count
-    # What it says of files that came and went under it does not matter; broken ones would.
+    # Files came and went under Dovecot's own watch while they were made: that is all it may say.
+    gone = ("No such file or directory", "Mailbox was deleted under us")
     assert not [line for line in mailserver.dovecot.log_tail(50).splitlines()
-                if "Error" in line and ("orrupt" in line or "Broken" in line)]
+                if "Error" in line and not line.endswith(gone)]
