@@ -135,6 +135,7 @@ unit: $(UNIT_BIN)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(FUZZ_SRC))
 FUZZ_SECONDS ?= 10
+FUZZ_SEED ?= 0# of libFuzzer's dice; 0: other ones each time
 build/fuzz/bin/%: $(BUILD)/tests/fuzz/%.o $$(call room_archive,$$(call room_of,$$*)) \
                  $$(foreach r,$$(NEEDS_$$(call room_of,$$*)),$$(call room_archive,$$(r)))
 	@mkdir -p $(@D)
@@ -148,7 +149,7 @@ fuzz:
 	@for harness in $(FUZZ_BIN); do name=$${harness##*/fuzz_}; \
 	    mkdir -p build/fuzz/corpus/$$name tests/fuzz/seeds/$$name; \
 	    echo "== $$name ($(FUZZ_SECONDS) s)"; \
-	    $$harness -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+	    $$harness -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
 	        -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name tests/fuzz/seeds/$$name || exit 1; done
 
 # --- benches (tests/bench/README.md): the floor beside us, and one room on its own -------------------

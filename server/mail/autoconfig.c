@@ -118,9 +118,11 @@ static struct str fill(struct arena *arena, struct str value, struct str email)
         }
         value = str_skip(value, taken);
     }
+    /* what a full buffer was cut off at may be the middle of a character */
     struct buf clean = BUF_INIT(2 * VALUE_BYTES_MAX);
     utf8_repair(&clean, buf_view(&out));
-    struct str copy = out.is_full ? STR_EMPTY : arena_str(arena, buf_view(&clean));
+    bool is_whole = !out.is_full && !clean.is_full;
+    struct str copy = is_whole ? arena_str(arena, buf_view(&clean)) : STR_EMPTY;
     buf_free(&clean);
     buf_free(&out);
     return copy;

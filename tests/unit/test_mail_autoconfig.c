@@ -86,6 +86,18 @@ static void test_many_servers_are_cut(void **state)
     buf_free(&text);
 }
 
+static void test_a_value_too_long_once_repaired_is_none(void **state)
+{
+    (void)state;
+    struct buf text = BUF_INIT(4096);
+    buf_text(&text, "<incomingServer type=\"imap\"><port>993</port><hostname>");
+    for (int i = 0; i < 400; i++)
+        buf_char(&text, (char)0xff); /* becomes three bytes: U+FFFD */
+    buf_text(&text, "</hostname></incomingServer>");
+    assert_int_equal(autoconfig_read(arena, buf_view(&text), STR("ada@example.org"), servers), 0);
+    buf_free(&text);
+}
+
 static void test_each_file_of_the_corpus_has_incoming_and_outgoing(void **state)
 {
     (void)state;
@@ -119,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_servers_come_in_order_with_placeholders_filled),
         cmocka_unit_test(test_what_is_no_such_file_has_no_servers),
         cmocka_unit_test(test_many_servers_are_cut),
+        cmocka_unit_test(test_a_value_too_long_once_repaired_is_none),
         cmocka_unit_test(test_each_file_of_the_corpus_has_incoming_and_outgoing),
     };
     arena = arena_new();
