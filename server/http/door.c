@@ -333,22 +333,17 @@ void exchange_serve(struct exchange *exchange)
     router_serve(exchange->options->router, &exchange->req, &exchange->res);
 }
 
-bool door_start_thread(void *(*run)(void *exchange), void *exchange)
-{
-    enum { STACK_BYTES = 512 * 1024 };
-    pthread_t thread;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    bool is_started = pthread_create(&thread, &attributes, run, exchange) == 0;
-    pthread_attr_destroy(&attributes);
-    return is_started;
-}
-
 void exchange_refuse(struct exchange *exchange, const struct error *err)
 {
     router_refuse(&exchange->req, &exchange->res, err);
+}
+
+void exchange_refuse_events(struct exchange *exchange)
+{
+    struct error err = ERROR_INIT;
+    error_set(&err, ERROR_UNAVAILABLE, "Too many clients listen for events; poll instead.");
+    err.retry_after_ms = 60 * 1000;
+    exchange_refuse(exchange, &err);
 }
 
 bool exchange_has_body(const struct exchange *exchange)

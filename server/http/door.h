@@ -73,10 +73,10 @@ bool exchange_add_body(struct exchange *exchange, struct str piece, uint64_t lim
 void exchange_end_body(struct exchange *exchange);
 /* Lets the router answer. */
 void exchange_serve(struct exchange *exchange);
-/* A thread for one exchange that takes long; it ends by itself. False when none can be had. */
-bool door_start_thread(void *(*run)(void *exchange), void *exchange);
 /* An answer the door gives by itself, with the headers every answer has. */
 void exchange_refuse(struct exchange *exchange, const struct error *err);
+/* The answer when no thread can be had for an event stream: 503, to poll instead. */
+void exchange_refuse_events(struct exchange *exchange);
 /* Whether the answer has a body to be sent: not to HEAD, not with 204 or 304. */
 bool exchange_has_body(const struct exchange *exchange);
 

@@ -15,6 +15,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/workpool.h"
+#include "server/http/apart.h"
 #include "server/http/cgi.h"
 #include "server/http/fcgi_head.h"
 #include "server/http/sink_private.h"
@@ -23,7 +24,8 @@ enum {
     EVENTS_AT_ONCE = 64,
     TICK_MS = 250,
     QUEUE_LENGTH = 1024,
-    WRITE_BYTES = 64 * 1024, /* between two looks at the clock */
+    WRITE_BYTES = 64 * 1024,      /* between two looks at the clock */
+    SOON_TAKEN_BYTES = 64 * 1024, /* what the socket's buffers hold anyway */
     DISCARD_MAX = 8 * 1024 * 1024,
     NO_DESCRIPTORS_MS = 50,
 };
@@ -44,11 +46,10 @@ struct door_fcgi {
     pthread_t waiter;
     int listen_fd, epoll_fd, stop_fd;
     _Atomic bool is_stopping;
+    struct apart apart;   /* streams that may wait for long */
     pthread_mutex_t lock; /* guards all below, and the list and fields of peers */
-    pthread_cond_t calmer;
     struct peer *peers;
     int peer_count;
-    int events; /* threads of event streams */
 };
 
 /* One request on its worker. */
@@ -250,34 +251,15 @@ static void finish(struct fcgi_exchange *exchange)
         free_peer(peer);
 }
 
-static void *run_events(void *context)
+static void run_apart(void *context)
 {
-    struct fcgi_exchange *exchange = context;
-    struct door_fcgi *door = exchange->peer->door;
-    finish(exchange);
-    pthread_mutex_lock(&door->lock);
-    door->events--;
-    pthread_cond_broadcast(&door->calmer);
-    pthread_mutex_unlock(&door->lock);
-    return NULL;
+    finish(context);
 }
 
-static bool start_events(struct fcgi_exchange *exchange)
+/* Whether the web server may have to wait for its client before it takes the whole answer. */
+static bool may_wait(const struct response *res)
 {
-    struct door_fcgi *door = exchange->peer->door;
-    pthread_mutex_lock(&door->lock);
-    bool has_room = door->events < door->options.events_max;
-    door->events += has_room;
-    pthread_mutex_unlock(&door->lock);
-    if (!has_room)
-        return false;
-    bool is_started = door_start_thread(run_events, exchange);
-    if (!is_started) {
-        pthread_mutex_lock(&door->lock);
-        door->events--;
-        pthread_mutex_unlock(&door->lock);
-    }
-    return is_started;
+    return res->is_events || res->stream_bytes < 0 || res->stream_bytes > SOON_TAKEN_BYTES;
 }
 
 /* On a worker, with a complete head waiting in the socket. */
@@ -311,13 +293,12 @@ static void work(void *context)
         exchange_refuse(&exchange->base, &err);
         discard_body(exchange);
     }
-    if (exchange->base.res.is_events && exchange_has_body(&exchange->base)) {
-        if (start_events(exchange))
-            return;
-        error_set(&err, ERROR_UNAVAILABLE, "Too many clients listen for events; poll instead.");
-        err.retry_after_ms = 60 * 1000;
-        exchange_refuse(&exchange->base, &err);
-    }
+    const struct response *res = &exchange->base.res;
+    bool is_stream = res->stream && exchange_has_body(&exchange->base);
+    if (is_stream && may_wait(res) && apart_start(&peer->door->apart, run_apart, exchange))
+        return;
+    if (is_stream && res->is_events)
+        exchange_refuse_events(&exchange->base);
     finish(exchange);
 }
 
@@ -446,7 +427,7 @@ static void free_door(struct door_fcgi **door)
         if (fds[i] >= 0)
             close(fds[i]);
     pthread_mutex_destroy(&(*door)->lock);
-    pthread_cond_destroy(&(*door)->calmer);
+    apart_free(&(*door)->apart);
     free(*door);
     *door = NULL;
 }
@@ -464,7 +445,7 @@ struct door_fcgi *door_fcgi_start(const struct door_options *options, int listen
     door->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     door->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&door->lock, NULL);
-    pthread_cond_init(&door->calmer, NULL);
+    apart_init(&door->apart, options->events_max);
     int flags = fcntl(listen_fd, F_GETFL);
     if (flags >= 0 && fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) == 0 && door->epoll_fd >= 0 &&
         door->stop_fd >= 0 && watch(door, &door->listen_fd) && watch(door, &door->stop_fd) &&
@@ -486,10 +467,7 @@ void door_fcgi_stop(struct door_fcgi **owner)
         LOG_WARN("fcgi.stop", log_text("why", "the eventfd does not take a number"));
     pthread_join(door->waiter, NULL);
     workpool_free(&door->pool);
-    pthread_mutex_lock(&door->lock);
-    while (door->events > 0)
-        pthread_cond_wait(&door->calmer, &door->lock);
-    pthread_mutex_unlock(&door->lock);
+    apart_wait(&door->apart);
     drop_parked(door, INT64_MAX);
     free_door(owner);
 }

@@ -133,37 +133,11 @@ static enum MHD_Result refuse(struct http_exchange *exchange)
 
 /* --- work --- */
 
-static void *run_apart(void *context)
+static void run_apart(void *context)
 {
     struct http_exchange *exchange = context;
-    struct door_http *door = exchange->door;
     stream_run(exchange);
     http_exchange_unref(exchange);
-    pthread_mutex_lock(&door->lock);
-    door->events--;
-    pthread_cond_broadcast(&door->calmer);
-    pthread_mutex_unlock(&door->lock);
-    return NULL;
-}
-
-/* An event stream waits for hours, and a large file for a client who is slow: on a worker, a few of
- * them would stop the house. */
-static bool start_apart(struct http_exchange *exchange)
-{
-    struct door_http *door = exchange->door;
-    pthread_mutex_lock(&door->lock);
-    bool has_room = door->events < door->options.events_max;
-    door->events += has_room;
-    pthread_mutex_unlock(&door->lock);
-    if (!has_room)
-        return false;
-    bool is_started = door_start_thread(run_apart, exchange);
-    if (!is_started) {
-        pthread_mutex_lock(&door->lock);
-        door->events--;
-        pthread_mutex_unlock(&door->lock);
-    }
-    return is_started;
 }
 
 /* On a worker. The connection is suspended until the resume below; after it the exchange may be
@@ -178,12 +152,9 @@ static void work(void *context)
     if (is_stream)
         stream_open(exchange);
     bool may_wait = is_stream && (is_events || stream_may_wait(exchange));
-    bool is_apart = may_wait && start_apart(exchange);
+    bool is_apart = may_wait && apart_start(&exchange->door->apart, run_apart, exchange);
     if (is_events && !is_apart) {
-        struct error err = ERROR_INIT;
-        error_set(&err, ERROR_UNAVAILABLE, "Too many clients listen for events; poll instead.");
-        err.retry_after_ms = 60 * 1000;
-        exchange_refuse(&exchange->base, &err);
+        exchange_refuse_events(&exchange->base);
         is_stream = false;
     }
     struct MHD_Connection *connection = exchange->connection;
@@ -367,6 +338,7 @@ struct door_http *door_http_start(const struct door_options *options, int listen
     pthread_cond_init(&door->calmer, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&door->lock, NULL);
+    apart_init(&door->apart, options->events_max);
     door->pool = workpool_new("http-worker", options->workers, QUEUE_LENGTH);
     bool has_clients = false;
     if (!door->pool)
@@ -379,17 +351,18 @@ struct door_http *door_http_start(const struct door_options *options, int listen
     if (has_clients)
         clients_stop(&door->clients);
     workpool_free(&door->pool);
+    apart_free(&door->apart);
     close(listen_fd);
     free(door);
     return NULL;
 }
 
-/* Until no exchange (or event stream) is left, or the time is over. */
-static void wait_until_calm(struct door_http *door, const int *count, struct deadline deadline)
+/* Until no exchange is left, or the time is over. */
+static void wait_until_calm(struct door_http *door, struct deadline deadline)
 {
     struct timespec until = {deadline.at_ms / 1000, deadline.at_ms % 1000 * 1000000};
     pthread_mutex_lock(&door->lock);
-    while (*count > 0 && !deadline_passed(deadline))
+    while (door->active > 0 && !deadline_passed(deadline))
         pthread_cond_timedwait(&door->calmer, &door->lock, &until);
     pthread_mutex_unlock(&door->lock);
 }
@@ -406,9 +379,8 @@ void door_http_stop(struct door_http **owner)
     pthread_mutex_unlock(&door->lock);
     atomic_store(&door->is_stopping, true);
     workpool_free(&pool);
-    /* Without limit: an event stream's thread uses the door until it ends. */
-    wait_until_calm(door, &door->events, (struct deadline){INT64_MAX / 2});
-    wait_until_calm(door, &door->active, deadline_in_ms(LAST_ANSWERS_MS));
+    apart_wait(&door->apart); /* its threads use the door until they end */
+    wait_until_calm(door, deadline_in_ms(LAST_ANSWERS_MS));
     clients_stop(&door->clients);
     MHD_stop_daemon(door->daemon);
     if (listen_fd >= 0)
@@ -417,6 +389,7 @@ void door_http_stop(struct door_http **owner)
     pthread_cond_destroy(&door->clients.stopping);
     pthread_mutex_destroy(&door->lock);
     pthread_cond_destroy(&door->calmer);
+    apart_free(&door->apart);
     free(door);
     *owner = NULL;
 }
@@ -426,8 +399,8 @@ void door_http_gauges(struct door_http *door, struct door_http_gauges *gauges)
     pthread_mutex_lock(&door->clients.lock);
     gauges->connections = door->clients.count;
     pthread_mutex_unlock(&door->clients.lock);
+    gauges->events = (size_t)apart_count(&door->apart);
     pthread_mutex_lock(&door->lock);
-    gauges->events = (size_t)door->events;
     gauges->waiting = door->pool ? workpool_waiting(door->pool) : 0;
     pthread_mutex_unlock(&door->lock);
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "server/base/workpool.h"
+#include "server/http/apart.h"
 #include "server/http/door_http.h"
 #include "server/http/sink_private.h"
 
@@ -102,10 +103,10 @@ struct door_http {
     struct MHD_Daemon *daemon;
     struct clients clients;
     _Atomic bool is_stopping;
-    pthread_mutex_t lock; /* guards the three below */
+    struct apart apart;   /* streams that may wait for long */
+    pthread_mutex_t lock; /* guards all below */
     pthread_cond_t calmer;
     struct workpool *pool; /* NULL once stopping */
-    int events;            /* threads of streams that may wait for long */
     int active;            /* requests dispatched and not completed */
 };
 

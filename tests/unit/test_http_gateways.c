@@ -367,6 +367,28 @@ static void test_fastcgi_events_have_threads_of_their_own(void **state)
     house_wait_for_ends(&house, 5);
 }
 
+static void test_fastcgi_slow_takers_of_large_answers_hold_no_worker(void **state)
+{
+    (void)state;
+    options.workers = 1;
+    open_door();
+    int fds[3];
+    for (int i = 0; i < 3; i++) {
+        char one;
+        fds[i] = dial(port);
+        make_request("GET", "/plenty", STR_EMPTY, false);
+        say(fds[i], buf_view(&records));
+        assert_int_equal(recv(fds[i], &one, 1, 0), 1);
+    }
+    int fd = dial(port);
+    make_request("GET", "/hello", STR_EMPTY, true);
+    assert_answered(fd, "Status: 200 OK\r\n", "hello");
+    close(fd);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    house_wait_for_ends(&house, 3);
+}
+
 /* --- CGI --- */
 
 extern char **environ;
@@ -514,6 +536,7 @@ int main(int argc, char **argv)
         TEST(test_a_fastcgi_upload_arrives_whole_and_too_large_is_refused),
         TEST(test_fastcgi_streams_arrive_whole_or_are_cut),
         TEST(test_fastcgi_events_have_threads_of_their_own),
+        TEST(test_fastcgi_slow_takers_of_large_answers_hold_no_worker),
         TEST(test_cgi_answers_one_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
