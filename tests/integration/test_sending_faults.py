@@ -190,7 +190,7 @@ def test_killed_after_the_end_it_is_unknown_and_stays_so(state_folder, mailserve
         mine.service.kill("sync")
         done = mine.writer.until(sent, "unknown")
         assert "may have been sent" in done["error"]
-        assert [e["subject"] for e in mine.writer.emails("drafts")] == ["killed"]
+        awaited(lambda: [e["subject"] for e in mine.writer.emails("drafts")] == ["killed"])
 
 
 def test_all_servers_down_all_waits_and_goes_once(state_folder, mailserver, person):
