@@ -237,9 +237,19 @@ bool setup_read_outcome(struct arena *arena, const struct trial *trial,
     return true;
 }
 
+const struct setup_pop3 setup_pop3_default = {.policy = POP3_REMOVE, .days = 14};
+
+void setup_choose_pop3(struct account *account, const struct setup_pop3 *pop3)
+{
+    account->pop3_policy = pop3->policy;
+    account->pop3_days = pop3->days;
+    account->pop3_max_bytes = pop3->max_bytes;
+    account->pop3_may_remove |= pop3->is_chosen && pop3->policy != POP3_LEAVE;
+}
+
 bool setup_save(struct db *db, struct arena *arena, int64_t user_id, struct str name,
-                const struct trial *trial, struct str sealed, int64_t *account_id,
-                struct error *err)
+                const struct trial *trial, struct str sealed, const struct setup_pop3 *pop3,
+                int64_t *account_id, struct error *err)
 {
     struct setup_settings settings;
     if (!setup_read_settings(arena, trial, &settings, err))
@@ -255,9 +265,8 @@ bool setup_save(struct db *db, struct arena *arena, int64_t user_id, struct str 
         .prefetch = PREFETCH_RECENT,
         .prefetch_days = 30,
         .poll_seconds = 60,
-        .pop3_policy = POP3_REMOVE,
-        .pop3_days = 14,
     };
+    setup_choose_pop3(&account, pop3);
     if (!account_create(db, &account, sealed, STR_EMPTY, err))
         return false;
     *account_id = account.id;
@@ -274,7 +283,8 @@ bool setup_save_sign_in(struct db *db, struct arena *arena, int64_t user_id,
     struct error missing = ERROR_INIT;
     if (!account_by_id(db, arena, trial->account_id, &account, &missing))
         return missing.kind == ERROR_NOT_FOUND
-                   ? setup_save(db, arena, user_id, STR_EMPTY, trial, sealed, account_id, err)
+                   ? setup_save(db, arena, user_id, STR_EMPTY, trial, sealed, &setup_pop3_default,
+                                account_id, err)
                    : error_set(err, missing.kind, "%s", missing.message);
     *account_id = account.id;
     return account_update_servers(db, &account, sealed, (struct str){0}, err);

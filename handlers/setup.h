@@ -65,12 +65,24 @@ bool setup_read_outcome(struct arena *arena, const struct trial *trial,
 bool setup_read_settings(struct arena *arena, const struct trial *trial,
                          struct setup_settings *settings, struct error *err);
 
+/* What becomes of mail on a POP3 server. Whoever names a policy that removes mail has agreed to it;
+ * without one, the account removes nothing before the person says so (account_asks_to_remove). */
+struct setup_pop3 {
+    bool is_chosen;
+    enum pop3_policy policy;
+    int days;
+    int64_t max_bytes;
+};
+extern const struct setup_pop3 setup_pop3_default;
+/* Puts it into the account's row. */
+void setup_choose_pop3(struct account *account, const struct setup_pop3 *pop3);
+
 /* Makes the account of a successful trial (or of any, with `is_untested`), and deletes the trial.
  * `name` empty: the address. `sealed` is `trial.secret` as setup_begin_trial left it.
  * ERROR_CONFLICT: the person has this account already. */
 bool setup_save(struct db *db, struct arena *arena, int64_t user_id, struct str name,
-                const struct trial *trial, struct str sealed, int64_t *account_id,
-                struct error *err);
+                const struct trial *trial, struct str sealed, const struct setup_pop3 *pop3,
+                int64_t *account_id, struct error *err);
 
 /* The same for a person who signed in through the mail server: an account that is there already
  * (trial->account_id) gets the sealed password, a new one is made. */

@@ -71,6 +71,20 @@ static bool gather(struct cli *cli, struct db *db, int64_t user_id, struct setup
            setup_check(cli->arena, settings, cli->config.allow_plaintext, err);
 }
 
+static bool choose_pop3(const struct cli *cli, struct setup_pop3 *pop3, struct error *err)
+{
+    int64_t days = pop3->days;
+    pop3->is_chosen = cli->values['o'] != NULL;
+    if (pop3->is_chosen && !pop3_policy_parse(str_of(cli->values['o']), &pop3->policy))
+        return error_set(err, ERROR_INVALID,
+                         "policies are remove, leave, remove-after and remove-deleted");
+    if (cli->values['d'] &&
+        !cli_number(cli->values['d'], "the number of days", 0, 3650, &days, err))
+        return false;
+    pop3->days = (int)days;
+    return true;
+}
+
 static bool report(const struct setup_outcome *outcome, struct error *err)
 {
     if (outcome->is_good)
@@ -88,8 +102,8 @@ static bool try_settings(struct cli *cli, struct db *db, struct trial *trial, st
            setup_read_outcome(cli->arena, trial, &outcome, err) && report(&outcome, err);
 }
 
-static bool add(struct cli *cli, struct db *db, struct setup_settings *settings, int64_t *id,
-                struct error *err)
+static bool add(struct cli *cli, struct db *db, struct setup_settings *settings,
+                struct setup_pop3 *pop3, int64_t *id, struct error *err)
 {
     struct user user;
     struct trial trial;
@@ -97,7 +111,8 @@ static bool add(struct cli *cli, struct db *db, struct setup_settings *settings,
     struct secret password = {0};
     if (!seal_read_public(config_state_path(cli->arena, &cli->config, "keys/seal.pub"), &key,
                           err) ||
-        !cli_find_user(cli, db, &user, err) || !gather(cli, db, user.id, settings, err) ||
+        !choose_pop3(cli, pop3, err) || !cli_find_user(cli, db, &user, err) ||
+        !gather(cli, db, user.id, settings, err) ||
         !cli_password("Password of the mail account: ", false, &password, err))
         return false;
     bool is_begun = setup_begin_trial(db, cli->arena, &key, TRIAL_ACCOUNT, user.id, 0, settings,
@@ -105,21 +120,40 @@ static bool add(struct cli *cli, struct db *db, struct setup_settings *settings,
     secret_free(&password);
     struct str sealed = trial.secret;
     return is_begun && (cli->values['U'] || try_settings(cli, db, &trial, err)) &&
-           setup_save(db, cli->arena, user.id, STR_EMPTY, &trial, sealed, id, err);
+           setup_save(db, cli->arena, user.id, STR_EMPTY, &trial, sealed, pop3, id, err);
+}
+
+/* POP3 is where mail may come to be here and nowhere else: never without a word. */
+static void print_pop3(const struct setup_pop3 *pop3)
+{
+    static const char *const words[] = {
+        [POP3_REMOVE] = "Each message is removed from the server once it is stored here.",
+        [POP3_LEAVE] = "Messages stay on the server.",
+        [POP3_REMOVE_AFTER] = "Messages are removed from the server some days after they came.",
+        [POP3_REMOVE_DELETED] = "A message is removed from the server when it is deleted here.",
+    };
+    puts(pop3->is_chosen
+             ? words[pop3->policy]
+             : "Messages are fetched and stay on the server until the person confirms, on "
+               "the account's page,\nthat they may be removed there (or name a "
+               "--pop3-policy here).");
 }
 
 int cli_account_add(struct cli *cli, struct error *err)
 {
     struct setup_settings settings = {0};
+    struct setup_pop3 pop3 = setup_pop3_default;
     int64_t id;
     struct db *db = cli_db(cli, err);
-    bool is_added = db && add(cli, db, &settings, &id, err);
+    bool is_added = db && add(cli, db, &settings, &pop3, &id, err);
     cli_release(cli, &db);
     if (!is_added)
         return -1;
     printf("Account %lld: %" STR_FMT " (%s) on %" STR_FMT ":%d.\n", (long long)id,
            STR_ARG(settings.email), account_kind_name(settings.kind),
            STR_ARG(settings.incoming.host), settings.incoming.port);
+    if (settings.kind == ACCOUNT_POP3)
+        print_pop3(&pop3);
     return 0;
 }
 

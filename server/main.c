@@ -31,6 +31,10 @@ static const struct cli_option account_options[] = {
     {"smtp-host", 's', "HOST", "Where mail is sent through (default: no sending)"},
     {"smtp-port", 'P', "PORT", "Its port (default: the usual one)"},
     {"smtp-tls", 'T', "MODE", "implicit, starttls or none (default: implicit)"},
+    {"pop3-policy", 'o', "POLICY",
+     "What becomes of mail on a POP3 server: remove (once it is stored here), leave, remove-after, "
+     "remove-deleted"},
+    {"pop3-days", 'd', "DAYS", "Of remove-after (default: 14)"},
     {"untested", 'U', NULL, "Save without trying it first"},
     {NULL, 0, NULL, NULL}};
 static const struct cli_option token_options[] = {

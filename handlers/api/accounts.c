@@ -56,6 +56,9 @@ static void write_account(struct json *json, const struct account *a)
         answer_text(json, "pop3Policy", pop3_policy_name(a->pop3_policy));
         answer_i64(json, "pop3Days", a->pop3_days);
         answer_i64(json, "pop3MaxBytes", a->pop3_max_bytes);
+        answer_bool(json, "pop3MayRemove", a->pop3_may_remove);
+        if (a->pop3_expire_days >= 0)
+            answer_i64(json, "pop3ExpireDays", a->pop3_expire_days);
     }
     write_sync(json, a);
     answer_i64(json, "state", a->modseq);
@@ -143,6 +146,30 @@ static bool read_settings(struct request *req, const json_t *body, struct setup_
            setup_check(req->arena, settings, app_of(req)->config->allow_plaintext, err);
 }
 
+static bool read_word(struct request *req, const json_t *body, const char *name, struct str *word,
+                      struct error *err)
+{
+    return body_str(req->arena, body, name, false, word, err);
+}
+
+/* What is not named stays as it is. */
+static bool read_pop3(struct request *req, const json_t *body, struct setup_pop3 *pop3,
+                      struct error *err)
+{
+    struct str policy;
+    int64_t days = pop3->days;
+    if (!read_word(req, body, "pop3Policy", &policy, err) ||
+        !body_int(body, "pop3Days", 0, DAYS_MAX, &days, err) ||
+        !body_int(body, "pop3MaxBytes", 0, INT64_MAX, &pop3->max_bytes, err))
+        return false;
+    pop3->days = (int)days;
+    pop3->is_chosen = policy.length > 0;
+    return !pop3->is_chosen || pop3_policy_parse(policy, &pop3->policy) ||
+           error_set(err, ERROR_INVALID,
+                     "\"pop3Policy\" is \"remove\", \"leave\", "
+                     "\"remove-after\" or \"remove-deleted\".");
+}
+
 static enum error_kind kind_of(struct str name)
 {
     for (int kind = 0; kind < ERROR_KINDS; kind++)
@@ -177,9 +204,11 @@ bool api_account_create(struct request *req, struct response *res, struct error 
     struct setup_outcome outcome;
     struct trial trial, done;
     struct str password, name;
+    struct setup_pop3 pop3 = setup_pop3_default;
     int64_t user_id = signed_in(req)->user_id, id = 0;
     json_t *body = body_json(req, err);
-    bool is_good = body && read_settings(req, body, &settings, &password, &name, err);
+    bool is_good = body && read_settings(req, body, &settings, &password, &name, err) &&
+                   read_pop3(req, body, &pop3, err);
     json_decref(body);
     struct db *db = is_good ? app_db(req, err) : NULL;
     is_good = db && setup_begin_trial(db, req->arena, &app_of(req)->seal_key, TRIAL_ACCOUNT,
@@ -188,7 +217,8 @@ bool api_account_create(struct request *req, struct response *res, struct error 
         !setup_read_outcome(req->arena, &done, &outcome, err) || !judge(&outcome, err))
         return false;
     db = app_db(req, err);
-    is_good = db && setup_save(db, req->arena, user_id, name, &done, trial.secret, &id, err) &&
+    is_good = db &&
+              setup_save(db, req->arena, user_id, name, &done, trial.secret, &pop3, &id, err) &&
               answer_one(req, res, db, id, err);
     if (!answer_done(req, &db, is_good))
         return false;
@@ -264,39 +294,28 @@ bool api_account_test(struct request *req, struct response *res, struct error *e
 
 /* --- changing -------------------------------------------------------------------------------- */
 
-static bool read_word(struct request *req, const json_t *body, const char *name, struct str *word,
-                      struct error *err)
-{
-    return body_str(req->arena, body, name, false, word, err);
-}
-
 static bool read_changes(struct request *req, const json_t *body, struct account *a,
                          struct error *err)
 {
-    struct str name, prefetch, policy;
-    int64_t prefetch_days = a->prefetch_days, poll = a->poll_seconds, days = a->pop3_days;
+    struct str name, prefetch;
+    int64_t prefetch_days = a->prefetch_days, poll = a->poll_seconds;
+    struct setup_pop3 pop3 = {
+        .policy = a->pop3_policy, .days = a->pop3_days, .max_bytes = a->pop3_max_bytes};
     if (!read_word(req, body, "name", &name, err) ||
-        !read_word(req, body, "prefetch", &prefetch, err) ||
-        !read_word(req, body, "pop3Policy", &policy, err) ||
+        !read_word(req, body, "prefetch", &prefetch, err) || !read_pop3(req, body, &pop3, err) ||
         !body_int(body, "prefetchDays", 0, DAYS_MAX, &prefetch_days, err) ||
-        !body_int(body, "pollSeconds", 10, 86400, &poll, err) ||
-        !body_int(body, "pop3Days", 0, DAYS_MAX, &days, err) ||
-        !body_int(body, "pop3MaxBytes", 0, INT64_MAX, &a->pop3_max_bytes, err))
+        !body_int(body, "pollSeconds", 10, 86400, &poll, err))
         return false;
     if (prefetch.length > 0 && !prefetch_parse(prefetch, &a->prefetch))
         return error_set(err, ERROR_INVALID,
                          "\"prefetch\" is \"headers\", \"recent\", \"text\" or \"all\".");
-    if (policy.length > 0 && !pop3_policy_parse(policy, &a->pop3_policy))
-        return error_set(err, ERROR_INVALID,
-                         "\"pop3Policy\" is \"remove\", \"leave\", "
-                         "\"remove-after\" or \"remove-deleted\".");
     if (name.length > NAME_BYTES_MAX)
         return error_set(err, ERROR_INVALID, "\"name\" is too long.");
     if (name.length > 0)
         a->name = name;
     a->prefetch_days = (int)prefetch_days;
     a->poll_seconds = (int)poll;
-    a->pop3_days = (int)days;
+    setup_choose_pop3(a, &pop3);
     return true;
 }
 

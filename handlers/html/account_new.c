@@ -1,20 +1,29 @@
 /* Adding a mail account, and giving an account other servers: settings are found, tried, and only
  * then saved. With a usual provider, address and password are all that is asked. */
+#include "handlers/html/account_kind.h"
 #include "handlers/html/page.h"
+#include "handlers/html/pop3_choice.h"
 #include "handlers/html/screens.h"
 #include "handlers/setup.h"
 #include "handlers/wait.h"
 
-enum { DISCOVERY_WAIT_MS = 12000, TRIAL_WAIT_MS = 30000, ADDRESS_BYTES_MAX = 320 };
+enum {
+    DISCOVERY_WAIT_MS = 12000,
+    TRIAL_WAIT_MS = 30000,
+    OTHER_WAIT_MS = 10000, /* for POP3 where IMAP works already */
+    ADDRESS_BYTES_MAX = 320,
+};
 
 /* What the form holds, between requests and beside errors. The password never goes back. */
 struct draft {
     int64_t account_id; /* 0: a new account */
     struct str name;
     struct setup_settings settings;
-    bool has_servers;               /* step two */
-    struct setup_outcome outcome;   /* of a trial that failed: `message` set */
-    bool is_proposed, is_not_found; /* where the settings come from */
+    struct setup_settings pop3_settings; /* proposed beside IMAP; host empty: none */
+    struct setup_pop3 pop3;              /* what becomes of mail on a POP3 server */
+    bool has_servers;                    /* step two */
+    struct setup_outcome outcome;        /* of a trial that failed: `message` set */
+    bool is_proposed, is_not_found;      /* where the settings come from */
 };
 
 /* --- showing --------------------------------------------------------------------------------- */
@@ -22,8 +31,9 @@ struct draft {
 struct option {
     const char *value, *label;
 };
-static const struct option kinds[] = {{"imap", "IMAP (folders stay on the server)"},
-                                      {"pop3", "POP3 (fetches one inbox)"}};
+static const struct option kinds[] = {
+    {"imap", "IMAP4 (recommended): mail and folders stay on the server, all devices in step"},
+    {"pop3", "POP3: whole messages come into one inbox here, and may be removed from the server"}};
 static const struct option tls_modes[] = {
     {"implicit", "TLS"}, {"starttls", "STARTTLS"}, {"none", "Not encrypted"}};
 
@@ -88,6 +98,7 @@ static bool show_draft(struct request *req, struct response *res, const struct d
     view_set_str(form, "name", draft->name);
     view_set_str(form, "email", draft->settings.email);
     set_options(form, "kinds", kinds, 2, account_kind_name(draft->settings.kind));
+    pop3_choice_set(form, &draft->pop3, req->arena);
     set_server(form, "incoming", &draft->settings.incoming, allow_plaintext, req->arena);
     set_server(form, "smtp", &draft->settings.smtp, allow_plaintext, req->arena);
     view_set_bool(page, "isNew", draft->account_id == 0);
@@ -147,7 +158,8 @@ static bool read_draft(const struct request *req, const struct http_fields *form
             return error_set(err, ERROR_INVALID, "That is not a mail address.");
         return true;
     }
-    return read_server(form, incoming, &draft->settings.incoming, err) &&
+    return pop3_choice_read(form, &draft->pop3, err) &&
+           read_server(form, incoming, &draft->settings.incoming, err) &&
            read_server(form, smtp, &draft->settings.smtp, err) &&
            setup_check(req->arena, &draft->settings, app_of(req)->config->allow_plaintext, err);
 }
@@ -175,26 +187,79 @@ static bool discover(struct request *req, struct draft *draft, struct error *err
     if (count)
         draft->settings = candidates[recommended];
     draft->settings.email = email;
-    return !count ||
-           setup_check(req->arena, &draft->settings, app_of(req)->config->allow_plaintext, err);
+    bool allow_plaintext = app_of(req)->config->allow_plaintext;
+    for (size_t i = 0; draft->settings.kind == ACCOUNT_IMAP && i < count; i++) {
+        struct setup_settings *other = &candidates[i];
+        other->email = email;
+        if (other->kind == ACCOUNT_POP3 && !draft->pop3_settings.incoming.host.length &&
+            setup_check(req->arena, other, allow_plaintext, NULL))
+            draft->pop3_settings = *other;
+    }
+    return !count || setup_check(req->arena, &draft->settings, allow_plaintext, err);
 }
 
-/* Tries the draft; `*trial` and `*sealed` are what saving needs. */
-static bool try_draft(struct request *req, struct draft *draft, struct str password,
-                      struct trial *trial, struct str *sealed, struct error *err)
+/* Tries settings; `*trial` and `*sealed` are what saving needs. */
+static bool try_settings(struct request *req, const struct draft *draft,
+                         const struct setup_settings *settings, struct str password, int wait_ms,
+                         struct trial *trial, struct str *sealed, struct setup_outcome *outcome,
+                         struct error *err)
 {
     int64_t user_id = signed_in(req)->user_id;
     struct db *db = app_db(req, err);
     bool is_asked =
         db && setup_begin_trial(db, req->arena, &app_of(req)->seal_key, TRIAL_ACCOUNT, user_id,
-                                draft->account_id, &draft->settings, password, trial, err);
+                                draft->account_id, settings, password, trial, err);
     store_release(app_of(req)->store, &db);
     if (!is_asked)
         return false;
     *sealed = trial->secret;
     return wait_for_trial(req, arena_str(req->arena, str_of(trial->id)), user_id,
-                          deadline_in_ms(TRIAL_WAIT_MS), trial, err) &&
-           setup_read_outcome(req->arena, trial, &draft->outcome, err);
+                          deadline_in_ms(wait_ms), trial, err) &&
+           setup_read_outcome(req->arena, trial, outcome, err);
+}
+
+static bool try_draft(struct request *req, struct draft *draft, struct str password,
+                      struct trial *trial, struct str *sealed, struct error *err)
+{
+    return try_settings(req, draft, &draft->settings, password, TRIAL_WAIT_MS, trial, sealed,
+                        &draft->outcome, err);
+}
+
+/* Whether POP3 works where it was proposed beside IMAP. A password that IMAP refused is not tried a
+ * second time: servers count. */
+static bool try_pop3_too(struct request *req, struct draft *draft, struct str password,
+                         struct trial *trial)
+{
+    struct str sealed;
+    struct setup_outcome outcome;
+    bool is_refused = !draft->outcome.is_good && str_equal(draft->outcome.step, STR("sign-in"));
+    return draft->pop3_settings.incoming.host.length > 0 && !is_refused &&
+           try_settings(req, draft, &draft->pop3_settings, password,
+                        draft->outcome.is_good ? OTHER_WAIT_MS : TRIAL_WAIT_MS, trial, &sealed,
+                        &outcome, NULL) &&
+           outcome.is_good;
+}
+
+/* Address and password were all that was given, and the servers were found and tried: asks what
+ * only the person can decide, if there is anything. `*is_asked` false: nothing is. */
+static bool ask_kind(struct request *req, struct response *res, struct draft *draft,
+                     const struct trial *trial, struct str password, bool *is_asked,
+                     struct error *err)
+{
+    struct trial other;
+    bool is_imap = draft->settings.kind == ACCOUNT_IMAP;
+    struct account_kinds ways = {.name = draft->name,
+                                 .email = draft->settings.email,
+                                 .imap_why = is_imap ? draft->outcome.message : STR_EMPTY,
+                                 .chosen = setup_pop3_default};
+    if (is_imap && draft->outcome.is_good)
+        ways.imap = str_of(trial->id);
+    if (!is_imap && draft->outcome.is_good)
+        ways.pop3 = str_of(trial->id);
+    else if (is_imap && try_pop3_too(req, draft, password, &other))
+        ways.pop3 = str_of(other.id);
+    *is_asked = ways.pop3.length > 0;
+    return !*is_asked || account_kind_show(req, res, &ways, NULL, err);
 }
 
 static bool save_draft(struct request *req, const struct draft *draft, const struct trial *trial,
@@ -206,7 +271,7 @@ static bool save_draft(struct request *req, const struct draft *draft, const str
     bool is_saved = false;
     if (db && !draft->account_id) {
         is_saved = setup_save(db, req->arena, signed_in(req)->user_id, draft->name, trial, sealed,
-                              account_id, err);
+                              &draft->pop3, account_id, err);
     } else if (db && session_account(req, db, draft->account_id, &account, err)) {
         account.email = draft->settings.email;
         account.incoming = draft->settings.incoming;
@@ -228,14 +293,21 @@ static bool take_draft(struct request *req, struct response *res, const struct h
     struct str sealed;
     int64_t account_id = 0;
     struct error why = ERROR_INIT;
+    draft->pop3 = setup_pop3_default;
     bool is_good = read_draft(req, form, draft, &why);
-    if (is_good && !draft->has_servers) {
+    bool is_first = !draft->has_servers, is_asked;
+    if (is_good && is_first) {
         is_good = discover(req, draft, &why);
         draft->has_servers = true;
         if (is_good && draft->is_not_found)
             return show_draft(req, res, draft, NULL, err);
     }
     is_good = is_good && try_draft(req, draft, form_raw(form, "password"), &trial, &sealed, &why);
+    if (is_good && is_first) {
+        is_good = ask_kind(req, res, draft, &trial, form_raw(form, "password"), &is_asked, &why);
+        if (is_good && is_asked)
+            return true;
+    }
     if (is_good && !draft->outcome.is_good)
         return show_draft(req, res, draft, NULL, err);
     is_good = is_good && save_draft(req, draft, &trial, sealed, &account_id, &why);
@@ -255,7 +327,8 @@ static bool take_draft(struct request *req, struct response *res, const struct h
 
 bool html_account_new_form(struct request *req, struct response *res, struct error *err)
 {
-    struct draft draft = {.has_servers = str_equal(request_argument(req, "manual"), STR("1"))};
+    struct draft draft = {.has_servers = str_equal(request_argument(req, "manual"), STR("1")),
+                          .pop3 = setup_pop3_default};
     return show_draft(req, res, &draft, NULL, err);
 }
 
@@ -281,6 +354,7 @@ static bool draft_of_account(struct request *req, struct draft *draft, struct er
     *draft = (struct draft){.account_id = account.id,
                             .name = account.name,
                             .has_servers = true,
+                            .pop3 = setup_pop3_default,
                             .settings = {.email = account.email,
                                          .kind = account.kind,
                                          .incoming = account.incoming,

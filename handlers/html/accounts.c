@@ -1,5 +1,6 @@
 /* The mail accounts of a person: their list, how each is kept, and taking one away. */
 #include "handlers/html/page.h"
+#include "handlers/html/pop3_choice.h"
 #include "handlers/html/screens.h"
 
 enum { POLL_SECONDS_MIN = 30, POLL_SECONDS_MAX = 86400, DAYS_MAX = 3650, NAME_BYTES_MAX = 200 };
@@ -20,17 +21,6 @@ static const struct choice prefetch_choices[] = {
      "them."},
     {"all", "Everything",
      "Whole messages with their attachments are kept here: a full copy of your mail."},
-};
-
-static const struct choice pop3_choices[] = {
-    {"remove", "Remove it from the server",
-     "Each message is removed from the server once it is stored here for good."},
-    {"leave", "Leave it on the server",
-     "Messages stay on the server; other programs can fetch them too."},
-    {"remove-after", "Remove it after some days",
-     "Messages stay on the server for the number of days below, then they are removed there."},
-    {"remove-deleted", "Remove it when I delete it",
-     "A message is removed from the server when you delete it here for good."},
 };
 
 static void set_choices(struct value *page, const char *name, const struct choice *choices,
@@ -71,6 +61,31 @@ static void set_server(struct value *page, const char *name, const struct server
     view_set_str(view, "username", server->username);
 }
 
+static struct setup_pop3 pop3_of(const struct account *account)
+{
+    return (struct setup_pop3){.policy = account->pop3_policy,
+                               .days = account->pop3_days,
+                               .max_bytes = account->pop3_max_bytes};
+}
+
+static void set_pop3(struct value *view, const struct account *account, struct arena *arena)
+{
+    struct setup_pop3 pop3 = pop3_of(account);
+    pop3_choice_set(view, &pop3, arena);
+    pop3_choice_ask(view, "removal", account, false, arena);
+    /* RFC 2449 section 6.7: whatever is chosen here */
+    struct str words = STR_EMPTY;
+    if (account->pop3_expire_days == 0)
+        words = STR("This server deletes messages by itself as soon as they were fetched, whatever "
+                    "is chosen here.");
+    else if (account->pop3_expire_days > 0)
+        words = arena_printf(arena,
+                             "This server deletes messages by itself %d days after they were "
+                             "fetched, whatever is chosen here.",
+                             account->pop3_expire_days);
+    view_set_str(view, "expires", words);
+}
+
 static bool show_account(struct request *req, struct response *res, struct db *db,
                          const struct account *account, const struct error *problem,
                          struct error *err)
@@ -87,12 +102,10 @@ static bool show_account(struct request *req, struct response *res, struct db *d
     page_set_sync(view, account, req->arena);
     view_set_i64(view, "prefetchDays", account->prefetch_days);
     view_set_i64(view, "pollSeconds", account->poll_seconds);
-    view_set_i64(view, "pop3Days", account->pop3_days);
     set_choices(view, "prefetch", prefetch_choices,
                 sizeof prefetch_choices / sizeof *prefetch_choices,
                 prefetch_name(account->prefetch));
-    set_choices(view, "pop3", pop3_choices, sizeof pop3_choices / sizeof *pop3_choices,
-                pop3_policy_name(account->pop3_policy));
+    set_pop3(view, account, req->arena);
     view_set_bool(page, "isSaved", str_equal(request_argument(req, "saved"), STR("1")));
     if (problem)
         page_set_problem(page, problem);
@@ -133,18 +146,19 @@ static bool read_number(const struct http_fields *form, const char *name, const 
 static bool read_policy(const struct http_fields *form, struct account *account, struct error *err)
 {
     struct str name = form_text(form, "name");
-    struct str prefetch = form_text(form, "prefetch"), pop3 = form_text(form, "pop3");
+    struct str prefetch = form_text(form, "prefetch");
+    struct setup_pop3 pop3 = pop3_of(account);
     if (!name.length || name.length > NAME_BYTES_MAX)
         return error_set(err, ERROR_INVALID, "Give the account a short name.");
     account->name = name;
     if (prefetch.length && !prefetch_parse(prefetch, &account->prefetch))
         return error_set(err, ERROR_INVALID, "Choose what is kept here.");
-    if (pop3.length && !pop3_policy_parse(pop3, &account->pop3_policy))
-        return error_set(err, ERROR_INVALID, "Choose what happens on the server.");
+    if (!pop3_choice_read(form, &pop3, err))
+        return false;
+    pop3.is_chosen = false; /* before anything is removed, the page asks in so many words */
+    setup_choose_pop3(account, &pop3);
     return read_number(form, "prefetchDays", "The days of recent mail", 1, DAYS_MAX,
                        &account->prefetch_days, err) &&
-           read_number(form, "pop3Days", "The days on the server", 1, DAYS_MAX, &account->pop3_days,
-                       err) &&
            read_number(form, "pollSeconds", "The seconds between looks", POLL_SECONDS_MIN,
                        POLL_SECONDS_MAX, &account->poll_seconds, err);
 }
@@ -172,6 +186,35 @@ bool html_account_save(struct request *req, struct response *res, struct error *
     struct http_fields form;
     struct db *db = app_db(req, err);
     bool is_done = db && request_form(req, &form, err) && save_account(req, res, db, &form, err);
+    store_release(app_of(req)->store, &db);
+    return is_done;
+}
+
+/* The answer to the question before the first removal. */
+static bool answer_removal(struct request *req, struct response *res, struct db *db,
+                           const struct http_fields *form, struct error *err)
+{
+    struct account account;
+    if (!find_account(req, db, &account, err))
+        return false;
+    struct setup_pop3 pop3 = pop3_of(&account);
+    if (!pop3_choice_read(form, &pop3, err))
+        return false;
+    setup_choose_pop3(&account, &pop3);
+    if (!account_update_policy(db, &account, err))
+        return false;
+    response_redirect(
+        res, arena_printf(req->arena,
+                          form_text(form, "mail").length ? "/mail/%lld" : "/accounts/%lld?saved=1",
+                          (long long)account.id));
+    return true;
+}
+
+bool html_account_pop3(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    struct db *db = app_db(req, err);
+    bool is_done = db && request_form(req, &form, err) && answer_removal(req, res, db, &form, err);
     store_release(app_of(req)->store, &db);
     return is_done;
 }

@@ -49,10 +49,12 @@ const struct route html_routes[] = {
     {HTTP_GET, "/accounts", html_accounts, 0},
     {HTTP_GET, "/accounts/new", html_account_new_form, 0},
     {HTTP_POST, "/accounts/new", html_account_new, 0},
+    {HTTP_POST, "/accounts/new/kind", html_account_kind, 0},
     {HTTP_GET, "/accounts/{account}", html_account, 0},
     {HTTP_POST, "/accounts/{account}", html_account_save, 0},
     {HTTP_GET, "/accounts/{account}/servers", html_account_servers_form, 0},
     {HTTP_POST, "/accounts/{account}/servers", html_account_servers, 0},
+    {HTTP_POST, "/accounts/{account}/pop3", html_account_pop3, 0},
     {HTTP_GET, "/accounts/{account}/delete", html_account_delete_form, 0},
     {HTTP_POST, "/accounts/{account}/delete", html_account_delete, 0},
 

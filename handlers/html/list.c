@@ -1,6 +1,7 @@
 #include "handlers/html/list.h"
 
 #include "handlers/html/act.h"
+#include "handlers/html/pop3_choice.h"
 #include "handlers/html/told.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
@@ -238,6 +239,7 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_str(view, "name", account->name);
     view_set_i64(view, "state", account->modseq);
     page_set_sync(view, account, req->arena);
+    pop3_choice_ask(view, "removal", account, true, req->arena);
     if (!told_set_news(req, db, view, account, err) ||
         !told_set_notice(req, db, page, account, err))
         return false;

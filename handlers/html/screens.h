@@ -35,12 +35,12 @@ route_handler html_source;
 /* picture.c: pictures inside the frame */
 route_handler html_picture;
 /* accounts.c */
-route_handler html_accounts, html_account, html_account_save, html_account_delete_form,
-    html_account_delete;
+route_handler html_accounts, html_account, html_account_save, html_account_pop3,
+    html_account_delete_form, html_account_delete;
 /* archive.c; the export itself comes from handlers/export.h */
 route_handler html_archive, html_import, html_export_complete, html_transfer_cancel;
 /* account_new.c */
-route_handler html_account_new_form, html_account_new, html_account_servers_form,
+route_handler html_account_new_form, html_account_new, html_account_kind, html_account_servers_form,
     html_account_servers;
 /* compose.c */
 route_handler html_compose, html_compose_post, html_draft, html_draft_post, html_draft_attachment;

@@ -128,6 +128,8 @@ void account_read(struct db_rows *rows, struct arena *arena, struct account *acc
     account->pop3_policy = (enum pop3_policy)READ_NAME(rows, pop3_policy_names);
     account->pop3_days = db_get_i32(rows);
     account->pop3_max_bytes = db_get_i64(rows);
+    account->pop3_may_remove = db_get_bool(rows);
+    account->pop3_expire_days = db_get_i32(rows);
     account->sync_state = (enum sync_state)READ_NAME(rows, sync_state_names);
     account->sync_error = db_get_str(rows, arena);
     account->sync_hint = db_get_str(rows, arena);
@@ -181,12 +183,12 @@ bool account_allocate_id(struct db *db, int64_t *id, struct error *err)
 }
 
 /* The first ids of an account: its identity, then for POP3 its folders. */
-enum { IDENTITY_ID = 1, LOCAL_MAILBOXES = 5 };
-static const int64_t local_ids[LOCAL_MAILBOXES] = {2, 3, 4, 5, 6};
-static const struct str local_names[LOCAL_MAILBOXES] = {STR("Inbox"), STR("Drafts"), STR("Sent"),
-                                                        STR("Junk"), STR("Trash")};
-static const struct str local_roles[LOCAL_MAILBOXES] = {STR("inbox"), STR("drafts"), STR("sent"),
-                                                        STR("junk"), STR("trash")};
+enum { IDENTITY_ID = 1, LOCAL_MAILBOXES = 6 };
+static const int64_t local_ids[LOCAL_MAILBOXES] = {2, 3, 4, 5, 6, 7};
+static const struct str local_names[LOCAL_MAILBOXES] = {
+    STR("Inbox"), STR("Drafts"), STR("Sent"), STR("Junk"), STR("Trash"), STR("Archive")};
+static const struct str local_roles[LOCAL_MAILBOXES] = {
+    STR("inbox"), STR("drafts"), STR("sent"), STR("junk"), STR("trash"), STR("archive")};
 
 static size_t local_count(const struct account *account)
 {
@@ -207,7 +209,7 @@ static bool insert_account(struct db *db, const struct account *a, struct str se
                     db_or_null(db_bytes(smtp_secret)), db_name(prefetch_names[a->prefetch]),
                     db_i32(a->prefetch_days), db_i32(a->poll_seconds),
                     db_name(pop3_policy_names[a->pop3_policy]), db_i32(a->pop3_days),
-                    db_i64(a->pop3_max_bytes), db_i64(next_id)))
+                    db_i64(a->pop3_max_bytes), db_bool(a->pop3_may_remove), db_i64(next_id)))
         return false;
     return affected || error_set(err, ERROR_CONFLICT, "this account is here already");
 }
@@ -257,9 +259,16 @@ bool account_update_policy(struct db *db, const struct account *account, struct 
                    db_i64(db_viewer(db)), db_text(account->name),
                    db_name(prefetch_names[account->prefetch]), db_i32(account->prefetch_days),
                    db_i32(account->poll_seconds), db_name(pop3_policy_names[account->pop3_policy]),
-                   db_i32(account->pop3_days), db_i64(account->pop3_max_bytes)) &&
+                   db_i32(account->pop3_days), db_i64(account->pop3_max_bytes),
+                   db_bool(account->pop3_may_remove)) &&
         tell_updated(db, account->id, affected, err);
     return db_leave(db, started, is_good, err);
+}
+
+bool account_asks_to_remove(const struct account *account)
+{
+    return account->kind == ACCOUNT_POP3 && account->pop3_policy != POP3_LEAVE &&
+           !account->pop3_may_remove;
 }
 
 static struct db_value secret_or_keep(struct str secret)

@@ -47,6 +47,10 @@ struct account {
     enum pop3_policy pop3_policy;
     int pop3_days;
     int64_t pop3_max_bytes;
+    /* The person has agreed that mail is removed upstream. Until then nothing is, whatever the
+     * policy says. */
+    bool pop3_may_remove;
+    int pop3_expire_days; /* the server throws read mail away after that; < 0: it does not say */
     enum sync_state sync_state;
     struct str sync_error, sync_hint;
     int64_t sync_since, synced_at /* 0: never */, next_sync_at;
@@ -60,7 +64,7 @@ struct account {
 bool account_allocate_id(struct db *db, int64_t *id, struct error *err);
 /* `secret` and `smtp_secret` (may be empty) are sealed. ERROR_CONFLICT if the person has it
  * already. Writes an identity for the address, a change row, and NOTIFYs the sync role. For POP3 it
- * also creates the local mailboxes (Inbox, Drafts, Sent, Junk, Trash). */
+ * also creates the local mailboxes (Inbox, Drafts, Sent, Archive, Junk, Trash). */
 bool account_create(struct db *db, const struct account *account, struct str secret,
                     struct str smtp_secret, struct error *err);
 /* The viewer's accounts, oldest first (SYNC/OWNER: of the given user; 0: all). */
@@ -69,11 +73,13 @@ bool account_list(struct db *db, struct arena *arena, int64_t user_id, struct ac
 /* ERROR_NOT_FOUND if it is not the viewer's. */
 bool account_by_id(struct db *db, struct arena *arena, int64_t id, struct account *account,
                    struct error *err);
-/* Name, policy and polling; not servers or secrets. */
+/* Name, policy and polling; not servers or secrets. A changed POP3 policy is acted on at once. */
 bool account_update_policy(struct db *db, const struct account *account, struct error *err);
 /* Servers, names and secrets after a successful trial; NULL-pointer secrets stay as they are. */
 bool account_update_servers(struct db *db, const struct account *account, struct str secret,
                             struct str smtp_secret, struct error *err);
+/* Whether a policy that removes mail waits for the person's word (pop3_may_remove). */
+bool account_asks_to_remove(const struct account *account);
 /* Out of everybody's sight at once, secrets wiped; its rows go in the background (account_purge in
  * leases.h), since a large account's take their time. */
 bool account_delete(struct db *db, int64_t id, struct error *err);
@@ -94,14 +100,14 @@ struct trial {
     struct str result; /* JSON, see server/sync/trials.h; empty until done */
 };
 bool trial_create(struct db *db, struct trial *trial, struct error *err);
-/* For a person's trial the user must match; 0 for sign-in trials (the id is the authority). Without
- * the secret. */
+/* For a person's trial the user must match; 0 for sign-in trials (the id is the authority). Its
+ * secret only once it went well and is not saved yet. */
 bool trial_by_id(struct db *db, struct arena *arena, struct str id, int64_t user_id,
                  struct trial *trial, struct error *err);
 bool trial_delete(struct db *db, struct str id, struct error *err);
 /* Sync role: takes the oldest pending one (false with ERROR_NOT_FOUND: none), FOR UPDATE SKIP
- * LOCKED; and writes its result, wiping the secret and NOTIFYing (ERROR_NOT_FOUND: not running, or
- * deleted meanwhile). */
+ * LOCKED; and writes its result, wiping the secret unless an account's settings worked, and
+ * NOTIFYing (ERROR_NOT_FOUND: not running, or deleted meanwhile). */
 bool trial_take(struct db *db, struct arena *arena, struct trial *trial, struct error *err);
 bool trial_finish(struct db *db, struct str id, struct str result, struct error *err);
 

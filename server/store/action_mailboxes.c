@@ -96,6 +96,16 @@ static bool enqueue(struct db *db, int64_t account_id, const char *kind, int64_t
     return is_good;
 }
 
+/* An Archive that was deleted and made anew is the archive again. */
+static enum mailbox_role role_of_new(const struct folders *folders, int64_t parent_id,
+                                     struct str name)
+{
+    bool is_archive = !parent_id && str_equal_nocase(str_trim(name), STR("Archive"));
+    for (size_t i = 0; i < folders->count; i++)
+        is_archive = is_archive && folders->at[i].role != ROLE_ARCHIVE;
+    return is_archive ? ROLE_ARCHIVE : ROLE_NONE;
+}
+
 /* --- local ones ------------------------------------------------------------------------------ */
 
 static bool put_local(struct db *db, int64_t account_id, struct replica_mailbox *mailbox,
@@ -138,7 +148,7 @@ bool mailbox_create(struct db *db, struct arena *arena, int64_t account_id, int6
                                       .path = path,
                                       .wire_path = path,
                                       .delimiter = folders.delimiter,
-                                      .role = ROLE_NONE};
+                                      .role = role_of_new(&folders, parent_id, name)};
     return put_local(db, account_id, &mailbox, err);
 }
 

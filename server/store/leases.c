@@ -134,6 +134,23 @@ bool account_set_next_sync(struct db *db, int64_t account_id, int64_t at, struct
     return db_execute(db, "account_set_next_sync", NULL, err, db_i64(account_id), db_time(at));
 }
 
+bool account_set_next_pass(struct db *db, int64_t account_id, int64_t began_at, int64_t at,
+                           bool *is_asked, struct error *err)
+{
+    int64_t affected = 0;
+    bool is_good = db_execute(db, "account_set_next_pass", &affected, err, db_i64(account_id),
+                              db_time(at), db_time(began_at));
+    *is_asked = is_good && affected == 0;
+    return is_good;
+}
+
+bool account_set_expire(struct db *db, int64_t account_id, int days, struct error *err)
+{
+    struct db_value value = db_i32(days);
+    value.is_null = days < 0;
+    return db_execute(db, "account_set_expire", NULL, err, db_i64(account_id), value);
+}
+
 bool account_count_failure(struct db *db, int64_t account_id, int *failures, struct error *err)
 {
     struct db_rows rows;

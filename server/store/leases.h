@@ -49,6 +49,12 @@ bool account_set_synced(struct db *db, int64_t account_id, struct str capabiliti
                         struct error *err);
 /* When this process will look again, for people to see and for others should it die. */
 bool account_set_next_sync(struct db *db, int64_t account_id, int64_t at, struct error *err);
+/* The same after a pass that began when next_sync_at was `began_at`: unless somebody asked for
+ * another one meanwhile (`*is_asked`). */
+bool account_set_next_pass(struct db *db, int64_t account_id, int64_t began_at, int64_t at,
+                           bool *is_asked, struct error *err);
+/* pop3_expire_days; < 0: not told. */
+bool account_set_expire(struct db *db, int64_t account_id, int days, struct error *err);
 /* One more failure in a row; returns the new number. */
 bool account_count_failure(struct db *db, int64_t account_id, int *failures, struct error *err);
 

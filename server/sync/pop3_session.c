@@ -66,7 +66,7 @@ static struct pop3_rules rules_of(const struct slice *slice, const struct pop3_s
 {
     const struct account *account = &slice->work.account;
     return (struct pop3_rules){
-        .policy = account->pop3_policy,
+        .policy = account->pop3_may_remove ? account->pop3_policy : POP3_LEAVE,
         .days = account->pop3_days,
         .max_bytes = account->pop3_max_bytes,
         .expire_days = pop3_expire_days(session->client),
@@ -79,11 +79,12 @@ static struct pop3_rules rules_of(const struct slice *slice, const struct pop3_s
 static bool check_policy(const struct slice *slice, const struct pop3_maildrop *maildrop,
                          struct error *err)
 {
-    if (maildrop->has_uidl || slice->work.account.pop3_policy == POP3_REMOVE)
+    const struct account *account = &slice->work.account;
+    if (maildrop->has_uidl || (account->pop3_policy == POP3_REMOVE && account->pop3_may_remove))
         return true;
     error_set(err, ERROR_FORBIDDEN,
               "This mail server cannot tell messages apart, so none can be left on it.");
-    return error_hint(err, "Let this account remove mail from the server after download.");
+    return error_hint(err, "Let this account remove mail from the server once it is stored here.");
 }
 
 static bool make_plan(struct slice *slice, struct pop3_session *session, struct error *err)
@@ -261,6 +262,7 @@ bool pop3_session_open(struct slice *slice, struct error *err)
     if (!session)
         abort();
     session->arena = arena_new();
+    session->asked_at = slice->work.account.next_sync_at;
     session->end_ms = clock_monotonic_ms() + SESSION_MS;
     if (!find_inbox(slice, session, err) || !connect_to(slice, session, err) ||
         !make_plan(slice, session, err) || !verify(slice, session, err) ||

@@ -15,7 +15,8 @@ struct pop3_session {
     size_t next;      /* the first step whose message may still have to be fetched */
     size_t remaining; /* messages still to be fetched */
     int64_t inbox_id;
-    int64_t end_ms; /* monotonic: then it is brought to its end, and another one follows */
+    int64_t asked_at; /* next_sync_at when it began: another value is another wish */
+    int64_t end_ms;   /* monotonic: then it is brought to its end, and another one follows */
 };
 
 /* Connects, signs in, lists and plans, unless that was done. What the listing tells of known

@@ -26,6 +26,13 @@ static bool open_session(struct slice *slice, struct error *err)
     return pop3_session_open(slice, err) && note_progress(slice, err);
 }
 
+static bool note_expire(struct slice *slice, int days, struct error *err)
+{
+    bool is_known = days < 0 ? slice->work.account.pop3_expire_days < 0
+                             : slice->work.account.pop3_expire_days == days;
+    return is_known || account_set_expire(slice->db, slice->account->id, days, err);
+}
+
 /* All is here, or the session has lasted long enough: to its end, and when the next one comes. */
 static bool settle(struct slice *slice, bool is_done, struct error *err)
 {
@@ -34,6 +41,9 @@ static bool settle(struct slice *slice, bool is_done, struct error *err)
     /* RFC 2449 section 6.5: not before the server allows it, whoever asks. */
     int64_t delay_ms = (int64_t)pop3_login_delay_s(session->client) * 1000;
     struct str capabilities = arena_str(slice->arena, pop3_capabilities(session->client));
+    int expire_days = pop3_expire_days(session->client);
+    int64_t asked_at = session->asked_at;
+    bool is_asked;
     if (!note_progress(slice, err) || !pop3_session_finish(slice, err))
         return false;
     if (delay_ms > 0)
@@ -41,9 +51,12 @@ static bool settle(struct slice *slice, bool is_done, struct error *err)
     slice->wait_ms = is_done ? poll_ms : delay_ms;
     if (slice->wait_ms < delay_ms)
         slice->wait_ms = delay_ms;
-    if (!account_set_next_sync(slice->db, slice->account->id,
-                               clock_now_us() + slice->wait_ms * 1000, err))
+    if (!account_set_next_pass(slice->db, slice->account->id, asked_at,
+                               clock_now_us() + slice->wait_ms * 1000, &is_asked, err) ||
+        !note_expire(slice, expire_days, err))
         return false;
+    if (is_asked) /* meanwhile: what the listing told may be old by then */
+        slice->wait_ms = delay_ms;
     return !is_done || account_set_synced(slice->db, slice->account->id, capabilities, err);
 }
 

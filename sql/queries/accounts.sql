@@ -8,9 +8,9 @@ SELECT nextval('account_id_seq');
 INSERT INTO account (id, user_id, name, email, kind, host, port, tls, username, secret,
                      smtp_host, smtp_port, smtp_tls, smtp_username, smtp_secret,
                      prefetch, prefetch_days, poll_seconds, pop3_policy, pop3_days, pop3_max_bytes,
-                     next_id)
+                     pop3_may_remove, next_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22)
+        $21, $22, $23)
 ON CONFLICT DO NOTHING;
 
 -- name: account_create_identity
@@ -29,7 +29,8 @@ SELECT pg_notify('restante', format('op %s', ($1)::bigint));
 -- name: account_list
 SELECT id, user_id, name, email, kind, host, port, tls, username,
        smtp_host, smtp_port, smtp_tls, smtp_username, prefetch, prefetch_days, poll_seconds,
-       pop3_policy, pop3_days, pop3_max_bytes, sync_state, sync_error, sync_hint, sync_since,
+       pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove, coalesce(pop3_expire_days, -1),
+       sync_state, sync_error, sync_hint, sync_since,
        synced_at, next_sync_at, failures, sync_done, sync_total, modseq, created_at
   FROM account
  WHERE NOT is_gone AND ($1 = 0 OR user_id = $1)
@@ -38,15 +39,20 @@ SELECT id, user_id, name, email, kind, host, port, tls, username,
 -- name: account_by_id
 SELECT id, user_id, name, email, kind, host, port, tls, username,
        smtp_host, smtp_port, smtp_tls, smtp_username, prefetch, prefetch_days, poll_seconds,
-       pop3_policy, pop3_days, pop3_max_bytes, sync_state, sync_error, sync_hint, sync_since,
+       pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove, coalesce(pop3_expire_days, -1),
+       sync_state, sync_error, sync_hint, sync_since,
        synced_at, next_sync_at, failures, sync_done, sync_total, modseq, created_at
   FROM account
  WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2);
 
+-- What is to happen on a POP3 server happens at once, not with the next look.
 -- name: account_update_policy
 UPDATE account
    SET name = $3, prefetch = $4, prefetch_days = $5, poll_seconds = $6, pop3_policy = $7,
-       pop3_days = $8, pop3_max_bytes = $9
+       pop3_days = $8, pop3_max_bytes = $9, pop3_may_remove = $10,
+       next_sync_at = CASE WHEN (pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove)
+                                = ($7, $8, $9, $10)
+                           THEN next_sync_at ELSE now() END
  WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2);
 
 -- New settings deserve a new chance at once. A NULL secret stays as it is; an empty one of SMTP
@@ -82,9 +88,10 @@ WITH made AS (
     VALUES ($1, $2, $3, $4, $5, $6) RETURNING id)
 SELECT made.id FROM made, LATERAL pg_notify('restante', 'trial ' || made.id);
 
--- The secret is the sync role's alone.
+-- The sealed secret comes back once the settings were found to work, for saving them.
 -- name: trial_by_id
-SELECT id, kind, user_id, account_id, settings, NULL::bytea AS secret, state = 'done' AS is_done,
+SELECT id, kind, user_id, account_id, settings,
+       CASE WHEN state = 'done' THEN secret END AS secret, state = 'done' AS is_done,
        result
   FROM trial WHERE id = $1 AND coalesce(user_id, 0) = $2;
 
@@ -100,6 +107,7 @@ RETURNING t.id, t.kind, t.user_id, t.account_id, t.settings, t.secret, false AS 
 
 -- name: trial_finish
 WITH tried AS (
-    UPDATE trial SET state = 'done', result = $2, secret = NULL
+    UPDATE trial SET state = 'done', result = $2,
+           secret = CASE WHEN kind = 'account' AND $2::jsonb->'ok' = 'true' THEN secret END
      WHERE id = $1 AND state = 'running' RETURNING id)
 SELECT tried.id FROM tried, LATERAL pg_notify('restante', 'tried ' || tried.id);

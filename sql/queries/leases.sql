@@ -72,7 +72,8 @@ SELECT min(least(a.next_sync_at, o.not_before))
 SELECT secret, smtp_secret, lease_owner,
        id, user_id, name, email, kind, host, port, tls, username,
        smtp_host, smtp_port, smtp_tls, smtp_username, prefetch, prefetch_days, poll_seconds,
-       pop3_policy, pop3_days, pop3_max_bytes, sync_state, sync_error, sync_hint, sync_since,
+       pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove, coalesce(pop3_expire_days, -1),
+       sync_state, sync_error, sync_hint, sync_since,
        synced_at, next_sync_at, failures, sync_done, sync_total, modseq, created_at
   FROM account WHERE id = $1 AND NOT is_gone;
 
@@ -96,6 +97,13 @@ UPDATE account a
        sync_since = CASE WHEN old.sync_state = 'current' THEN sync_since ELSE now() END
   FROM old WHERE a.id = old.id
 RETURNING old.sync_state <> 'current';
+
+-- After a pass: unless somebody asked for another one ($3: what it was when the pass began).
+-- name: account_set_next_pass
+UPDATE account SET next_sync_at = $2 WHERE id = $1 AND next_sync_at = $3;
+
+-- name: account_set_expire
+UPDATE account SET pop3_expire_days = $2 WHERE id = $1;
 
 -- name: account_set_next_sync
 UPDATE account SET next_sync_at = $2 WHERE id = $1;

@@ -114,11 +114,13 @@ DELETE FROM token WHERE expires_at < now();
 -- name: sweep_rates
 DELETE FROM rate WHERE window_end < now();
 
--- Whoever asked has gone long since. One that was never finished may still hold a sealed secret.
+-- Whoever asked has gone long since. One that was never finished, or whose person has not decided, may
+-- still hold a sealed secret.
 -- name: sweep_trials
 DELETE FROM trial
  WHERE created_at < now() - interval '1 hour'
-    OR (state <> 'done' AND created_at < now() - interval '10 minutes');
+    OR (state <> 'done' AND created_at < now() - interval '10 minutes')
+    OR (secret IS NOT NULL AND created_at < now() - interval '30 minutes');
 
 -- name: sweep_operations
 DELETE FROM operation

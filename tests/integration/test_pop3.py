@@ -29,12 +29,13 @@ def letter(subject, size=200):
 class Account:
     """A POP3 account of a local user whose server is behind a port that we choose."""
 
-    def __init__(self, restante, port, email, password=PASSWORD):
-        login = restante.add_user(f"pop{next(_serial)}")
-        self.api = restante.client(restante.token(login))
+    def __init__(self, restante, port, email, password=PASSWORD, **policy):
+        self.login = restante.add_user(f"pop{next(_serial)}")
+        self.api = restante.client(restante.token(self.login))
         made = self.api.post("/accounts", {
             "email": email, "password": password, "kind": "pop3",
-            "incoming": {"host": "127.0.0.1", "port": port, "tls": "implicit", "username": email}})
+            "incoming": {"host": "127.0.0.1", "port": port, "tls": "implicit", "username": email}}
+            | (policy or {"pop3Policy": "remove"}))
         assert made.status == 201, made.text
         self.id = made.json["id"]
         self.settled()
@@ -405,11 +406,11 @@ def scripted(restante, mailserver):
     """An account in front of a script: after a trial and an empty pass, the given connections."""
     servers = []
 
-    def start(*connections):
+    def start(*connections, **policy):
         script = FIRST + "\n---\n".join(connections)
         server = ScriptedServer(script, mailserver.authority)
         servers.append(server)
-        made = Account(restante, server.port, f"scripted{next(_serial)}@example.org")
+        made = Account(restante, server.port, f"scripted{next(_serial)}@example.org", **policy)
         made.server = server
         return made
 
@@ -435,8 +436,7 @@ def test_other_uidls_for_the_same_mail_bring_nothing_twice(scripted):
         message("RETR 2", "two") + QUIT,
         SIGNED_IN + listing((1, "x"), (2, "y"), (3, "z")) + header(1, "one") + header(2, "two") +
         header(3, "three") + message("RETR 3", "three") + QUIT,
-        SIGNED_IN + listing((1, "x"), (2, "y"), (3, "z")) + QUIT)
-    account.set(pop3Policy="leave")
+        SIGNED_IN + listing((1, "x"), (2, "y"), (3, "z")) + QUIT, pop3Policy="leave")
     account.check_now()
     assert account.subjects() == ["one", "two"]
     account.check_now()
@@ -472,8 +472,7 @@ def test_copies_under_one_uidl_all_come(scripted):
     account = scripted(
         SIGNED_IN + listing((1, "a"), (3, "a")) + message("RETR 1", "copy") +
         message("RETR 3", "copy") + QUIT,
-        SIGNED_IN + listing((1, "a"), (3, "a")) + QUIT)
-    account.set(pop3Policy="leave")
+        SIGNED_IN + listing((1, "a"), (3, "a")) + QUIT, pop3Policy="leave")
     account.check_now()
     account.check_now()
     assert account.subjects() == ["copy", "copy"]

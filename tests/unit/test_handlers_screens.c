@@ -349,6 +349,97 @@ static void test_an_account_is_found_tried_and_only_then_saved(void **state)
     assert_true(str_equal(header("Refresh"), STR("2")));
 }
 
+static const char found_both[] =
+    "{\"candidates\":[{\"source\":\"srv\",\"kind\":\"imap\",\"incoming\":{\"host\":"
+    "\"imap.mail.example\",\"port\":993,\"tls\":\"implicit\",\"username\":\"two@mail.example\"},"
+    "\"smtp\":null},{\"source\":\"srv\",\"kind\":\"pop3\",\"incoming\":{\"host\":"
+    "\"pop.mail.example\",\"port\":995,\"tls\":\"implicit\",\"username\":\"two@mail.example\"},"
+    "\"smtp\":null}],\"recommended\":0}";
+static const char away[] =
+    "{\"ok\":false,\"part\":\"incoming\",\"step\":\"connect\",\"kind\":\"unreachable\","
+    "\"message\":\"Nothing answers there.\",\"hint\":\"\"}";
+
+/* The ids of the trials that the page carries. */
+static struct str hidden(const char *name)
+{
+    struct str before = arena_printf(mail_arena, "name=\"%s\" value=\"", name);
+    ptrdiff_t at = str_find(body(), before);
+    assert_true(at >= 0);
+    struct str rest = str_skip(body(), (size_t)at + before.length);
+    return str_cut(&rest, '"');
+}
+
+static int64_t newest_account(struct account *account)
+{
+    struct account *accounts;
+    size_t count;
+    assert_good(account_list(mail_db, mail_arena, 20, &accounts, &count, &err));
+    *account = accounts[count - 1];
+    return (int64_t)count;
+}
+
+static void test_where_imap_and_pop3_both_work_the_person_chooses(void **state)
+{
+    (void)state;
+    struct account account;
+    come_as(20);
+    int64_t before = newest_account(&account);
+    get("/accounts/new");
+    post_and_answer("/accounts/new", "email=two%40mail.example&password=right&name=Two",
+                    (struct answers){.at = {found_both, accepted, accepted}, .count = 3});
+    assert_status(200);
+    assert_shows("<strong>IMAP4</strong> <span class=\"tag\">recommended</span>");
+    assert_shows("name=\"kind\" value=\"imap\" checked");
+    assert_shows("All your devices are kept in step");
+    assert_shows("each message is removed from the server once it is stored here");
+    assert_shows("name=\"pop3\" value=\"leave\"");
+    assert_hides("right\"");
+    assert_int_equal(newest_account(&account), before);
+    struct str imap = hidden("imap"), pop3 = hidden("pop3Trial");
+    post("/accounts/new/kind",
+         arena_text(mail_arena,
+                    arena_printf(mail_arena,
+                                 "name=Two&email=two%%40mail.example&imap=%" STR_FMT
+                                 "&pop3Trial=%" STR_FMT "&kind=pop3&pop3=remove-after&pop3Days=9",
+                                 STR_ARG(imap), STR_ARG(pop3))));
+    assert_status(303);
+    assert_int_equal(newest_account(&account), before + 1);
+    assert_int_equal(account.kind, ACCOUNT_POP3);
+    assert_int_equal(account.pop3_policy, POP3_REMOVE_AFTER);
+    assert_int_equal(account.pop3_days, 9);
+    assert_true(account.pop3_may_remove);
+    assert_true(str_equal(account.incoming.host, STR("pop.mail.example")));
+    /* the same page once more: its trials are gone */
+    get("/accounts/new");
+    post("/accounts/new/kind",
+         arena_text(mail_arena,
+                    arena_printf(mail_arena, "imap=%" STR_FMT "&pop3Trial=%" STR_FMT "&kind=imap",
+                                 STR_ARG(imap), STR_ARG(pop3))));
+    assert_status(422);
+    assert_shows("no longer known here");
+}
+
+static void test_where_only_pop3_works_the_person_chooses_what_becomes_of_mail(void **state)
+{
+    (void)state;
+    struct account account;
+    come_as(20);
+    int64_t before = newest_account(&account);
+    get("/accounts/new");
+    post_and_answer("/accounts/new", "email=three%40mail.example&password=right",
+                    (struct answers){.at = {found_both, away, accepted}, .count = 3});
+    assert_status(200);
+    assert_shows("IMAP did not work: Nothing answers there.");
+    assert_hides("value=\"imap\"");
+    assert_int_equal(newest_account(&account), before);
+    /* a password that IMAP refused is not tried at another door */
+    get("/accounts/new");
+    post_and_answer("/accounts/new", "email=four%40mail.example&password=wrong",
+                    (struct answers){.at = {found_both, refused}, .count = 2});
+    assert_status(422);
+    assert_shows("The server refused");
+}
+
 static void test_an_address_without_servers_is_set_up_by_hand(void **state)
 {
     (void)state;
@@ -394,6 +485,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_form_without_its_token_is_refused),
         cmocka_unit_test(test_how_an_account_is_kept_can_be_changed),
         cmocka_unit_test(test_an_account_is_found_tried_and_only_then_saved),
+        cmocka_unit_test(test_where_imap_and_pop3_both_work_the_person_chooses),
+        cmocka_unit_test(test_where_only_pop3_works_the_person_chooses_what_becomes_of_mail),
         cmocka_unit_test(test_an_address_without_servers_is_set_up_by_hand),
         cmocka_unit_test(test_a_picture_without_a_ticket_does_not_exist),
     };

@@ -73,13 +73,13 @@ static void test_a_pop3_account_has_its_folders_from_the_start(void **state)
 {
     (void)state;
     int64_t id = account_new_of_kind(web, person_new(web), "pop", ACCOUNT_POP3);
-    assert_int_equal(rows_of("mailbox", id), 5);
+    assert_int_equal(rows_of("mailbox", id), 6);
     assert_int_equal(sql("SELECT count(DISTINCT role) FROM mailbox WHERE account_id = %lld AND"
                          " is_local AND backfill_uid = 1"
-                         " AND role IN ('inbox', 'drafts', 'sent', 'junk', 'trash')",
+                         " AND role IN ('inbox', 'drafts', 'sent', 'archive', 'junk', 'trash')",
                          (long long)id),
-                     5);
-    assert_int_equal(sql("SELECT next_id FROM account WHERE id = %lld", (long long)id), 7);
+                     6);
+    assert_int_equal(sql("SELECT next_id FROM account WHERE id = %lld", (long long)id), 8);
 }
 
 static void test_creating_an_account_tells_the_sync_role(void **state)
@@ -531,7 +531,7 @@ static void test_a_trial_is_taken_once_and_its_result_comes_back_without_the_sec
     assert_true(str_is_empty(seen.secret) && str_is_empty(seen.result));
     store_release(web, &db);
     db = acquire(sync_store, 0);
-    assert_good(trial_finish(db, str_of(asked.id), STR("{\"ok\": true}"), &err));
+    assert_good(trial_finish(db, str_of(asked.id), STR("{\"ok\": false}"), &err));
     assert_kind(trial_finish(db, str_of(asked.id), STR("{}"), &err), ERROR_NOT_FOUND);
     store_release(sync_store, &db);
     snprintf(payload, sizeof payload, "tried %s", asked.id);
@@ -541,10 +541,39 @@ static void test_a_trial_is_taken_once_and_its_result_comes_back_without_the_sec
         sql("SELECT count(*) FROM trial WHERE id = '%s' AND secret IS NOT NULL", asked.id), 0);
     db = acquire(web, user_id);
     assert_good(trial_by_id(db, arena, str_of(asked.id), user_id, &seen, &err));
-    assert_true(seen.is_done && str_equal(seen.result, STR("{\"ok\": true}")));
+    assert_true(seen.is_done && str_equal(seen.result, STR("{\"ok\": false}")));
     assert_good(trial_delete(db, str_of(asked.id), &err));
     assert_kind(trial_by_id(db, arena, str_of(asked.id), user_id, &seen, &err), ERROR_NOT_FOUND);
     store_release(web, &db);
+}
+
+/* What the person still has to decide is asked after the trial, and the password not again. */
+static void test_settings_that_work_keep_the_secret_until_they_are_saved(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    static const struct {
+        enum trial_kind kind;
+        const char *result;
+        bool is_kept;
+    } rows[] = {{TRIAL_ACCOUNT, "{\"ok\": true}", true},
+                {TRIAL_ACCOUNT, "{\"ok\": \"true\"}", false},
+                {TRIAL_SIGN_IN, "{\"ok\": true}", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t user_id = rows[i].kind == TRIAL_SIGN_IN ? 0 : person_new(web);
+        struct trial asked = new_trial(rows[i].kind, user_id), taken, seen;
+        assert_good(take_trial(&taken, &err));
+        struct db *db = acquire(sync_store, 0);
+        assert_good(trial_finish(db, str_of(taken.id), str_of(rows[i].result), &err));
+        assert_good(trial_by_id(db, arena, str_of(asked.id), user_id, &seen, &err));
+        assert_true(str_equal(seen.secret, rows[i].is_kept ? STR("sealed") : STR_EMPTY));
+        store_release(sync_store, &db);
+    }
+    sql("UPDATE trial SET created_at = now() - interval '31 minutes' WHERE secret IS NOT NULL");
+    struct db *db = acquire(sync_store, 0);
+    assert_good(store_sweep(db, &err));
+    store_release(sync_store, &db);
+    assert_int_equal(sql("SELECT count(*) FROM trial WHERE secret IS NOT NULL"), 0);
 }
 
 static void test_a_trial_is_seen_by_its_person_only(void **state)
@@ -645,6 +674,7 @@ int main(void)
         cmocka_unit_test(test_purging_passes_over_an_account_with_an_open_batch),
         cmocka_unit_test(test_a_killed_backend_leaves_nothing_half_written),
         cmocka_unit_test(test_a_trial_is_taken_once_and_its_result_comes_back_without_the_secret),
+        cmocka_unit_test(test_settings_that_work_keep_the_secret_until_they_are_saved),
         cmocka_unit_test(test_a_trial_is_seen_by_its_person_only),
         cmocka_unit_test(test_concurrent_takers_share_the_trials),
     };

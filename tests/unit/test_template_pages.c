@@ -18,7 +18,7 @@ static const char attack[] = "\"'><script>alert(1)</script><img src=x onerror=al
 static const char *const screens[] = {
     "sign-in", "mailbox",        "message",  "accounts", "account-new", "account-servers",
     "account", "account-delete", "settings", "error",    "preparing",   "folders",
-    "folder",  "sure",           "refused",  "archive"};
+    "folder",  "sure",           "refused",  "archive",  "account-kind"};
 
 static const struct value *call_asset(void *context, struct arena *arena, struct str text,
                                       const struct value *page)
