@@ -285,7 +285,11 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
     }
     if (verb->kind != ACTION_KEYWORDS && !run(req, db, asked, &action, "", ids, &count, err))
         return false;
-    tell_done(req, res, asked, ids, count);
+    bool is_of_folders = verb->kind == ACTION_MOVE || verb->kind == ACTION_COPY;
+    if (count == 0 && is_of_folders && !verb->is_whole)
+        say(req, res, asked, "there");
+    else
+        tell_done(req, res, asked, ids, count);
     return true;
 }
 

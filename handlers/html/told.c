@@ -22,6 +22,7 @@ static const struct {
     {"choose", "Choose one or more messages first.", true},
     {"folder", "Choose the folder that they shall go to.", true},
     {"gone", "That is no longer there.", true},
+    {"there", "They lie in that folder already: nothing had to be done.", false},
     {"undone", "Taken back.", false},
     {"too-late", "It is too late to take that back.", true},
     {"told", "Put aside.", false},
@@ -35,18 +36,26 @@ struct deed {
     int set, clear;
     int64_t target_id;
     size_t emails;
+    bool is_final; /* there is no way back */
 };
 
+/* What lay in the target of a move already only leaves where it was: for people that is a move. */
 static bool read_deed(const struct operation *operation, struct deed *deed)
 {
     json_t *root = json_loadb(operation->arguments.at, operation->arguments.length, 0, NULL);
     json_int_t set = json_integer_value(json_object_get(root, "set"));
     json_int_t clear = json_integer_value(json_object_get(root, "clear"));
+    json_int_t there = json_integer_value(json_object_get(root, "thereId"));
     *deed = (struct deed){.kind = operation->kind,
                           .set = (int)set,
                           .clear = (int)clear,
                           .target_id = json_integer_value(json_object_get(root, "toId")),
-                          .emails = json_array_size(json_object_get(root, "emailIds"))};
+                          .emails = json_array_size(json_object_get(root, "emailIds")),
+                          .is_final = !there && str_equal(operation->kind, STR("destroy"))};
+    if (there) {
+        deed->kind = STR("move");
+        deed->target_id = there;
+    }
     json_decref(root);
     return deed->emails > 0;
 }
@@ -83,8 +92,7 @@ static struct str where_to(const struct request *req, struct db *db, int64_t acc
                         STR_ARG(str_sub(list_folder_name(&target), 0, NAME_BYTES_MAX)));
 }
 
-/* Moving says more than the marks that go with it, and than what vanished because it lay there
- * already. */
+/* Moving says more than the marks that go with it. */
 static bool says_more(const struct deed *a, const struct deed *b)
 {
     static const char *const order[] = {"keywords", "destroy", "copy", "move"};
@@ -167,9 +175,10 @@ static void set_done(const struct request *req, struct db *db, struct value *pag
     const struct operation *failed = NULL;
     bool can_undo = true;
     for (size_t i = 0; i < count; i++) {
+        struct deed deed;
         if (operations[i].state == OPERATION_FAILED)
             failed = &operations[i];
-        can_undo = can_undo && !str_equal(operations[i].kind, STR("destroy")) &&
+        can_undo = can_undo && !(read_deed(&operations[i], &deed) && deed.is_final) &&
                    operations[i].state != OPERATION_CANCELLED;
         undo = arena_printf(req->arena, "%" STR_FMT "%s%lld", STR_ARG(undo), i ? "-" : "",
                             (long long)operations[i].id);

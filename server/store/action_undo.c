@@ -9,6 +9,7 @@ static const char gone[] = "There is nothing to take back.";
 struct past {
     struct str kind, state;
     int64_t mailbox_id, target_id;
+    int64_t there_id; /* of a move to where it lay already: it only left its mailbox */
     int set, clear;
     const int64_t *email_ids;
     size_t email_count;
@@ -26,6 +27,7 @@ static bool load(struct db *db, struct arena *arena, int64_t account_id, int64_t
     past->state = db_get_str(&rows, arena);
     past->mailbox_id = db_get_i64(&rows);
     past->target_id = db_get_i64(&rows);
+    past->there_id = db_get_i64(&rows);
     past->set = db_get_i32(&rows);
     past->clear = db_get_i32(&rows);
     past->email_ids = db_get_i64_array(&rows, arena, &past->email_count);
@@ -90,6 +92,10 @@ static bool do_opposite(struct db *db, struct arena *arena, int64_t account_id,
     } else if (str_equal(past->kind, STR("copy"))) {
         action.kind = ACTION_DESTROY;
         action.mailbox_id = past->target_id;
+    } else if (past->there_id) {
+        action.kind = ACTION_COPY;
+        action.mailbox_id = past->there_id;
+        action.target_id = past->mailbox_id;
     } else {
         return error_set(err, ERROR_CONFLICT, "What was deleted for good cannot come back.");
     }

@@ -232,7 +232,7 @@ static bool decide(const struct acting *acting, struct place *place, struct erro
 }
 
 /* An email has one place in a mailbox: what lies in the target already is not moved there, it only
- * leaves where it was. */
+ * leaves where it was. Its target stays noted, for people are told of a move. */
 static bool decide_present(struct acting *acting, int64_t target_id, struct error *err)
 {
     struct db_rows rows;
@@ -291,6 +291,7 @@ static int compare_places(const void *a, const void *b)
     const int64_t keys[][2] = {{x->deed, y->deed},
                                {x->is_direct, y->is_direct},
                                {x->mailbox_id, y->mailbox_id},
+                               {x->target_id, y->target_id},
                                {x->set, y->set},
                                {x->clear, y->clear}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -302,7 +303,7 @@ static int compare_places(const void *a, const void *b)
 static bool is_same_run(const struct place *x, const struct place *y)
 {
     return x->deed == y->deed && x->is_direct == y->is_direct && x->mailbox_id == y->mailbox_id &&
-           x->set == y->set && x->clear == y->clear;
+           x->target_id == y->target_id && x->set == y->set && x->clear == y->clear;
 }
 
 static void make_runs(struct acting *acting)
@@ -435,6 +436,8 @@ static void write_arguments(struct buf *out, const struct acting *acting, const 
     write_number(&json, "mailboxId", first->mailbox_id);
     if (first->deed == DEED_MOVE || first->deed == DEED_COPY)
         write_number(&json, "toId", first->target_id);
+    if (first->deed == DEED_DESTROY)
+        write_number(&json, "thereId", first->target_id);
     if (first->deed == DEED_KEYWORDS) {
         write_number(&json, "set", first->set);
         write_number(&json, "clear", first->clear);

@@ -113,8 +113,8 @@ RETURNING id;
 
 -- name: action_of_operation
 SELECT kind, state, coalesce((arguments->>'mailboxId')::bigint, 0),
-       coalesce((arguments->>'toId')::bigint, 0), coalesce((arguments->>'set')::int, 0),
-       coalesce((arguments->>'clear')::int, 0),
+       coalesce((arguments->>'toId')::bigint, 0), coalesce((arguments->>'thereId')::bigint, 0),
+       coalesce((arguments->>'set')::int, 0), coalesce((arguments->>'clear')::int, 0),
        ARRAY(SELECT json_array_elements_text(arguments->'emailIds')::bigint),
        ARRAY(SELECT json_array_elements_text(arguments->'add')),
        ARRAY(SELECT json_array_elements_text(arguments->'remove'))

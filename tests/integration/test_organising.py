@@ -122,6 +122,20 @@ def test_a_deleted_message_goes_to_trash_and_comes_back(mail, person):
     assert eventually(lambda: flags(person, "letter two")[1] == "INBOX", pause=0.2)
 
 
+def test_a_move_to_where_it_lies_already_is_no_deletion(mail, person):
+    trash = mail.folder("Trash")
+    letter = mail.id_of("letter one")
+    page = mail.act(do="move", target=mail.mailbox, email=letter)
+    assert "They lie in that folder already" in visible(page)
+    assert "letter one" in mail.subjects()
+    mail.act(do="copy", target=trash.mailbox, email=letter)
+    assert "letter one" in trash.subjects() and "letter one" in mail.subjects()
+    page = mail.act(do="move", target=trash.mailbox, email=letter)
+    assert "1 message moved to Trash." in visible(page)
+    assert "letter one" not in mail.subjects() and "letter one" in trash.subjects()
+    assert "letter one" in visible(mail.undo(page))
+
+
 def test_trash_is_emptied_after_being_asked(mail, person):
     mail.act(do="trash", email=mail.id_of("letter three"))
     trash = mail.folder("Trash")

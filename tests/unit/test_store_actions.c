@@ -203,6 +203,55 @@ static void test_undo_of_what_is_done_is_the_opposite(void **state)
     assert_int_equal(counted(ALICE, letters).total, 0);
 }
 
+/* The same email in two folders, moved from one to the other: it leaves the first, and people are
+ * told of a move, which can be taken back. */
+static void test_a_move_to_where_it_lies_already_only_leaves(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    struct action action = {.kind = ACTION_COPY,
+                            .email_ids = &id,
+                            .email_count = 1,
+                            .mailbox_id = inbox,
+                            .target_id = letters};
+    run(action);
+    struct replay replay = load(REPLAY_COPY, take().id, inbox, letters);
+    replay.items[0].is_done = true;
+    replay.items[0].new_uid = 5;
+    end(&replay, NULL);
+    action.kind = ACTION_MOVE;
+    struct action_result done = run(action);
+    struct operation operation = take();
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, "\"thereId\":%lld", (long long)letters);
+    assert_true(str_equal(operation.kind, STR("destroy")));
+    assert_true(str_find(operation.arguments, str_of(wanted)) >= 0);
+    replay = load(REPLAY_DESTROY, operation.id, inbox, 0);
+    replay.items[0].is_done = true;
+    end(&replay, NULL);
+    assert_int_equal(counted(ALICE, inbox).total, 0);
+    assert_int_equal(counted(ALICE, letters).total, 1);
+    struct db *db = store_acquire(mail_web, ALICE, &err);
+    assert_good(action_undo(db, mail_arena, ALICE, done.operation_ids, 1, NULL, &err));
+    store_release(mail_web, &db);
+    assert_int_equal(counted(ALICE, inbox).total, 1);
+    assert_int_equal(counted(ALICE, letters).total, 1);
+    assert_true(str_equal(take().kind, STR("copy")));
+}
+
+static void test_a_move_to_its_own_folder_is_nothing(void **state)
+{
+    (void)state;
+    struct operation operation;
+    int64_t id = one(inbox, 1, "a", 0);
+    struct action_result result = run((struct action){
+        .kind = ACTION_MOVE, .email_ids = &id, .email_count = 1, .target_id = inbox});
+    assert_int_equal(result.operation_count, 0);
+    assert_int_equal(result.changed, 0);
+    assert_false(operation_take(mail_db, mail_arena, ALICE, &operation, &err));
+    assert_int_equal(rows("uid = 1 AND NOT is_hidden", id), 1);
+}
+
 static void test_a_key_counts_once(void **state)
 {
     (void)state;
@@ -261,6 +310,8 @@ int main(void)
         TEST(test_there_and_back_again_arrives_where_it_began),
         TEST(test_undo_cancels_what_has_not_begun),
         TEST(test_undo_of_what_is_done_is_the_opposite),
+        TEST(test_a_move_to_where_it_lies_already_only_leaves),
+        TEST(test_a_move_to_its_own_folder_is_nothing),
         TEST(test_a_key_counts_once),
         TEST(test_nobody_acts_on_the_mail_of_others),
         TEST(test_local_folders_change_at_once),
