@@ -1,7 +1,9 @@
 #include "handlers/contact_cards.h"
 
+#include <jansson.h>
+
+#include "server/base/utf8.h"
 #include "server/mail/compose.h"
-#include "server/mail/vcard.h"
 #include "server/store/contacts.h"
 
 enum { EXPORT_MAX = 20000, NAME_BYTES_MAX = 500, NOTE_BYTES_MAX = 16 * 1024 };
@@ -56,36 +58,48 @@ bool contact_cards_export(struct request *req, struct response *res, struct erro
     return !res->body.is_full || error_set(err, ERROR_LIMIT, "The address book is too large.");
 }
 
-/* What of a card we keep; addresses that are none are left out. */
-static struct contact contact_of(struct request *req, const struct vcard *card)
+static struct str text_of(struct arena *arena, const json_t *object, const char *name)
 {
-    struct contact contact = {.name = str_sub(card->name, 0, NAME_BYTES_MAX),
-                              .organization = str_sub(card->organization, 0, NAME_BYTES_MAX)};
+    const json_t *value = json_object_get(object, name);
+    return json_is_string(value)
+               ? arena_str(arena, str_make(json_string_value(value), json_string_length(value)))
+               : STR_EMPTY;
+}
+
+/* What of a card we keep; addresses that are none are left out. */
+static struct contact contact_of(struct request *req, const json_t *card)
+{
+    size_t i;
+    const json_t *line;
+    struct arena *arena = req->arena;
+    struct contact contact = {
+        .name = utf8_prefix(text_of(arena, card, "name"), NAME_BYTES_MAX),
+        .organization = utf8_prefix(text_of(arena, card, "organization"), NAME_BYTES_MAX)};
     struct buf emails = BUF_INIT(CONTACT_EMAILS_MAX * 600);
-    for (size_t i = 0; i < card->count; i++) {
-        struct str checked;
-        if (card->lines[i].kind == VCARD_NOTE)
-            contact.note = str_sub(card->lines[i].value, 0, NOTE_BYTES_MAX);
-        if (card->lines[i].kind == VCARD_EMAIL &&
-            compose_email_check(req->arena, card->lines[i].value, &checked, NULL))
+    json_array_foreach(json_object_get(card, "lines"), i, line)
+    {
+        struct str checked, kind = text_of(arena, line, "kind");
+        struct str value = text_of(arena, line, "value");
+        if (str_equal(kind, STR("note")))
+            contact.note = utf8_prefix(value, NOTE_BYTES_MAX);
+        if (str_equal(kind, STR("email")) && compose_email_check(arena, value, &checked, NULL))
             buf_printf(&emails, "%s%" STR_FMT, emails.length ? " " : "", STR_ARG(checked));
     }
-    contact.emails = arena_str(req->arena, buf_view(&emails));
+    contact.emails = arena_str(arena, buf_view(&emails));
     buf_free(&emails);
     return contact;
 }
 
-bool contact_cards_import(struct request *req, struct str text, size_t *imported, struct error *err)
+static bool put_all(struct request *req, const json_t *cards, size_t *imported, struct error *err)
 {
-    struct vcards cards;
-    *imported = 0;
-    if (!vcard_parse(req->arena, text, &cards))
-        return error_set(err, ERROR_INVALID, "There is no vCard in it.");
+    size_t i;
+    const json_t *card;
     struct db *db = app_db(req, err);
     bool is_good = db && db_begin(db, err);
-    for (size_t i = 0; is_good && i < cards.count; i++) {
-        struct contact contact = contact_of(req, &cards.at[i]);
-        if (!contact.name.length && !contact.emails.length)
+    json_array_foreach(cards, i, card)
+    {
+        struct contact contact = contact_of(req, card);
+        if (!is_good || (!contact.name.length && !contact.emails.length))
             continue;
         is_good = contact_put(db, signed_in(req)->user_id, &contact, err);
         *imported += is_good;
@@ -93,4 +107,33 @@ bool contact_cards_import(struct request *req, struct str text, size_t *imported
     is_good = is_good && db_commit(db, err);
     store_release(app_of(req)->store, &db);
     return is_good;
+}
+
+bool contact_cards_import_part(struct request *req, const struct mime_part *part, struct str body,
+                               size_t *imported, struct error *err)
+{
+    struct str text;
+    *imported = 0;
+    if (!parser_card(app_of(req)->parsers, req->arena, part, body, &text, err))
+        return false;
+    json_t *json = json_loadb(text.at, text.length, 0, NULL);
+    const json_t *cards = json_object_get(json, "cards");
+    bool is_good;
+    if (json_array_size(cards) == 0)
+        is_good = error_set(err, ERROR_INVALID, "There is no vCard in it.");
+    else if (json_is_true(json_object_get(json, "isCut")))
+        is_good =
+            error_set(err, ERROR_LIMIT, "There are more contacts in it than fit in one go.") ||
+            error_hint(err, "Split the file: at most 2,000 cards and 4 MB at a time.");
+    else
+        is_good = put_all(req, cards, imported, err);
+    json_decref(json);
+    return is_good;
+}
+
+bool contact_cards_import(struct request *req, struct str text, size_t *imported, struct error *err)
+{
+    const struct mime_part part = {
+        .id = STR("1"), .type = STR("text/vcard"), .charset = STR("utf-8")};
+    return contact_cards_import_part(req, &part, text, imported, err);
 }

@@ -208,6 +208,14 @@ bool writing_upload(struct request *req, struct db *db, int64_t account_id, uint
     return intake_end(&in, is_good);
 }
 
+bool writing_put(struct db *db, int64_t account_id, struct str bytes, int64_t *blob_id,
+                 struct error *err)
+{
+    struct intake in;
+    return intake_begin(&in, db, account_id, blob_id, err) &&
+           intake_end(&in, blob_append(in.writer, bytes, err));
+}
+
 struct copy {
     struct intake in;
     struct mime_decoder decoder;

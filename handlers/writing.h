@@ -25,6 +25,10 @@ bool writing_upload(struct request *req, struct db *db, int64_t account_id, uint
 bool writing_copy(struct request *req, struct db *db, const struct blob *blob, int64_t offset,
                   int64_t length, enum mime_encoding encoding, int64_t *blob_id, struct error *err);
 
+/* Bytes at hand into a new one. */
+bool writing_put(struct db *db, int64_t account_id, struct str bytes, int64_t *blob_id,
+                 struct error *err);
+
 struct writing_send {
     int64_t send_at;            /* UTC microseconds */
     struct str idempotency_key; /* empty: none */

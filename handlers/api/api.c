@@ -38,6 +38,8 @@ const struct route api_routes[] = {
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}", api_email, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}/raw", download_raw, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}/parts/{part}", download_part, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/emails/{email}/parts/{part}/answer", api_invitation_answer,
+     ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}/attachments.zip", download_attachments,
      ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/threads/{thread}", api_thread, ROUTE_API},

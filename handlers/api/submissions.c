@@ -1,6 +1,7 @@
 /* Sending: accepted at once, carried out by the sync role, told phase by phase. */
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/invitation.h"
 #include "handlers/writing.h"
 #include "server/base/clock.h"
 
@@ -149,5 +150,32 @@ bool api_submission_hurry(struct request *req, struct response *res, struct erro
     bool is_good = submission_by_id(db, req->arena, account_id, id, &submission, err) &&
                    submission_hurry(db, account_id, id, err) &&
                    show(req, res, db, account_id, id, err);
+    return answer_done(req, &db, is_good);
+}
+
+/* {"answer": "accepted"} to an invitation (a text/calendar part): the submission that carries it.
+ */
+bool api_invitation_answer(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db = NULL;
+    struct email email;
+    struct str text, key;
+    enum calendar_answer answer;
+    int64_t id;
+    if (!may_send(req, err) || !writing_key(req, &key, err))
+        return false;
+    json_t *body = body_json(req, err);
+    bool is_good = body && body_str(req->arena, body, "answer", true, &text, err) &&
+                   (calendar_answer_read(text, &answer) ||
+                    error_set(err, ERROR_INVALID,
+                              "\"answer\" is \"accepted\", \"tentative\" or \"declined\"."));
+    json_decref(body);
+    if (!is_good || !invitation_send(req, request_param(req, "part"), answer,
+                                     key.length ? key : str_of(req->id), &email, &id, err))
+        return false;
+    db = app_db(req, err);
+    is_good = db && show(req, res, db, email.account_id, id, err);
+    if (is_good)
+        res->status = 201;
     return answer_done(req, &db, is_good);
 }

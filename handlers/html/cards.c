@@ -12,6 +12,7 @@
 enum {
     CARDS_MAX = 5,
     CARD_BYTES_MAX = 512 * 1024, /* of a part as sent; winmail.dat: */
+    CONTACTS_SHOWN_MAX = 50,
     WINMAIL_BYTES_MAX = 40 * 1024 * 1024,
     CARD_WAIT_MS = 1500,
 };
@@ -113,13 +114,19 @@ static void set_calendar(struct value *card, const json_t *json, struct arena *a
 /* --- contacts and reports ------------------------------------------------------------------------
  */
 
-static void set_contacts(struct value *card, const json_t *json, struct arena *arena)
+static void set_contacts(struct value *card, const json_t *json, const struct email *email,
+                         struct str part, struct arena *arena)
 {
     size_t i, k;
     const json_t *contact, *line;
+    view_set_path(card, "keepUrl", "/mail/%lld/message/%lld/contact/%" STR_FMT,
+                  (long long)email->account_id, (long long)email->id, STR_ARG(part));
+    view_set_bool(card, "isOneContact", json_array_size(json_object_get(json, "cards")) == 1);
     struct value *list = view_set_list(card, "contacts");
     json_array_foreach(json_object_get(json, "cards"), i, contact)
     {
+        if (i == CONTACTS_SHOWN_MAX)
+            break;
         struct value *view = view_add_object(list);
         copy_text(view, "name", contact, arena);
         copy_text(view, "organization", contact, arena);
@@ -242,24 +249,41 @@ static bool look(struct request *req, struct db *db, const struct email *email, 
     return true;
 }
 
-static void add_card(struct value *list, const struct card *card, const struct email *email,
-                     struct arena *arena)
+/* Whom an answer to its event would go to; empty when none is wanted. */
+static struct str organizer_of(const json_t *json, struct arena *arena)
 {
+    const json_t *event = json_array_get(json_object_get(json, "events"), 0);
+    bool is_request = str_equal(text_of(json, "method", arena), STR("request"));
+    bool is_todo = json_is_true(json_object_get(event, "isTodo"));
+    return is_request && !is_todo ? text_of(json_object_get(event, "organizer"), "email", arena)
+                                  : STR_EMPTY;
+}
+
+static bool add_card(struct request *req, struct db *db, struct value *list,
+                     const struct card *card, const struct email *email, struct error *err)
+{
+    struct arena *arena = req->arena;
+    bool is_good = true;
     json_t *json = json_loadb(card->json.at, card->json.length, 0, NULL);
     struct str kind = text_of(json, "kind", arena);
     struct value *view = view_add_object(list);
-    static const char *const names[] = {"calendar", "contacts", "report", "winmail"};
+    static const char *const names[] = {"calendar", "contacts", "report", "winmail", "keepUrl"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         view_set_text(view, names[i], NULL);
-    if (str_equal(kind, STR("calendar")))
+    view_set_text(view, "answers", NULL);
+    if (str_equal(kind, STR("calendar"))) {
         set_calendar(view, json, arena);
-    else if (str_equal(kind, STR("contacts")))
-        set_contacts(view, json, arena);
+        struct str organizer = organizer_of(json, arena);
+        is_good = !organizer.length ||
+                  invitation_set(req, db, view, email, card->part->id, organizer, err);
+    } else if (str_equal(kind, STR("contacts")))
+        set_contacts(view, json, email, card->part->id, arena);
     else if (str_equal(kind, STR("winmail")))
         set_winmail(view, json, email, card->part->id, arena);
     else
         set_report(view, json, arena);
     json_decref(json);
+    return is_good;
 }
 
 bool cards_set(struct request *req, struct db **db, struct value *view, const struct email *email,
@@ -281,8 +305,8 @@ bool cards_set(struct request *req, struct db **db, struct value *view, const st
             return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (cards[i].json.length)
-            add_card(list, &cards[i], email, req->arena);
+        if (cards[i].json.length && !add_card(req, *db, list, &cards[i], email, err))
+            return false;
     return true;
 }
 

@@ -10,4 +10,10 @@
 bool cards_set(struct request *req, struct db **db, struct value *view, const struct email *email,
                const struct mime_message *message, struct error *err);
 
+/* invitation.c: `answers` of an invitation's card, if it can be answered. `organizer`: an address.
+ */
+bool invitation_set(struct request *req, struct db *db, struct value *view,
+                    const struct email *email, struct str part, struct str organizer,
+                    struct error *err);
+
 #endif

@@ -33,9 +33,10 @@ static void add_folded(struct value *letter, const struct email *email, struct a
 }
 
 static bool add_open(struct request *req, struct response *res, struct db **db,
-                     struct value *letter_value, struct email *email, struct error *err)
+                     struct value *letter_value, struct email *email, struct str place,
+                     struct error *err)
 {
-    struct letter letter = {.email = email, .wait_ms = CONVERSATION_WAIT_MS};
+    struct letter letter = {.email = email, .place = place, .wait_ms = CONVERSATION_WAIT_MS};
     letter_read(req, &letter);
     letter.here =
         arena_printf(req->arena, "/mail/%lld/thread/%lld?open=%lld", (long long)email->account_id,
@@ -46,7 +47,8 @@ static bool add_open(struct request *req, struct response *res, struct db **db,
 
 /* What can be done with all of it that lies in the folder where the open message lies. */
 static bool set_actions(const struct request *req, struct db *db, struct value *page,
-                        const struct email *open, int64_t mailbox_id, struct error *err)
+                        const struct email *open, int64_t mailbox_id, const struct account *account,
+                        struct str *place, struct error *err)
 {
     struct mailbox mailbox, *mailboxes;
     size_t count;
@@ -55,6 +57,7 @@ static bool set_actions(const struct request *req, struct db *db, struct value *
         return false;
     act_set_forms(req, page, &mailbox, mailboxes, count, 0);
     view_set_i64(page, "thread", open->thread_id);
+    *place = list_place_name(req->arena, account, &mailbox);
     return true;
 }
 
@@ -91,14 +94,15 @@ static bool show(struct request *req, struct response *res, struct db **db, int6
     view_set_i64(page, "count", (int64_t)count);
     view_set_path(page, "backUrl", "/mail/%lld/%lld", (long long)account_id,
                   (long long)emails[at].mailbox_id);
-    if (!set_actions(req, *db, page, &open, emails[at].mailbox_id, err))
+    struct str place;
+    if (!set_actions(req, *db, page, &open, emails[at].mailbox_id, &account, &place, err))
         return false;
     struct value *letters = view_set_list(page, "letters");
     for (size_t i = 0; i < count; i++) {
         struct value *letter = view_add_object(letters);
         if (i != at)
             add_folded(letter, &emails[i], req->arena);
-        else if (!add_open(req, res, db, letter, &open, err))
+        else if (!add_open(req, res, db, letter, &open, place, err))
             return false;
     }
     return page_send(req, res, "conversation", page, err);

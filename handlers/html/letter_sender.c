@@ -1,7 +1,10 @@
 /* Where a message comes from, as far as it can be believed; its pictures from elsewhere; the way
  * off its list. */
+#include "handlers/html/act.h"
 #include "handlers/html/letter_view.h"
 #include "handlers/html/screens.h"
+#include "handlers/html/words.h"
+#include "handlers/note.h"
 #include "handlers/wait.h"
 #include "server/mail/sender.h"
 #include "server/store/operations.h"
@@ -45,9 +48,29 @@ static void set_unsubscribe(const struct request *req, struct value *view,
         view_set_path(way, "postUrl", "/mail/%lld/message/%lld/unsubscribe",
                       (long long)email->account_id, (long long)email->id);
     else if (ways.mailto.length)
-        view_set_url(way, "mailUrl", ways.mailto);
+        view_set_path(way, "mailUrl", "/mail/%lld/message/%lld/unsubscribe-by-mail",
+                      (long long)email->account_id, (long long)email->id);
     else
         view_set_url(way, "webUrl", ways.https);
+}
+
+/* What a careful reader would notice about the sender. */
+static void set_looks(const struct request *req, struct value *view,
+                      const struct envelope *envelope)
+{
+    struct sender_looks looks;
+    struct sender_junk junk;
+    sender_look(req->arena, &envelope->from, &looks);
+    sender_junk(envelope, &junk);
+    view_set_str(view, "called", looks.called);
+    view_set_bool(view, "isLookalike", looks.is_lookalike);
+    view_set_text(view, "junkScore", NULL);
+    if (!junk.is_said)
+        return;
+    struct value *score = view_set_object(view, "junkScore");
+    view_set_str(score, "score", junk.score);
+    view_set_str(score, "limit", junk.limit);
+    view_set_bool(score, "isJunk", junk.is_junk);
 }
 
 void letter_set_marks(const struct request *req, struct value *view, const struct email *email)
@@ -56,13 +79,14 @@ void letter_set_marks(const struct request *req, struct value *view, const struc
     envelope_read_json(req->arena, email->header_json, email->from_json, &envelope);
     set_authentication(req, view, &envelope);
     set_unsubscribe(req, view, email, &envelope);
+    set_looks(req, view, &envelope);
+    view_set_str(view, "list", envelope.list_id);
 }
 
 /* --- forms --------------------------------------------------------------------------------------
  */
 
-/* Back to the page that the form was on. */
-static void go_back(struct response *res, const struct http_fields *form)
+void letter_go_back(struct response *res, const struct http_fields *form)
 {
     struct str here = form_text(form, "here");
     bool is_ours = str_starts(here, STR("/mail/")) && str_find_char(here, '\\') < 0;
@@ -91,7 +115,7 @@ bool html_remote(struct request *req, struct response *res, struct error *err)
             remote_forbid(db, user_id, STR_EMPTY, err) && remote_forbid(db, user_id, sender, err);
     store_release(app_of(req)->store, &db);
     if (is_good)
-        go_back(res, &form);
+        letter_go_back(res, &form);
     return is_good;
 }
 
@@ -114,9 +138,118 @@ bool html_unsubscribe(struct request *req, struct response *res, struct error *e
     bool is_told = wait_for_operation(req, email.account_id, id,
                                       deadline_in_ms(UNSUBSCRIBE_WAIT_MS), &operation, &why);
     struct value *page = page_new(req, "Unsubscribe");
-    view_set_bool(page, "isDone", is_told && operation.state == OPERATION_DONE);
-    view_set_bool(page, "isUnderWay", !is_told);
-    view_set_str(page, "failure", is_told ? operation.error : STR_EMPTY);
+    view_set_text(page, "sure", NULL);
+    view_set_text(page, "sent", NULL);
+    struct value *told = view_set_object(page, "told");
+    view_set_bool(told, "isDone", is_told && operation.state == OPERATION_DONE);
+    view_set_bool(told, "isUnderWay", !is_told);
+    view_set_str(told, "failure", is_told ? operation.error : STR_EMPTY);
+    view_set_path(page, "backUrl", "/mail/%lld", (long long)email.account_id);
+    return page_send(req, res, "unsubscribe", page, err);
+}
+
+/* --- off a list by mail --------------------------------------------------------------------------
+ */
+
+/* What the list wants to be written to it. */
+static bool read_way(struct request *req, struct db *db, struct email *email,
+                     struct sender_mail *mail, struct error *err)
+{
+    struct envelope envelope;
+    struct sender_unsubscribe ways;
+    struct str to;
+    if (!session_email(req, db, email, err))
+        return false;
+    envelope_read_json(req->arena, email->header_json, email->from_json, &envelope);
+    sender_unsubscribe(req->arena, &envelope, &ways);
+    sender_read_mailto(req->arena, ways.mailto, mail);
+    if (!mail->to.length || !compose_email_check(req->arena, mail->to, &to, NULL))
+        return error_set(err, ERROR_NOT_FOUND, "This list names no address to leave it by mail.");
+    mail->to = to;
+    if (!mail->subject.length)
+        mail->subject = STR("unsubscribe");
+    return true;
+}
+
+/* A list knows its members by the address that it writes to. */
+static bool choose_sender(struct request *req, struct db *db, const struct email *email,
+                          struct identity *as, struct error *err)
+{
+    struct identity *list;
+    struct person *people;
+    size_t count, written, chosen = 0;
+    if (!identity_list(db, req->arena, email->account_id, &list, &count, err))
+        return false;
+    if (count == 0)
+        return error_set(err, ERROR_INVALID, "This account has no sender to write as.");
+    people_read(req->arena, email->to_json, &people, &written);
+    for (size_t i = count; i-- > 0;)
+        for (size_t k = 0; k < written; k++)
+            if (str_equal_nocase(people[k].email, list[i].email))
+                chosen = i;
+    *as = list[chosen];
+    return true;
+}
+
+bool html_unsubscribe_mail_form(struct request *req, struct response *res, struct error *err)
+{
+    struct email email;
+    struct sender_mail mail;
+    struct identity as;
+    struct db *db = app_db(req, err);
+    bool is_good =
+        db && read_way(req, db, &email, &mail, err) && choose_sender(req, db, &email, &as, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_good)
+        return false;
+    struct value *page = page_new(req, "Unsubscribe");
+    view_set_text(page, "sent", NULL);
+    view_set_text(page, "told", NULL);
+    struct value *sure = view_set_object(page, "sure");
+    view_set_path(sure, "url", "/mail/%lld/message/%lld/unsubscribe-by-mail",
+                  (long long)email.account_id, (long long)email.id);
+    view_set_str(sure, "key", act_form_key(req->arena));
+    view_set_str(sure, "to", mail.to);
+    view_set_str(sure, "from", as.email);
+    view_set_str(sure, "subject", mail.subject);
+    view_set_str(sure, "text", mail.text);
+    view_set_path(page, "backUrl", "/mail/%lld", (long long)email.account_id);
+    return page_send(req, res, "unsubscribe", page, err);
+}
+
+bool html_unsubscribe_mail(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    struct email email;
+    struct sender_mail mail;
+    struct identity as;
+    int64_t id;
+    if (!request_form(req, &form, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_good =
+        db && read_way(req, db, &email, &mail, err) && choose_sender(req, db, &email, &as, err);
+    if (is_good) {
+        struct note note = {.account_id = email.account_id,
+                            .identity_id = as.id,
+                            .to = mail.to,
+                            .subject = mail.subject,
+                            .text = mail.text.length ? mail.text : STR("unsubscribe\n"),
+                            .file = STR_EMPTY,
+                            .key = arena_printf(req->arena, "leave-%lld-%" STR_FMT,
+                                                (long long)email.id,
+                                                STR_ARG(str_sub(form_text(&form, "key"), 0, 100)))};
+        is_good = note_send(req, db, &note, &id, err);
+    }
+    store_release(app_of(req)->store, &db);
+    if (!is_good)
+        return false;
+    struct value *page = page_new(req, "Unsubscribe");
+    view_set_text(page, "sure", NULL);
+    view_set_text(page, "told", NULL);
+    struct value *sent = view_set_object(page, "sent");
+    view_set_str(sent, "to", mail.to);
+    view_set_path(sent, "outboxUrl", "/mail/%lld/outbox", (long long)email.account_id);
     view_set_path(page, "backUrl", "/mail/%lld", (long long)email.account_id);
     return page_send(req, res, "unsubscribe", page, err);
 }

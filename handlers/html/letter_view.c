@@ -202,6 +202,7 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
     letter_set_head(view, email, req->arena);
     letter_set_marks(req, view, email);
     view_set_str(view, "here", letter->here);
+    view_set_str(view, "place", letter->place);
     if (is_ordinary)
         set_body(req, res, view, body, letter);
     attachments_set(view, email, body, letter->as_text, req->arena);

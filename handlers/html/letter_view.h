@@ -10,6 +10,7 @@
 struct letter {
     const struct email *email;
     struct str here;           /* path and query of the page that shows it, for its links */
+    struct str place;          /* "Work account, Inbox": where it lies; empty: not said */
     bool as_text;              /* ?view=text */
     bool allow_remote;         /* ?remote=1, or as the person has decided: */
     enum remote_choice remote; /* filled */
@@ -25,6 +26,9 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
 void letter_set_head(struct value *view, const struct email *email, struct arena *arena);
 /* The address that mail of it is known by, empty if there is none. */
 struct str letter_sender(struct arena *arena, const struct email *email);
+
+/* Back to the page that a form of a letter was on: its field `here`, if that is one of ours. */
+void letter_go_back(struct response *res, const struct http_fields *form);
 
 /* letter_sender.c: `authentication` and `unsubscribe`. */
 void letter_set_marks(const struct request *req, struct value *view, const struct email *email);

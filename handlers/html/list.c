@@ -19,6 +19,13 @@ struct str list_folder_name(const struct mailbox *mailbox)
     return mailbox->role == ROLE_NONE ? mailbox->name : str_of(role_names[mailbox->role]);
 }
 
+struct str list_place_name(struct arena *arena, const struct account *account,
+                           const struct mailbox *mailbox)
+{
+    return arena_printf(arena, "%" STR_FMT ", %" STR_FMT, STR_ARG(account->name),
+                        STR_ARG(list_folder_name(mailbox)));
+}
+
 /* "1764031234567890-42" */
 static bool parse_cursor(struct str text, struct email_cursor *cursor)
 {

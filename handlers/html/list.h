@@ -26,6 +26,9 @@ bool list_set_rows(const struct request *req, struct db *db, struct value *page,
                    struct error *err);
 /* What people call a folder. */
 struct str list_folder_name(const struct mailbox *mailbox);
+/* "Work account, Inbox". */
+struct str list_place_name(struct arena *arena, const struct account *account,
+                           const struct mailbox *mailbox);
 /* Whether an empty folder is empty only because its first messages are still on their way. */
 bool list_is_awaited(const struct account *account, const struct mailbox *mailbox);
 /* What the panes left of a message show, asked for once a page. */

@@ -21,11 +21,13 @@ route_handler html_search, html_search_save, html_search_forget;
 /* message.c */
 route_handler html_message;
 /* letter_sender.c */
-route_handler html_remote, html_unsubscribe;
+route_handler html_remote, html_unsubscribe, html_unsubscribe_mail_form, html_unsubscribe_mail;
 /* attachments.c */
 route_handler html_view;
 /* cards.c, inside.c */
 route_handler html_winmail, html_inside;
+/* invitation.c */
+route_handler html_invitation, html_card_keep;
 /* conversation.c */
 route_handler html_conversation;
 /* frame.c */

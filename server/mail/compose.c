@@ -287,6 +287,8 @@ static bool write_html(struct composing *c, struct str html)
 
 static bool is_type(struct str type)
 {
+    if (compose_is_itip(type))
+        return true;
     ptrdiff_t slash = str_find_char(type, '/');
     if (slash <= 0 || (size_t)slash + 1 >= type.length || type.length > TYPE_BYTES_MAX)
         return false;
@@ -295,6 +297,20 @@ static bool is_type(struct str type)
             !strchr("!#$&^_.+-", type.at[i]) && i != (size_t)slash)
             return false;
     return !str_starts_nocase(type, STR("multipart/"));
+}
+
+bool compose_is_itip(struct str type)
+{
+    struct str rest = type, name = str_cut(&rest, ';');
+    static const char *const methods[] = {"REPLY", "REQUEST", "CANCEL", "COUNTER", "REFRESH"};
+    bool is_known = false;
+    if (!str_equal_nocase(str_trim(name), STR("text/calendar")) || !rest.at)
+        return false;
+    struct str value = str_trim(rest);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        is_known |= str_starts_nocase(value, STR("method=")) &&
+                    str_equal(str_skip(value, 7), str_of(methods[i]));
+    return is_known;
 }
 
 /* "; name=value" on a line of its own; RFC 2231 for what is long or not ASCII. */
@@ -415,6 +431,7 @@ static bool write_attachment(struct composing *c, const struct compose_attachmen
 {
     struct scan scan = {0};
     bool is_message = str_equal_nocase(a->type, STR("message/rfc822"));
+    bool is_itip = compose_is_itip(a->type);
     if (is_message && !a->stream(a->source, scan_piece, &scan, err))
         return false;
     is_message = is_message && !scan.is_unfit;
@@ -424,13 +441,18 @@ static bool write_attachment(struct composing *c, const struct compose_attachmen
         is_type(a->type) && (is_message || !str_starts_nocase(a->type, STR("message/")));
     buf_text(&head, "Content-Type: ");
     buf_str(&head, is_known ? a->type : STR("application/octet-stream"));
+    if (is_itip)
+        buf_text(&head, ";\r\n charset=utf-8");
     if (name.length)
         write_param(&head, "name", name);
-    buf_text(&head, "\r\nContent-Disposition: ");
-    buf_text(&head, a->cid.length ? "inline" : "attachment");
-    if (name.length)
-        write_param(&head, "filename", name);
     buf_text(&head, "\r\n");
+    if (!is_itip) {
+        buf_text(&head, "Content-Disposition: ");
+        buf_text(&head, a->cid.length ? "inline" : "attachment");
+        if (name.length)
+            write_param(&head, "filename", name);
+        buf_text(&head, "\r\n");
+    }
     if (compose_is_id(a->cid))
         buf_printf(&head, "Content-ID: <%" STR_FMT ">\r\n", STR_ARG(a->cid));
     bool is_good = put(c, buf_view(&head)) &&
@@ -442,9 +464,27 @@ static bool write_attachment(struct composing *c, const struct compose_attachmen
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
+/* What stands beside the text, rather than after all of it: a picture of the HTML, and what makes a
+ * plain message an answer to an invitation (RFC 6047 section 2.4: its other form). */
+static bool is_itip(const struct compose *m, size_t i)
+{
+    return !m->html.length && compose_is_itip(m->attachments[i].type);
+}
+
 static bool is_inline(const struct compose *m, size_t i)
 {
-    return m->html.length && m->attachments[i].cid.length;
+    return (m->html.length && m->attachments[i].cid.length) || is_itip(m, i);
+}
+
+static bool write_itip(struct composing *c, const struct compose *m, struct error *err)
+{
+    struct boundary boundary = boundary_new();
+    bool is_good = begin_multipart(c, "alternative", &boundary) && between(c, &boundary) &&
+                   write_plain(c, m->text);
+    for (size_t i = 0; is_good && i < m->attachment_count; i++)
+        if (is_itip(m, i))
+            is_good = between(c, &boundary) && write_attachment(c, &m->attachments[i], err);
+    return is_good && end_multipart(c, &boundary);
 }
 
 static bool write_related(struct composing *c, const struct compose *m, size_t inline_count,
@@ -465,7 +505,7 @@ static bool write_body(struct composing *c, const struct compose *m, size_t inli
                        struct error *err)
 {
     if (!m->html.length)
-        return write_plain(c, m->text);
+        return inline_count ? write_itip(c, m, err) : write_plain(c, m->text);
     struct boundary boundary = boundary_new();
     return begin_multipart(c, "alternative", &boundary) && between(c, &boundary) &&
            write_plain(c, m->text) && between(c, &boundary) &&

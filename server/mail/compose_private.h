@@ -16,6 +16,8 @@ void compose_words(struct buf *out, struct str text);
 /* "Name <a@b>, c@d". */
 bool compose_write_addresses(struct buf *out, struct compose_addresses addresses,
                              bool *needs_smtputf8, struct error *err);
+/* "text/calendar; method=REPLY" and its like (RFC 6047): a type whose parameter is kept. */
+bool compose_is_itip(struct str type);
 /* Whether it is printable ASCII without space and <>: an id that may be written. */
 bool compose_is_id(struct str id);
 

@@ -39,4 +39,29 @@ struct sender_unsubscribe {
 bool sender_unsubscribe(struct arena *arena, const struct envelope *envelope,
                         struct sender_unsubscribe *ways);
 
+/* What a mailto: URI (RFC 6068) asks to be written, of the fields that may be: no copies to others,
+ * no header fields of its choice. */
+enum { SENDER_MAIL_TEXT_BYTES_MAX = 2000 };
+struct sender_mail {
+    struct str to;      /* one address, as written: to be checked; empty: none, or several */
+    struct str subject; /* one line */
+    struct str text;    /* lines */
+};
+void sender_read_mailto(struct arena *arena, struct str uri, struct sender_mail *mail);
+
+/* How a sender makes themselves look. */
+struct sender_looks {
+    struct str called; /* an address of another domain that stands in the name; empty: none */
+    bool is_lookalike; /* the domain is made to look like another (address_display) */
+};
+void sender_look(struct arena *arena, const struct mail_addresses *from,
+                 struct sender_looks *looks);
+
+/* What X-Spam-Status and its like say; whoever wrote the message may have written that too. */
+struct sender_junk {
+    bool is_said, is_junk;
+    struct str score, limit; /* "8.2", "5.0"; empty: not said */
+};
+void sender_junk(const struct envelope *envelope, struct sender_junk *junk);
+
 #endif

@@ -6,8 +6,8 @@
 #include "server/base/arena.h"
 
 enum {
-    VCARD_BYTES_MAX = 1024 * 1024, /* what lies behind is not read */
-    VCARD_CARDS_MAX = 500,
+    VCARD_BYTES_MAX = 4 * 1024 * 1024, /* what lies behind is not read */
+    VCARD_CARDS_MAX = 2000,
     VCARD_LINES_MAX = 100, /* kept, of one card */
     VCARD_TEXT_BYTES_MAX = 4096,
 };

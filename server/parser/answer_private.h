@@ -14,6 +14,7 @@ bool answer_is_html(const struct mime_part *part);
 /* cards.c */
 bool answer_card(struct arena *arena, struct wire *in, struct buf *reply);
 bool answer_winmail(struct arena *arena, struct wire *in, struct buf *reply);
+bool answer_calendar_reply(struct arena *arena, struct wire *in, struct buf *reply);
 
 /* summary.c */
 bool answer_headers(struct arena *arena, struct wire *in, struct buf *reply);

@@ -493,6 +493,35 @@ bool parser_card(struct parser_pool *pool, struct arena *arena, const struct mim
     return is_good;
 }
 
+static bool read_calendar_reply(void *context, struct wire *in)
+{
+    struct target *target = context;
+    *(struct str *)target->result = wire_text(in, target->arena, CALENDAR_REPLY_BYTES_MAX);
+    return !in->is_bad;
+}
+
+bool parser_calendar_reply(struct parser_pool *pool, struct arena *arena,
+                           const struct mime_part *part, struct str body,
+                           const struct calendar_answering *how, struct str *reply,
+                           struct error *err)
+{
+    bool is_poison;
+    struct buf head = BUF_INIT(BATCH_BYTES_MAX);
+    wire_put_part(&head, part);
+    wire_put_str(&head, how->email);
+    wire_put_u32(&head, how->answer);
+    wire_put_u64(&head, (uint64_t)how->now_us);
+    const struct parser_ask ask = {
+        .kind = PROTOCOL_CALENDAR_REPLY, .head = buf_view(&head), .tail = body, .fd = -1};
+    struct target target = {arena, reply};
+    *reply = STR_EMPTY;
+    bool is_good = ask_twice(pool, ask, read_calendar_reply, &target, &is_poison, err);
+    buf_free(&head);
+    if (is_good && (is_poison || !reply->length))
+        return error_set(err, ERROR_INVALID, "This invitation cannot be answered from here.");
+    return is_good;
+}
+
 struct winmail {
     bool is_there;
     struct str bytes, name;

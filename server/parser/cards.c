@@ -1,15 +1,16 @@
 /* The child's answers for what people read as a card: invitations, contacts, delivery reports, and
  * what lies in a winmail.dat. Each is one JSON object, whose "kind" tells which. */
 #include "server/mail/calendar.h"
+#include "server/mail/calendar_reply.h"
 #include "server/mail/report.h"
 #include "server/mail/tnef.h"
 #include "server/mail/vcard.h"
 #include "server/parser/answer_private.h"
 
 enum {
-    CARD_BYTES_MAX = 4 * 1024 * 1024,
+    CARD_BYTES_MAX = 12 * 1024 * 1024,
     DECODED_BYTES_MAX = 64 * 1024 * 1024, /* of a winmail.dat */
-    CARDS_MAX = 50,
+    EVENTS_MAX = 50,
     PEOPLE_MAX = 100,
 };
 
@@ -67,6 +68,7 @@ static void put_person(struct json *json, const struct mail_address *address, st
 static void put_event(struct json *json, const struct calendar_event *event)
 {
     json_write_object(json);
+    put_str(json, "uid", event->uid);
     put_str(json, "summary", event->summary);
     put_str(json, "location", event->location);
     put_str(json, "url", event->url);
@@ -99,10 +101,10 @@ static bool put_calendar(struct json *json, struct arena *arena, struct str text
     put_str(json, "method", calendar.method);
     json_write_name(json, "events");
     json_write_array(json);
-    for (size_t i = 0; i < calendar.count && i < CARDS_MAX; i++)
+    for (size_t i = 0; i < calendar.count && i < EVENTS_MAX; i++)
         put_event(json, &calendar.events[i]);
     json_write_array_end(json);
-    put_bool(json, "isCut", calendar.is_cut || calendar.count > CARDS_MAX);
+    put_bool(json, "isCut", calendar.is_cut || calendar.count > EVENTS_MAX);
     json_write_object_end(json);
     return true;
 }
@@ -142,10 +144,10 @@ static bool put_contacts(struct json *json, struct arena *arena, struct str text
     put_kind(json, "contacts");
     json_write_name(json, "cards");
     json_write_array(json);
-    for (size_t i = 0; i < cards.count && i < CARDS_MAX; i++)
+    for (size_t i = 0; i < cards.count; i++)
         put_card(json, &cards.at[i]);
     json_write_array_end(json);
-    put_bool(json, "isCut", cards.is_cut || cards.count > CARDS_MAX);
+    put_bool(json, "isCut", cards.is_cut);
     json_write_object_end(json);
     return true;
 }
@@ -283,5 +285,25 @@ bool answer_winmail(struct arena *arena, struct wire *in, struct buf *reply)
     wire_put_str(reply, is_there ? tnef.attachments[n].bytes : STR_EMPTY);
     wire_put_str(reply, is_there ? tnef.attachments[n].name : STR_EMPTY);
     buf_free(&bytes);
+    return true;
+}
+
+bool answer_calendar_reply(struct arena *arena, struct wire *in, struct buf *reply)
+{
+    struct mime_part part = {0};
+    struct calendar_answering how = {.email = STR_EMPTY};
+    wire_part(in, &part);
+    how.email = wire_str(in);
+    uint32_t answer = wire_u32(in);
+    how.now_us = (int64_t)wire_u64(in);
+    if (in->is_bad || answer >= CALENDAR_ANSWERS)
+        return false;
+    how.answer = (enum calendar_answer)answer;
+    struct buf text = BUF_INIT(ANSWER_TEXT_BYTES_MAX), made = BUF_INIT(CALENDAR_REPLY_BYTES_MAX);
+    mime_decode_text(&text, in->rest, &part);
+    bool is_made = calendar_reply(arena, buf_view(&text), &how, &made);
+    wire_put_str(reply, is_made ? buf_view(&made) : STR_EMPTY);
+    buf_free(&text);
+    buf_free(&made);
     return true;
 }

@@ -11,6 +11,7 @@
 
 #include "server/base/error.h"
 #include "server/mail/archive.h"
+#include "server/mail/calendar_reply.h"
 #include "server/mail/mime.h"
 
 struct parser_pool;
@@ -190,6 +191,12 @@ bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const str
  * when it is poison. */
 bool parser_card(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
                  struct str body, struct str *json, struct error *err);
+/* The answer to an invitation as `email` (mail/calendar_reply.h): the text of a text/calendar part.
+ * ERROR_INVALID: there is nothing in it that could be answered. */
+bool parser_calendar_reply(struct parser_pool *pool, struct arena *arena,
+                           const struct mime_part *part, struct str body,
+                           const struct calendar_answering *how, struct str *reply,
+                           struct error *err);
 /* The bytes of the nth attachment (from 0) in a winmail.dat. ERROR_NOT_FOUND: there is none. */
 bool parser_winmail(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
                     struct str body, unsigned n, struct str *bytes, struct str *name,

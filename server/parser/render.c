@@ -153,6 +153,8 @@ bool parser_answer(struct arena *arena, const struct parser_request *request, st
         return answer_card(arena, &in, reply);
     case PROTOCOL_WINMAIL:
         return answer_winmail(arena, &in, reply);
+    case PROTOCOL_CALENDAR_REPLY:
+        return answer_calendar_reply(arena, &in, reply);
     case PROTOCOL_START:
     case PROTOCOL_KINDS:
         break;

@@ -1,5 +1,6 @@
 /* Invitations and contacts: whatever is in them comes out clean and within its caps. */
 #include "server/mail/calendar.h"
+#include "server/mail/calendar_reply.h"
 #include "server/mail/vcard.h"
 #include "tests/fuzz/mail_fuzz.h"
 
@@ -25,6 +26,21 @@ static void check_calendar(struct arena *arena, struct str text)
     }
 }
 
+/* An answer is again an invitation's text, with exactly one attendee. */
+static void check_reply(struct arena *arena, struct str text)
+{
+    struct calendar again;
+    struct buf out = BUF_INIT(CALENDAR_REPLY_BYTES_MAX);
+    const struct calendar_answering how = {
+        .email = STR("ann@example.org"), .answer = CALENDAR_ACCEPTED, .now_us = 1};
+    if (calendar_reply(arena, text, &how, &out)) {
+        REQUIRE(utf8_is_valid(buf_view(&out)));
+        if (calendar_parse(arena, buf_view(&out), &again))
+            REQUIRE(again.count == 1 && again.events[0].attendee_count <= 1);
+    }
+    buf_free(&out);
+}
+
 static void check_cards(struct arena *arena, struct str text)
 {
     struct vcards cards;
@@ -47,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct buf text = BUF_INIT(3 * length + 16); /* they are given what mime_decode_text gives */
     utf8_repair(&text, fuzz_input(bytes, length));
     check_calendar(arena, buf_view(&text));
+    check_reply(arena, buf_view(&text));
     check_cards(arena, buf_view(&text));
     buf_free(&text);
     arena_free(&arena);

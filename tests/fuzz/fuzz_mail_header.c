@@ -38,6 +38,16 @@ static void check_sender(struct arena *arena, const struct envelope *e)
     require_text(result.dkim_domain);
     require_text(result.spf_domain);
     sender_unsubscribe(arena, e, &ways);
+    struct sender_mail mail;
+    struct sender_looks looks;
+    struct sender_junk junk;
+    sender_read_mailto(arena, ways.mailto, &mail);
+    require_text(mail.to);
+    require_text(mail.subject);
+    require_text(mail.text);
+    sender_look(arena, &e->from, &looks);
+    require_text(looks.called);
+    sender_junk(e, &junk);
     require_text(ways.https);
     require_text(ways.mailto);
 }

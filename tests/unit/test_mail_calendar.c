@@ -1,6 +1,7 @@
 /* Invitations: what, when, where, who. */
 #include "server/base/clock.h"
 #include "server/mail/calendar.h"
+#include "server/mail/calendar_reply.h"
 #include "tests/unit/mail_fixture.h"
 
 #define EVENT(lines)                                                             \
@@ -136,6 +137,70 @@ static void test_many_events_and_attendees_are_cut_and_said_so(void **state)
     buf_free(&text);
 }
 
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static struct str reply_to(struct arena *arena, struct str text, const char *email,
+                           enum calendar_answer answer)
+{
+    struct buf out = BUF_INIT(CALENDAR_REPLY_BYTES_MAX);
+    const struct calendar_answering how = {
+        .email = str_of(email), .answer = answer, .now_us = INT64_C(1790000000000000)};
+    struct str made =
+        calendar_reply(arena, text, &how, &out) ? arena_str(arena, buf_view(&out)) : STR_EMPTY;
+    buf_free(&out);
+    return made;
+}
+
+#define TEA                                                                            \
+    EVENT("UID:tea@example.org\r\nSUMMARY:Tea\\, twice\r\nSEQUENCE:3\r\n"              \
+          "DTSTART;TZID=Europe/Berlin:20260701T120000\r\nDESCRIPTION:secret\r\n"       \
+          "ORGANIZER;CN=Ann:mailto:ann@example.org\r\n"                                \
+          "ATTENDEE;CN=Bob;RSVP=TRUE;PARTSTAT=NEEDS-ACTION:MAILTO:Bob@example.org\r\n" \
+          "ATTENDEE;CN=Eve:mailto:eve@example.org\r\n")
+
+static void test_an_answer_names_the_event_and_one_attendee(void **state)
+{
+    static const char *const words[] = {"accepted", "tentative", "declined"};
+    for (unsigned i = 0; i < CALENDAR_ANSWERS; i++) {
+        struct calendar c;
+        struct str text = reply_to(*state, STR(TEA), "bob@example.org", i);
+        assert_true(calendar_parse(*state, text, &c));
+        assert_str(c.method, "reply");
+        assert_int_equal(c.count, 1);
+        assert_str(c.events[0].uid, "tea@example.org");
+        assert_str(c.events[0].summary, "Tea, twice");
+        assert_str(c.events[0].organizer.email, "ann@example.org");
+        assert_int_equal(c.events[0].sequence, 3);
+        assert_int_equal(c.events[0].attendee_count, 1);
+        assert_str(c.events[0].attendees[0].address.email, "Bob@example.org");
+        assert_str(c.events[0].attendees[0].answer, words[i]);
+        assert_true(str_find(text, STR("DTSTAMP:2026")) >= 0);
+        assert_true(str_find(text, STR("RSVP")) < 0 && str_find(text, STR("secret")) < 0);
+    }
+}
+
+static void test_who_is_not_on_the_list_answers_as_themselves(void **state)
+{
+    struct calendar c;
+    struct str text = reply_to(*state, STR(TEA), "list-member@example.net", CALENDAR_DECLINED);
+    assert_true(calendar_parse(*state, text, &c));
+    assert_int_equal(c.events[0].attendee_count, 1);
+    assert_str(c.events[0].attendees[0].address.email, "list-member@example.net");
+    assert_str(c.events[0].attendees[0].answer, "declined");
+}
+
+static void test_only_requests_with_an_organizer_are_answered(void **state)
+{
+    static const char *const texts[] = {
+        "", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+        "BEGIN:VCALENDAR\r\nMETHOD:CANCEL\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+        "ORGANIZER:mailto:a@b\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        EVENT("UID:1\r\nSUMMARY:no organizer\r\n"),
+        EVENT("ORGANIZER:mailto:a@b\r\nSUMMARY:no uid\r\n")};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_str(reply_to(*state, str_of(texts[i]), "a@b", CALENDAR_ACCEPTED), "");
+}
+
 int main(void)
 {
     calendar_prepare();
@@ -145,6 +210,9 @@ int main(void)
         MAIL_TEST(test_what_is_no_invitation_is_refused),
         MAIL_TEST(test_nonsense_in_an_event_is_left_out),
         MAIL_TEST(test_many_events_and_attendees_are_cut_and_said_so),
+        MAIL_TEST(test_an_answer_names_the_event_and_one_attendee),
+        MAIL_TEST(test_who_is_not_on_the_list_answers_as_themselves),
+        MAIL_TEST(test_only_requests_with_an_organizer_are_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,6 +268,32 @@ static void test_ids_are_of_the_address_s_domain(void **state)
     assert_false(str_equal(one, two));
 }
 
+static void test_an_answer_to_an_invitation_is_the_other_form_of_its_text(void **state)
+{
+    struct arena *arena = *state;
+    struct compose m = plain();
+    const struct compose_attachment reply = {.type = STR("text/calendar; method=REPLY"),
+                                             .name = STR("answer.ics"),
+                                             .stream = give_text,
+                                             .source = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"};
+    m.attachments = &reply;
+    m.attachment_count = 1;
+    struct str bytes = written(arena, &m, NULL);
+    struct mime_message *message = mime_parse(arena, bytes);
+    assert_str(message->root->type, "multipart/alternative");
+    const struct mime_part *part = message->root->first_child->next;
+    assert_str(part->type, "text/calendar");
+    assert_true(str_find(bytes, STR("text/calendar; method=REPLY;\r\n charset=utf-8")) > 0);
+    assert_null(part->next);
+    /* no other parameter gets into a header line that way */
+    struct compose_attachment odd = reply;
+    odd.type = STR("text/calendar; method=REPLY; x=\"\r\nBcc: eve@example.org");
+    m.attachments = &odd;
+    bytes = written(arena, &m, NULL);
+    assert_str(field_of(arena, bytes, "Bcc"), "(none)");
+    assert_true(str_find(bytes, STR("eve@example.org")) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +307,7 @@ int main(void)
         MAIL_TEST(test_text_flows_and_quotes_stay),
         MAIL_TEST(test_an_answer_quotes_without_the_signature),
         MAIL_TEST(test_ids_are_of_the_address_s_domain),
+        MAIL_TEST(test_an_answer_to_an_invitation_is_the_other_form_of_its_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

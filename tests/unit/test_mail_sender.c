@@ -96,11 +96,92 @@ static void test_ways_off_a_list(void **state)
     }
 }
 
+static void test_a_mailto_uri_says_what_to_write(void **state)
+{
+    static const struct {
+        const char *uri, *to, *subject, *text;
+    } rows[] = {
+        {"mailto:leave@example.org", "leave@example.org", "", ""},
+        {"MAILTO:a%2Bb@example.org?subject=take%20me%20off&body=one%0D%0Atwo", "a+b@example.org",
+         "take me off", "one\ntwo"},
+        {"mailto:a@example.org?subject=x%0D%0ABcc:%20eve@example.org&bcc=eve@example.org&cc=eve@x."
+         "y",
+         "a@example.org", "x  Bcc: eve@example.org", ""},
+        {"mailto:a@example.org,b@example.org", "", "", ""},
+        {"mailto:?subject=x", "", "x", ""},
+        {"mailto:a@example.org?subject=%ff%00", "a@example.org", NULL, ""},
+        {"https://example.org/", "", "", ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sender_mail mail;
+        sender_read_mailto(*state, str_of(rows[i].uri), &mail);
+        assert_str_of(rows[i].uri, mail.to, rows[i].to);
+        if (rows[i].subject)
+            assert_str_of(rows[i].uri, mail.subject, rows[i].subject);
+        assert_str_of(rows[i].uri, mail.text, rows[i].text);
+    }
+}
+
+static void test_senders_that_look_like_others(void **state)
+{
+    static const struct {
+        const char *from, *called;
+        bool is_lookalike;
+    } rows[] = {
+        {"Ann <ann@example.org>", "", false},
+        {"\"ann@example.org\" <ann@example.org>", "", false},
+        {"\"Ann (ann@bank.example)\" <eve@evil.example>", "ann@bank.example", false},
+        {"\"service@bank.example via x\" <eve@evil.example>", "service@bank.example", false},
+        {"\"ann@mail.example.org\" <ann@example.org>", "", false},
+        {"\"ann@notexample.org\" <ann@example.org>", "ann@notexample.org", false},
+        {"\"me @ work\" <ann@example.org>", "", false},
+        {"Bank <x@xn--pypal-4ve.com>", "", true},
+        {"B\xc3\xbc"
+         "cher <x@b\xc3\xbc"
+         "cher.example>",
+         "", false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct mail_addresses from;
+        struct sender_looks looks;
+        address_parse(*state, str_of(rows[i].from), &from);
+        sender_look(*state, &from, &looks);
+        assert_str_of(rows[i].from, looks.called, rows[i].called);
+        assert_int_equal(looks.is_lookalike, rows[i].is_lookalike);
+    }
+}
+
+static void test_what_is_said_of_junk(void **state)
+{
+    static const struct {
+        const char *status, *score, *limit;
+        bool is_junk;
+    } rows[] = {
+        {"X-Spam-Status: Yes, score=8.2 required=5.0 tests=A,B\n", "8.2", "5.0", true},
+        {"X-Spam-Status: No, hits=-1.5 required=7\n", "-1.5", "7", false},
+        {"X-Spam-Flag: YES\n", "", "", true},
+        {"X-Spam-Status: score=<script>\n", "", "", false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct envelope e;
+        struct sender_junk junk;
+        envelope_parse(*state, str_of(rows[i].status), &e);
+        sender_junk(&e, &junk);
+        assert_true(junk.is_said);
+        assert_int_equal(junk.is_junk, rows[i].is_junk);
+        assert_str_of(rows[i].status, junk.score, rows[i].score);
+        assert_str_of(rows[i].status, junk.limit, rows[i].limit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAIL_TEST(test_only_trusted_servers_are_believed),
         MAIL_TEST(test_ways_off_a_list),
+        MAIL_TEST(test_a_mailto_uri_says_what_to_write),
+        MAIL_TEST(test_senders_that_look_like_others),
+        MAIL_TEST(test_what_is_said_of_junk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,13 +63,13 @@ static void test_floods_are_cut_and_said_so(void **state)
         const char *head, *piece;
         size_t count;
     } rows[] = {
-        {"", "BEGIN:VCARD\r\n", 2000},
+        {"", "BEGIN:VCARD\r\n", 2 * VCARD_CARDS_MAX},
         {"BEGIN:VCARD\r\n", "EMAIL:a@b\r\n", 2000},
-        {"BEGIN:VCARD\r\nNOTE:", "x\r\n ", 500 * 1000},
-        {"BEGIN:VCARD\r\nNOTE;QUOTED-PRINTABLE:", "=\r\n", 500 * 1000},
+        {"BEGIN:VCARD\r\nNOTE:", "x\r\n ", VCARD_BYTES_MAX / 2},
+        {"BEGIN:VCARD\r\nNOTE;QUOTED-PRINTABLE:", "=\r\n", VCARD_BYTES_MAX / 2},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct buf text = BUF_INIT(4 * 1024 * 1024);
+        struct buf text = BUF_INIT(3 * (size_t)VCARD_BYTES_MAX);
         struct vcards cards;
         buf_text(&text, rows[i].head);
         repeat(&text, rows[i].piece, rows[i].count);
