@@ -81,6 +81,7 @@ void letter_set_marks(const struct request *req, struct value *view, const struc
     set_unsubscribe(req, view, email, &envelope);
     set_looks(req, view, &envelope);
     view_set_str(view, "list", envelope.list_id);
+    view_set_bool(view, "isList", envelope.list_post.length > 0);
 }
 
 /* --- forms --------------------------------------------------------------------------------------

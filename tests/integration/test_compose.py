@@ -154,6 +154,23 @@ def test_an_answer_begins_with_whom_and_what(writer, query, to, cc):
     assert form.fields["inReplyTo"] == "q@example.org"
 
 
+def test_mail_of_a_list_offers_to_answer_the_list(writer):
+    email_id = original(writer)
+    inbox = writer.mailbox("inbox")["id"]
+    shown = writer.api.get(f"//mail/{writer.account}/{inbox}/{email_id}").text
+    link = re.search(r'href="([^"]*list=1)">Reply to list', shown).group(1)
+    assert Page(writer.api, html.unescape(link)).fields["to"] == "list@example.org"
+    answer = writer.api.get(f"{writer.base}/emails/{email_id}").json
+    thread = writer.api.get(f"//mail/{writer.account}/thread/{answer['threadId']}").text
+    assert f'reply={email_id}&amp;list=1">Reply to list' in thread
+    assert answer["headers"]["listPost"] == \
+        "list@example.org"
+    writer.person.receive("Subject: private\n\nx\n")
+    other, = awaited(lambda: [e for e in writer.emails("inbox") if e["subject"] == "private"])
+    assert "Reply to list" not in writer.api.get(
+        f"//mail/{writer.account}/{inbox}/{other['id']}").text
+
+
 def test_an_answer_keeps_the_thread(writer, new_person, mailserver):
     reader, email_id = new_person(), original(writer)
     page(writer, f"?reply={email_id}").send("send", to=reader.address)
