@@ -57,7 +57,7 @@ LDFLAGS_ALL := $(LINK) $(LDFLAGS)
 
 # --- rooms: each becomes an archive; a unit test is linked with just the rooms its own may use,
 # so that the include rules of server/README.md hold at link time too ---------------------------
-ROOMS := base net imap pop3 smtp mail parser store sync http template handlers
+ROOMS := base net imap pop3 smtp mail parser store query sync http template handlers
 NEEDS_base :=
 NEEDS_net := base
 NEEDS_imap := net base
@@ -66,10 +66,11 @@ NEEDS_smtp := net base
 NEEDS_mail := base
 NEEDS_parser := mail base
 NEEDS_store := base
-NEEDS_sync := imap pop3 smtp net parser mail store base
+NEEDS_query := mail store base
+NEEDS_sync := imap pop3 smtp net parser query mail store base
 NEEDS_http := base
 NEEDS_template := base
-NEEDS_handlers := http template store parser mail base
+NEEDS_handlers := http template query store parser mail base
 
 sources = $(sort $(if $(filter handlers,$(1)),$(wildcard handlers/*.c handlers/*/*.c),$(wildcard server/$(1)/*.c)))
 MAIN_SRC := $(sort $(wildcard server/*.c))
