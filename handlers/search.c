@@ -158,6 +158,14 @@ bool search_run(const struct request *req, struct db *db, const struct search_wa
     return true;
 }
 
+bool search_check(const struct request *req, struct db *db, int64_t account_id, struct str text,
+                  struct error *err)
+{
+    const struct search_condition *const *conditions;
+    const struct query *query = query_parse(req->arena, text, search_clock(), err);
+    return query && query_conditions(db, req->arena, query, &account_id, 1, &conditions, err);
+}
+
 void search_snippets(struct arena *arena, const struct search_found *found,
                      const struct email *email, struct str *subject, struct str *preview)
 {
