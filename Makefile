@@ -160,6 +160,10 @@ $(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/flags
 $(BUILD)/bench/bench_store: $(BUILD)/tests/bench/bench_store.o $(call room_archive,store) $(call room_archive,base)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(call room_archive,store) $(call room_archive,base) $(PKG_LIBS) -lcmocka
+$(BUILD)/bench/bench_html: $(BUILD)/tests/bench/bench_html.o $(call room_archive,mail) $(call room_archive,base)
+	@mkdir -p $(@D)
+	@echo "LINK $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 .PHONY: bench-store
 bench-store: $(BUILD)/bench/bench_store
 	$<
@@ -197,7 +201,7 @@ integration: $(BUILD)/restante
 	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q $(wildcard tests/integration tests/browser)
 
 bench: deps-test
-	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor $(BUILD)/bench/bench_html
 	RESTANTE_BIN=$(CURDIR)/$(BUILD)/restante tests/bench/run $(BENCH)
 
 # --- linting -----------------------------------------------------------------------------------------
