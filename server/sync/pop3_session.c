@@ -200,7 +200,7 @@ static struct pop3_uidl *pick(struct arena *arena, const struct pop3_plan *plan,
 }
 
 /* Known messages whose row says something else than is true: another UIDL, a removal that did not
- * happen. */
+ * happen, that it is not listed any more. */
 static size_t adopted(const struct pop3_session *session, struct pop3_uidl *before,
                       struct pop3_uidl *after)
 {
@@ -214,7 +214,7 @@ static size_t adopted(const struct pop3_session *session, struct pop3_uidl *befo
                         row->occurrence != step->occurrence ||
                         row->size_bytes != step->listed.size_bytes;
         bool is_back = row->state == POP3_UIDL_DELE_SENT || row->state == POP3_UIDL_REMOVED;
-        if (!is_moved && !is_back)
+        if (!is_moved && !is_back && row->absent_since == 0)
             continue;
         before[count] = *row;
         after[count] = pop3_session_row(session, step);
