@@ -9,6 +9,8 @@
 #include "server/parser/parser.h"
 #include "server/store/store.h"
 
+struct hosts;
+
 /* What every part of the role shares; read-only after start, each member thread-safe. */
 struct sync_context {
     struct store *store; /* opened as STORE_SYNC */
@@ -16,6 +18,7 @@ struct sync_context {
     const struct seal_key_pair *keys;
     struct tls_context *tls;
     const struct egress *egress;
+    struct hosts *hosts;  /* what is known of the mail servers' hosts */
     const char *ca_file;  /* more certificate authorities than the system's; NULL: none */
     struct str owner;     /* this process's name in leases: the same after a restart */
     int workers;          /* accounts worked on at once */
