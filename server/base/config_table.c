@@ -65,6 +65,9 @@ const struct option config_options[] = {
     NUMBER(sign_in_tries, "10", 1, 100000, "Wrong passwords for one name in 15 minutes."),
     NUMBER(sign_in_tries_per_address, "50", 1, 100000,
            "Wrong passwords from one client address in 15 minutes."),
+    NUMBER(account_tries, "30", 1, 100000,
+           "Mail accounts that one person may try to set up in 15 minutes, and as many searches\n"
+           "for the servers of an address."),
     NUMBER(sync_workers, "8", 1, 256, "Accounts synchronized at the same moment."),
     NUMBER(host_connections, "0", 0, 1000000,
            "Connections to one mail server at once, of each sync process; 0: no limit. Accounts\n"

@@ -92,10 +92,19 @@ static void run_until_stopped(int stop_fd, struct background *background)
     }
 }
 
-int sync_run(const struct sync_context *sync)
+bool sync_is_stopping(const struct sync_context *sync)
+{
+    struct pollfd stop = {.fd = sync->stop_fd, .events = POLLIN};
+    return sync->stop_fd > 0 && poll(&stop, 1, 0) > 0;
+}
+
+int sync_run(const struct sync_context *settings)
 {
     struct error err = ERROR_INIT;
     int stop_fd = stop_signals();
+    struct sync_context running = *settings;
+    const struct sync_context *sync = &running;
+    running.stop_fd = stop_fd; /* nobody reads the signal, so that it stays to be seen */
     struct scheduler *scheduler = scheduler_new(sync, &err);
     struct store_listener *listener = NULL;
     struct background background = {.sync = sync,
