@@ -1,10 +1,14 @@
 """Acting on everything that a search or a folder has: accepted as one row, carried out in the
 background in batches, each message once, whatever dies meanwhile."""
 
+import html
+import re
+
 import pytest
 
 from tests import harness
 from tests.harness import eventually
+from tests.integration.test_reading import visible
 from tests.integration.test_truth import PASSWORD, Here, Other
 from tests.mailserver.mailserver import MailServer
 
@@ -56,8 +60,12 @@ class House:
 
     def finish(self, made, state="done"):
         assert eventually(lambda: self.bulk(made)["state"] == state, patience=120, pause=0.1), \
-            (self.bulk(made), "\n".join(line for line in self.restante.log.read_text().splitlines()[-3000:] if "route=" not in line)[-2500:])
+            (self.bulk(made), self.log())
         return self.bulk(made)
+
+    def log(self):
+        lines = self.restante.log.read_text().splitlines()
+        return [line for line in lines if "route=" not in line][-40:]
 
     def upstream(self, folder):
         return len(self.other.uids(folder))
@@ -142,3 +150,54 @@ def test_what_cannot_be_is_said(house):
     assert answer.status == 409 and "cannot come back" in answer.json["detail"]
     answer = house.client.post(house.here.path(f"{BULK}{destroyed['id']}/cancel"))
     assert answer.status == 409
+
+
+
+def follow(house, answer):
+    while answer.status in (302, 303):
+        answer = house.browser.get("/" + answer.headers["Location"].split("#")[0])
+    return answer
+
+
+def press(house, page, action, **fields):
+    """Sends the form of a page that leads to `action`, as a browser without scripts does."""
+    form = page.text.split(f'action="{action}')[1]
+    rest, form = form.split('"', 1)
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form.split("</form>")[0])
+    sent = {name: html.unescape(value) for name, value in hidden} | fields
+    return follow(house, house.browser.post("/" + action + html.unescape(rest), form=sent))
+
+
+def test_pages_act_on_everything_tell_how_far_it_is_and_take_it_back(house):
+    box = house.box("INBOX")
+    path = f"/mail/{house.here.account}/{box['id']}"
+    page = house.browser.get("/" + path)
+    assert f"All {box['totalEmails']} in Inbox" in visible(page)
+    page = press(house, page, path + "/act", do="unread", all="1")
+    assert "arking as unread" in visible(page) or "messages marked as unread" in visible(page)
+
+    def told():
+        fresh = house.browser.get("/" + path)
+        return "messages marked as unread." in visible(fresh) and fresh
+
+    page = eventually(told, patience=60, pause=0.3)
+    assert house.box("INBOX")["unreadEmails"] == box["totalEmails"]
+    undo = re.search(rf'action="(/mail/{house.here.account}/bulk/\d+/undo)', page.text).group(1)
+    press(house, page, undo)
+    assert eventually(lambda: house.box("INBOX")["unreadEmails"] == 0, patience=60, pause=0.3)
+    assert "Taken back." in visible(house.browser.get("/" + path))
+
+
+def test_a_search_page_acts_on_what_is_chosen_and_on_all_it_finds(house):
+    page = house.browser.get("//search?q=lamps")
+    first = re.search(r'name="email" value="(\d+\.\d+)"', page.text).group(1)
+    page = press(house, page, "/search/act", do="archive", email=first)
+    assert "1 message archived." in visible(page), visible(page)
+    assert house.box("Archive")["totalEmails"] == 1
+    page = press(house, page, "/search/undo")
+    assert "Taken back." in visible(page)
+    assert house.box("Archive")["totalEmails"] == 0
+    page = press(house, page, "/search/act", do="archive", all="1")
+    assert "bulk=1" in page.url and "Moving to Archive" in visible(page) or "moved" in visible(page)
+    count = house.box("INBOX")["totalEmails"]
+    assert eventually(lambda: house.box("Archive")["totalEmails"] == count, patience=60, pause=0.3)
