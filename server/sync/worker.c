@@ -42,7 +42,10 @@ static bool tell(struct slice *slice, enum sync_state state, const struct error 
                  struct error *err)
 {
     struct error told = *why;
-    if (told.hint[0] == '\0' && state == SYNC_REFUSED)
+    if (told.hint[0] == '\0' && told.kind == ERROR_AUTH)
+        error_hint(&told, "Check the name and the password, and enter them again. Some providers "
+                          "want a password made for mail programs.");
+    else if (told.hint[0] == '\0' && state == SYNC_REFUSED)
         error_hint(&told, "Check the settings of this account.");
     else if (told.hint[0] == '\0')
         error_hint(&told,

@@ -1,6 +1,9 @@
 """Many accounts of one mail server: how many connections it gets, how fast they come back, who tries it
-while it is down, and that no account waits for the others' history."""
+while it is down, that no account waits for the others' history; and that people are told how it is, on the
+page, in JSON and on the command line."""
 
+import html
+import re
 import time
 
 import pytest
@@ -38,6 +41,17 @@ class House:
 
     def accounts(self):
         return self.client.get("/accounts").json["accounts"]
+
+    def page(self, account):
+        """What the page shows of an account to the person."""
+        browser = self.restante.sign_in(self.login, "a local password")
+        answer = browser.get(f"//mail/{account['id']}")
+        if answer.status == 303:
+            answer = browser.get("/" + answer.headers["Location"])
+        return " ".join(re.sub(r"<[^>]*>", " ", html.unescape(answer.text)).split())
+
+    def listed(self):
+        return self.restante.command("account", "list", self.login).stdout
 
     def states(self):
         return [each["sync"]["state"] for each in self.accounts()]
@@ -83,6 +97,9 @@ def house(fake, service, request):
 def test_accounts_come_back_one_after_the_other_and_take_turns(fake, house):
     house.add(ACCOUNTS, fake)
     assert house.all_are("current")
+    assert "Up to date since " in house.page(house.accounts()[0])
+    assert all(each["sync"]["syncedAt"] and each["sync"]["since"] for each in house.accounts())
+    assert len(re.findall(r"up to date since \S+Z, looked at \S+Z", house.listed())) == ACCOUNTS
     house.restante.stop()
     before = len(fake.moments)
     with fake.lock:
@@ -115,8 +132,12 @@ def test_a_host_that_is_down_is_tried_by_one_account(fake, house):
     tries = len(fake.moments)
     assert eventually(lambda: len(fake.moments) > tries, patience=60)
     assert [each["sync"]["since"] for each in house.accounts()] == since  # another try changes nothing
-    listed = house.restante.command("account", "list", house.login).stdout
-    assert listed.count("unreachable since") == ACCOUNTS
+    assert len(re.findall(r"unreachable since \S+Z\n .* Tried again at \S+Z\.",
+                          house.listed())) == ACCOUNTS
+    page = house.page(told[0])
+    assert re.search(r"Server unreachable since \d\d:\d\d; (tried again at \d\d:\d\d|being tried again)",
+                     page)
+    assert told[0]["sync"]["error"] in page
     fake.is_down = False
     assert house.all_are("current")
 
@@ -136,6 +157,13 @@ def test_a_refused_password_is_the_accounts_own(fake, house):
     house.ask_all()
     assert eventually(lambda: sorted(house.states()) ==
                       ["current"] * 4 + ["refused"], patience=60, pause=0.1)
+    refused = next(each for each in house.accounts() if each["sync"]["state"] == "refused")
+    assert "name and the password" in refused["sync"]["hint"]
+    page = house.page(refused)
+    assert "Stopped: it needs your help." in page and refused["sync"]["hint"] in page
+    assert "Check servers and password" in page
+    assert re.search(r"refused since \S+Z\n", house.listed()) and \
+        refused["sync"]["hint"] in house.listed()
 
 
 class Slow(FakeImap):
@@ -163,6 +191,11 @@ def test_history_of_large_accounts_does_not_keep_small_ones_waiting(fake, house)
         house.add(4, slow, "large")
         # each has had its first slice, with its newest mail; what follows is history
         assert eventually(lambda: len(slow.pieces) == 4 and min(slow.pieces.values()) > 5, patience=90)
+        large = next(each for each in house.accounts() if each["sync"]["total"])
+        assert large["sync"]["state"] == "syncing"
+        assert 0 < large["sync"]["done"] < large["sync"]["total"] == 4000
+        assert re.search(r"Syncing [\d,]+ of 4,000", house.page(large))
+        assert re.search(r"syncing since \S+Z, \d+ of 4000 messages", house.listed())
         house.add(1, fake, "small")
         with slow.lock:
             slow.most_at_once, before = 0, dict(slow.pieces)
