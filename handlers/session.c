@@ -198,6 +198,7 @@ static bool find_session(struct request *req, struct signed_in *who, unsigned ch
     who->user_id = session.user_id;
     who->login = session.login;
     who->is_admin = session.is_admin;
+    who->lists_conversations = session.lists_conversations;
     who->scopes = TOKEN_READ | TOKEN_WRITE | TOKEN_SEND;
     memcpy(csrf, session.csrf, CSRF_BYTES);
     who->csrf = mask_token(req->arena, csrf);

@@ -11,6 +11,7 @@ struct signed_in {
     int64_t user_id;
     struct str login;
     bool is_admin;
+    bool lists_conversations;                   /* a conversation is one row of a list */
     bool is_token;                              /* a program with an API token, not a browser */
     unsigned scopes;                            /* enum token_scope; browsers have all */
     unsigned char token_hash[TOKEN_HASH_BYTES]; /* of this session or token */

@@ -127,12 +127,12 @@ async function takeBack(operations) {
 
 function onSubmit(event) {
   const form = event.target;
-  if (!form.matches(".list-form, .actions") || !root.dataset.account) return;
+  if (!form.matches(".list-form, .actions")) return;
   const [name, id] = (event.submitter?.value ?? "").split(".");
   if (!Object.hasOwn(verbs, name)) return;
   const asks = new FormData(form);
-  if (asks.has("all") && !id) return; // all of the folder: the service's own business
-  const ids = id ? [id] : asks.getAll("email");
+  // a row may stand for a conversation: "12-13-14"
+  const ids = id ? [id] : asks.getAll("email").flatMap((each) => each.split("-"));
   const target = name === "move" || name === "copy" ? asks.get("target") : null;
   const isLost = verbs[name].role && !folderOf(verbs[name].role);
   if (isLost) return; // the service says why
@@ -190,9 +190,7 @@ function drawSoon() {
   drawing = setTimeout(() => drawAnew().then(tellCount), 150);
 }
 
-// A page of several accounts has no one state: it is drawn anew now and then.
 async function look() {
-  if (!root.dataset.account) return chosen().length || drawSoon();
   try {
     const news = await api.changes(state);
     if (news.changes.length) drawSoon();
@@ -210,7 +208,7 @@ let looking = 0;
 
 function listen() {
   if (document.visibilityState !== "visible") return;
-  if (root.dataset.account) look();
+  look();
   if (!root.dataset.events) return lookNowAndThen();
   events = new EventSource(root.dataset.events);
   events.addEventListener("change", (event) => {

@@ -24,6 +24,7 @@ static bool read_cursor(const struct request *req, const char *name, struct emai
 struct page {
     struct email_cursor cursor;
     bool is_backward;
+    bool collapses_threads; /* of each conversation the newest message (RFC 8621 section 4.4.3) */
     int limit;
 };
 
@@ -40,6 +41,10 @@ static bool read_page(const struct request *req, struct page *page, struct error
         !read_cursor(req, "before", &page->cursor, &has_before, err))
         return false;
     page->is_backward = has_before;
+    struct str collapses = request_argument(req, "collapseThreads");
+    page->collapses_threads = str_equal(collapses, STR("true"));
+    if (collapses.length && !page->collapses_threads && !str_equal(collapses, STR("false")))
+        return error_set(err, ERROR_INVALID, "\"collapseThreads\" is true or false.");
     return !(has_after && has_before) ||
            error_set(err, ERROR_INVALID, "Give \"after\" or \"before\", not both.");
 }
@@ -90,8 +95,9 @@ bool api_emails(struct request *req, struct response *res, struct error *err)
     if (!read_page(req, &page, err) || !request_param_id(req, "mailbox", &mailbox_id, err) ||
         !answer_account_id(req, &db, &account_id, err))
         return false;
-    bool is_good = emails_page(db, req->arena, account_id, mailbox_id, page.cursor,
-                               page.is_backward, page.limit, &emails, &count, &has_more, err);
+    bool is_good = (page.collapses_threads ? threads_page : emails_page)(
+        db, req->arena, account_id, mailbox_id, page.cursor, page.is_backward, page.limit, &emails,
+        &count, &has_more, err);
     /* only an empty page leaves open whether there is such a mailbox */
     if (is_good && count == 0)
         is_good = mailbox_by_id(db, req->arena, account_id, mailbox_id, &mailbox, err);

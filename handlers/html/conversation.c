@@ -7,7 +7,31 @@
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
 
-enum { CONVERSATION_WAIT_MS = 2500, CONVERSATION_MAX = 200 };
+enum {
+    CONVERSATION_WAIT_MS = 2500,
+    CONVERSATION_MAX = 200,
+    EARLIER_SHOWN_MAX = 3, /* folded ones before the open one; more than that lie in one fold */
+};
+
+/* Where the reader came from: which folder, and what leads back to its page. */
+struct way {
+    int64_t mailbox_id;
+    struct str query; /* "?in=4&after=1-2" */
+};
+
+/* ?in=4 and the page of that folder's list; else the folder where the open message lies. */
+static struct way way_of(const struct request *req, int64_t lies_in)
+{
+    struct way way = {.mailbox_id = lies_in, .query = STR("?")};
+    struct str place = list_query(req->arena, list_place_of(req));
+    int64_t asked;
+    if (str_to_i64(request_argument(req, "in"), &asked) && asked > 0) {
+        way.mailbox_id = asked;
+        way.query = arena_printf(req->arena, "?in=%lld%s%" STR_FMT "&", (long long)asked,
+                                 place.length ? "&" : "", STR_ARG(str_skip(place, 1)));
+    }
+    return way;
+}
 
 static size_t choose_open(const struct request *req, const struct email *emails, size_t count)
 {
@@ -23,29 +47,30 @@ static size_t choose_open(const struct request *req, const struct email *emails,
     return open;
 }
 
-static void add_folded(struct value *letter, const struct email *email, struct arena *arena)
+static void add_folded(struct value *letter, const struct email *email, const struct way *way,
+                       struct arena *arena)
 {
     letter_set_head(letter, email, arena);
     view_set_bool(letter, "isOpen", false);
-    view_set_path(letter, "openUrl", "/mail/%lld/thread/%lld?open=%lld#m%lld",
-                  (long long)email->account_id, (long long)email->thread_id, (long long)email->id,
-                  (long long)email->id);
+    view_set_path(letter, "openUrl", "/mail/%lld/thread/%lld%" STR_FMT "open=%lld#m%lld",
+                  (long long)email->account_id, (long long)email->thread_id, STR_ARG(way->query),
+                  (long long)email->id, (long long)email->id);
 }
 
 static bool add_open(struct request *req, struct response *res, struct db **db,
                      struct value *letter_value, struct email *email, struct str place,
-                     struct error *err)
+                     const struct way *way, struct error *err)
 {
     struct letter letter = {.email = email, .place = place, .wait_ms = CONVERSATION_WAIT_MS};
     letter_read(req, &letter);
-    letter.here =
-        arena_printf(req->arena, "/mail/%lld/thread/%lld?open=%lld", (long long)email->account_id,
-                     (long long)email->thread_id, (long long)email->id);
+    letter.here = arena_printf(req->arena, "/mail/%lld/thread/%lld%" STR_FMT "open=%lld",
+                               (long long)email->account_id, (long long)email->thread_id,
+                               STR_ARG(way->query), (long long)email->id);
     view_set_bool(letter_value, "isOpen", true);
     return letter_set(req, res, db, letter_value, &letter, err);
 }
 
-/* What can be done with all of it that lies in the folder where the open message lies. */
+/* What can be done with all of it that lies in the folder. */
 static bool set_actions(const struct request *req, struct db *db, struct value *page,
                         const struct email *open, int64_t mailbox_id, const struct account *account,
                         struct str *place, struct error *err)
@@ -92,17 +117,27 @@ static bool show(struct request *req, struct response *res, struct db **db, int6
     view_set_str(page, "subject", subject);
     view_set_bool(page, "isCut", is_cut);
     view_set_i64(page, "count", (int64_t)count);
-    view_set_path(page, "backUrl", "/mail/%lld/%lld", (long long)account_id,
-                  (long long)emails[at].mailbox_id);
+    struct way way = way_of(req, emails[at].mailbox_id);
+    view_set_path(page, "backUrl", "/mail/%lld/%lld%" STR_FMT, (long long)account_id,
+                  (long long)way.mailbox_id, STR_ARG(list_query(req->arena, list_place_of(req))));
     struct str place;
-    if (!set_actions(req, *db, page, &open, emails[at].mailbox_id, &account, &place, err))
+    if (!set_actions(req, *db, page, &open, way.mailbox_id, &account, &place, err))
         return false;
-    struct value *letters = view_set_list(page, "letters");
+    size_t fold = at > EARLIER_SHOWN_MAX ? at : 0;
+    view_set_text(page, "earlier", NULL);
+    struct value *letters = NULL;
+    if (fold) {
+        struct value *earlier = view_set_object(page, "earlier");
+        view_set_i64(earlier, "count", (int64_t)fold);
+        letters = view_set_list(earlier, "letters");
+    }
     for (size_t i = 0; i < count; i++) {
+        if (i == fold)
+            letters = view_set_list(page, "letters");
         struct value *letter = view_add_object(letters);
         if (i != at)
-            add_folded(letter, &emails[i], req->arena);
-        else if (!add_open(req, res, db, letter, &open, place, err))
+            add_folded(letter, &emails[i], &way, req->arena);
+        else if (!add_open(req, res, db, letter, &open, place, &way, err))
             return false;
     }
     return page_send(req, res, "conversation", page, err);

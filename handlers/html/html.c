@@ -27,8 +27,6 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/{mailbox}", html_mailbox, 0},
     {HTTP_POST, "/mail/{account}/{mailbox}/act", html_act, 0},
     {HTTP_POST, "/mail/{account}/{mailbox}/undo", html_undo, 0},
-    {HTTP_POST, "/mail/{account}/bulk/{bulk}/cancel", html_bulk_cancel, 0},
-    {HTTP_POST, "/mail/{account}/bulk/{bulk}/undo", html_bulk_undo, 0},
     {HTTP_GET, "/mail/{account}/{mailbox}/{email}", html_message, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/body", html_body, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", download_part, 0},
@@ -50,8 +48,6 @@ const struct route html_routes[] = {
     {HTTP_GET, "/picture/{ticket}/{part}", html_picture, ROUTE_PUBLIC | ROUTE_NO_CSRF},
 
     {HTTP_GET, "/search", html_search, 0},
-    {HTTP_POST, "/search/act", html_search_act, 0},
-    {HTTP_POST, "/search/undo", html_search_undo, 0},
     {HTTP_POST, "/search/saved", html_search_save, 0},
     {HTTP_POST, "/search/saved/{search}/forget", html_search_forget, 0},
 
@@ -88,6 +84,7 @@ const struct route html_routes[] = {
     {HTTP_POST, "/contacts/{contact}", html_contact_save, 0},
 
     {HTTP_GET, "/settings", html_settings, 0},
+    {HTTP_POST, "/settings/lists", html_lists, 0},
     {HTTP_POST, "/settings/password", html_password, 0},
     {HTTP_POST, "/settings/sessions/end", html_session_end, 0},
     {HTTP_POST, "/settings/sessions/end-all", html_sessions_end, 0},

@@ -5,7 +5,6 @@
 #include "handlers/download.h"
 #include "handlers/html/act.h"
 #include "handlers/html/cards.h"
-#include "handlers/html/letter_view.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
@@ -69,7 +68,7 @@ bool html_invitation(struct request *req, struct response *res, struct error *er
     if (!invitation_send(req, request_param(req, "part"), answer, form_text(&form, "key"), &email,
                          &submission_id, err))
         return false;
-    letter_go_back(res, &form);
+    page_go_back(res, &form);
     return true;
 }
 

@@ -87,15 +87,6 @@ void letter_set_marks(const struct request *req, struct value *view, const struc
 /* --- forms --------------------------------------------------------------------------------------
  */
 
-void letter_go_back(struct response *res, const struct http_fields *form)
-{
-    struct str here = form_text(form, "here");
-    bool is_ours = str_starts(here, STR("/mail/")) && str_find_char(here, '\\') < 0;
-    for (size_t i = 0; i < here.length; i++)
-        is_ours = is_ours && here.at[i] > ' ' && here.at[i] < 0x7f;
-    response_redirect(res, is_ours ? here : STR("/"));
-}
-
 bool html_remote(struct request *req, struct response *res, struct error *err)
 {
     struct http_fields form;
@@ -116,7 +107,7 @@ bool html_remote(struct request *req, struct response *res, struct error *err)
             remote_forbid(db, user_id, STR_EMPTY, err) && remote_forbid(db, user_id, sender, err);
     store_release(app_of(req)->store, &db);
     if (is_good)
-        letter_go_back(res, &form);
+        page_go_back(res, &form);
     return is_good;
 }
 

@@ -27,9 +27,6 @@ void letter_set_head(struct value *view, const struct email *email, struct arena
 /* The address that mail of it is known by, empty if there is none. */
 struct str letter_sender(struct arena *arena, const struct email *email);
 
-/* Back to the page that a form of a letter was on: its field `here`, if that is one of ours. */
-void letter_go_back(struct response *res, const struct http_fields *form);
-
 /* letter_sender.c: `authentication`, `unsubscribe`, and whether it came over a list (`isList`). */
 void letter_set_marks(const struct request *req, struct value *view, const struct email *email);
 

@@ -118,12 +118,43 @@ static void set_person(struct value *row, const struct email *email, bool is_out
     view_set_i64(row, "hue", person_hue(first));
 }
 
+/* A conversation of several: who takes part, how many messages it has, what is true of any of them;
+ * its boxes and buttons are about all that lie in the folder. */
+static void set_conversation(struct value *row, const struct email *email, struct str query,
+                             struct arena *arena)
+{
+    struct person *people;
+    size_t count, kept = 0;
+    people_read(arena, email->thread_people, &people, &count);
+    for (size_t i = 0; i < count; i++) { /* each once */
+        size_t k = 0;
+        while (k < kept && !str_equal_nocase(people[k].email, people[i].email))
+            k++;
+        if (k == kept)
+            people[kept++] = people[i];
+    }
+    view_set_str(row, "name", people_summary(arena, people, kept));
+    view_set_bool(row, "isOutgoing", false);
+    view_set_str(row, "pick", email->thread_ids);
+    view_set_i64(row, "total", email->thread_total);
+    view_set_bool(row, "isMany", email->thread_total == EMAIL_THREAD_MAX);
+    view_set_path(row, "url", "/mail/%lld/thread/%lld?in=%lld%s%" STR_FMT,
+                  (long long)email->account_id, (long long)email->thread_id,
+                  (long long)email->mailbox_id, query.length ? "&" : "",
+                  STR_ARG(str_skip(query, 1)));
+    view_set_bool(row, "isUnread", email->is_thread_unread);
+    view_set_bool(row, "isFlagged", email->thread_flags & FLAG_FLAGGED);
+    view_set_bool(row, "hasAttachment", email->has_thread_attachment);
+}
+
 static void add_row(struct value *list, const struct email *email, const struct mailbox *mailbox,
                     struct str query, bool is_current, int64_t now, struct arena *arena)
 {
     struct value *row = view_add_object(list);
     bool is_outgoing = mailbox->role == ROLE_SENT || mailbox->role == ROLE_DRAFTS;
     view_set_i64(row, "id", email->id);
+    view_set_i64(row, "pick", email->id);
+    view_set_text(row, "total", NULL);
     /* the fragment keeps the row in sight when the list is drawn anew beside its message */
     view_set_path(row, "url", "/mail/%lld/%lld/%lld%" STR_FMT "#m%lld",
                   (long long)email->account_id, (long long)mailbox->id, (long long)email->id,
@@ -141,6 +172,20 @@ static void add_row(struct value *list, const struct email *email, const struct 
     view_set_bool(row, "isDraft", email->flags & FLAG_DRAFT);
     view_set_bool(row, "hasAttachment", email->has_attachment);
     view_set_bool(row, "isCurrent", is_current);
+    if (email->thread_total > 1)
+        set_conversation(row, email, query, arena);
+}
+
+/* One page of the folder, by message or by conversation as the person likes it. A draft stands for
+ * itself: it is opened to be written on. */
+static bool read_page(const struct request *req, struct db *db, const struct mailbox *mailbox,
+                      struct list_place place, struct email **emails, size_t *count, bool *has_more,
+                      struct error *err)
+{
+    bool by_thread = signed_in(req)->lists_conversations && mailbox->role != ROLE_DRAFTS;
+    return (by_thread ? threads_page : emails_page)(db, req->arena, mailbox->account_id,
+                                                    mailbox->id, place.cursor, place.is_backward,
+                                                    LIST_ROWS, emails, count, has_more, err);
 }
 
 static void set_page_link(struct value *page, const char *name, const struct mailbox *mailbox,
@@ -158,13 +203,11 @@ bool list_set_rows(const struct request *req, struct db *db, struct value *page,
     struct email *emails;
     size_t count;
     bool has_more;
-    if (!emails_page(db, req->arena, mailbox->account_id, mailbox->id, place.cursor,
-                     place.is_backward, LIST_ROWS, &emails, &count, &has_more, err))
+    if (!read_page(req, db, mailbox, place, &emails, &count, &has_more, err))
         return false;
     if (place.is_backward && !has_more) { /* the top is reached: show it whole */
         place = (struct list_place){0};
-        if (!emails_page(db, req->arena, mailbox->account_id, mailbox->id, place.cursor, false,
-                         LIST_ROWS, &emails, &count, &has_more, err))
+        if (!read_page(req, db, mailbox, place, &emails, &count, &has_more, err))
             return false;
     }
     struct str query = list_query(req->arena, place);
@@ -247,8 +290,7 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_i64(view, "state", account->modseq);
     page_set_sync(view, account, req->arena);
     pop3_choice_ask(view, "removal", account, true, req->arena);
-    struct str back = arena_printf(req->arena, "mailbox=%lld", (long long)mailbox->id);
-    if (!told_set_news(req, db, view, account, back, err) ||
+    if (!told_set_news(req, db, view, account, err) ||
         !told_set_notice(req, db, page, account, err))
         return false;
     list_set_folders(req, page, panes->mailboxes, panes->mailbox_count, mailbox->id);
@@ -257,7 +299,6 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
     view_set_str(view, "words", mailbox_words(mailbox, req->arena));
-    view_set_str(view, "total", words_count(req->arena, mailbox->total));
     view_set_text(view, "emptyHint", empty_hint(mailbox->role));
     view_set_bool(view, "isAwaited", list_is_awaited(account, mailbox));
     view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);

@@ -32,4 +32,7 @@ struct str form_text(const struct http_fields *form, const char *name);
 /* The form's field as it is: passwords. */
 struct str form_raw(const struct http_fields *form, const char *name);
 
+/* Back to the page that the form was on: its field `here`, if that is one of our pages of mail. */
+void page_go_back(struct response *res, const struct http_fields *form);
+
 #endif

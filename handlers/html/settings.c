@@ -2,7 +2,6 @@
 #include "handlers/html/page.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
-#include "handlers/limits.h"
 #include "server/base/clock.h"
 #include "server/base/encode.h"
 #include "server/base/utf8.h"
@@ -107,13 +106,14 @@ static bool show_settings(struct request *req, struct response *res, const struc
     if (!is_good)
         return false;
     view_set_bool(page, "isMailLogin", user.is_mail_login);
+    view_set_bool(page, "listsConversations", signed_in(req)->lists_conversations);
     view_set_i64(page, "passwordMin", PASSWORD_BYTES_MIN);
     view_set_str(page, "freshToken", fresh_token);
     view_set_bool(page, "isPasswordSaved",
                   str_equal(request_argument(req, "saved"), STR("password")));
     if (problem) {
         page_set_problem(page, problem);
-        response_set_status(res, problem);
+        res->status = http_status_of(problem->kind);
     }
     return page_send(req, res, "settings", page, err);
 }
@@ -236,13 +236,8 @@ bool html_token_create(struct request *req, struct response *res, struct error *
     struct str text = arena_str(req->arena, buf_view(&token));
     buf_free(&token);
     struct db *db = app_db(req, err);
-    bool is_made = db && limit_hit(req, db, LIMIT_TOKENS, &why) &&
-                   token_create(db, signed_in(req)->user_id, name, scopes, hash, 0, &id, &why);
+    bool is_made = db && token_create(db, signed_in(req)->user_id, name, scopes, hash, 0, &id, err);
     store_release(app_of(req)->store, &db);
-    if (page_is_form_error(&why))
-        return show_settings(req, res, &why, STR_EMPTY, err);
-    if (!is_made && why.kind != ERROR_NONE)
-        *err = why;
     return is_made && show_settings(req, res, NULL, text, err);
 }
 
@@ -257,4 +252,24 @@ bool html_token_revoke(struct request *req, struct response *res, struct error *
     if (is_done)
         response_redirect(res, STR("/settings#tokens"));
     return is_done;
+}
+
+/* --- lists --------------------------------------------------------------------------------------
+ */
+
+/* Conversations or single messages; back to the list that the form was on. */
+bool html_lists(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    if (!request_form(req, &form, err))
+        return false;
+    bool by_thread = str_equal(form_text(&form, "conversations"), STR("1"));
+    struct db *db = app_db(req, err);
+    bool is_good = db && user_set_lists(db, signed_in(req)->user_id, by_thread, err);
+    store_release(app_of(req)->store, &db);
+    if (is_good && http_field_value(&form, "here").at)
+        page_go_back(res, &form);
+    else if (is_good)
+        response_redirect(res, STR("/settings#lists"));
+    return is_good;
 }

@@ -43,19 +43,22 @@ static void read_email(struct db_rows *rows, struct arena *arena, struct email *
     email->state = (enum email_state)db_get_i16(rows);
 }
 
-bool emails_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
-                 struct email_cursor cursor, bool is_backward, int limit, struct email **emails,
-                 size_t *count, bool *has_more, struct error *err)
+/* One of the four statements that list a mailbox; the last two of `names` go backward. */
+static bool read_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                      struct email_cursor cursor, bool is_backward, bool by_thread, int limit,
+                      struct email **emails, size_t *count, bool *has_more, struct error *err)
 {
+    static const char *const names[2][2] = {{"emails_page", "emails_page_newer"},
+                                            {"threads_page", "threads_page_newer"}};
     assert(limit > 0 && limit <= EMAIL_PAGE_MAX);
     bool is_from_end = cursor.received_at == 0 && cursor.id == 0;
     if (is_from_end) /* beyond everything, on the side where we begin */
         cursor = is_backward ? (struct email_cursor){INT64_MIN / 100, 0}
                              : (struct email_cursor){INT64_MAX, INT64_MAX};
     struct db_rows rows;
-    if (!db_select(db, is_backward ? "emails_page_newer" : "emails_page", &rows, err,
-                   db_i64(account_id), db_i64(mailbox_id), db_time(cursor.received_at),
-                   db_i64(cursor.id), db_i64(limit + 1)))
+    if (!db_select(db, names[by_thread][is_backward], &rows, err, db_i64(account_id),
+                   db_i64(mailbox_id), db_time(cursor.received_at), db_i64(cursor.id),
+                   db_i64(limit + 1)))
         return false;
     *has_more = rows.row_count > limit;
     *count = (size_t)(*has_more ? limit : rows.row_count);
@@ -65,9 +68,33 @@ bool emails_page(struct db *db, struct arena *arena, int64_t account_id, int64_t
         read_email(&rows, arena, email);
         email->account_id = account_id;
         email->mailbox_id = mailbox_id;
+        if (!by_thread)
+            continue;
+        email->thread_total = (int)db_get_i64(&rows);
+        email->is_thread_unread = db_get_bool(&rows);
+        email->thread_flags = db_get_i32(&rows);
+        email->has_thread_attachment = db_get_bool(&rows);
+        email->thread_ids = db_get_str(&rows, arena);
+        email->thread_people = db_get_str(&rows, arena);
     }
     db_rows_free(&rows);
     return true;
+}
+
+bool emails_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                 struct email_cursor cursor, bool is_backward, int limit, struct email **emails,
+                 size_t *count, bool *has_more, struct error *err)
+{
+    return read_page(db, arena, account_id, mailbox_id, cursor, is_backward, false, limit, emails,
+                     count, has_more, err);
+}
+
+bool threads_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                  struct email_cursor cursor, bool is_backward, int limit, struct email **emails,
+                  size_t *count, bool *has_more, struct error *err)
+{
+    return read_page(db, arena, account_id, mailbox_id, cursor, is_backward, true, limit, emails,
+                     count, has_more, err);
 }
 
 bool email_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,

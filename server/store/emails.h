@@ -42,6 +42,13 @@ struct email {
     int flags;           /* enum email_flag */
     struct str keywords; /* the others, space separated */
     enum email_state state;
+    /* only from threads_page */
+    int thread_total; /* messages of the conversation, up to EMAIL_THREAD_MAX; 0, 1: this one */
+    bool is_thread_unread; /* one that lies in the mailbox is */
+    int thread_flags;      /* of all that lie there, or-ed */
+    bool has_thread_attachment;
+    struct str thread_ids;    /* of those, separated by '-'; empty: this one alone */
+    struct str thread_people; /* JSON as from_json, oldest first; empty: nobody else */
     /* only from email_by_id */
     struct str structure;   /* JSON; empty: not known yet */
     struct str header_json; /* JSON object; empty: none */
@@ -59,6 +66,12 @@ enum { EMAIL_PAGE_MAX = 500 };
 bool emails_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
                  struct email_cursor cursor, bool is_backward, int limit, struct email **emails,
                  size_t *count, bool *has_more, struct error *err);
+/* The same by conversation (RFC 8621 section 4.4.3, collapseThreads): of each the newest message in
+ * the mailbox. */
+enum { EMAIL_THREAD_MAX = 100 };
+bool threads_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                  struct email_cursor cursor, bool is_backward, int limit, struct email **emails,
+                  size_t *count, bool *has_more, struct error *err);
 bool email_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                  struct email *email, struct error *err);
 /* Several, in the order of the ids; those that are not there or not seen are left out. `mailbox_id`

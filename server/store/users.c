@@ -93,6 +93,11 @@ bool user_set_password(struct db *db, int64_t id, struct str password_hash, stru
     return found(is_good, affected, no_user, err);
 }
 
+bool user_set_lists(struct db *db, int64_t id, bool lists_conversations, struct error *err)
+{
+    return db_execute(db, "user_set_lists", NULL, err, db_i64(id), db_bool(lists_conversations));
+}
+
 bool user_set_admin(struct db *db, int64_t id, bool is_admin, struct error *err)
 {
     int64_t affected = 0;
@@ -155,6 +160,7 @@ static void read_session(struct db_rows *rows, struct arena *arena, struct sessi
     session->expires_at = db_get_time(rows);
     session->remote = db_get_str(rows, arena);
     session->agent = db_get_str(rows, arena);
+    session->lists_conversations = db_get_bool(rows);
 }
 
 bool session_use(struct db *db, struct arena *arena,

@@ -25,6 +25,8 @@ bool user_by_id(struct db *db, struct arena *arena, int64_t id, struct user *use
 bool user_list(struct db *db, struct arena *arena, struct user **users, size_t *count,
                struct error *err);
 bool user_set_admin(struct db *db, int64_t id, bool is_admin, struct error *err);
+/* Whether lists show a conversation as one row. */
+bool user_set_lists(struct db *db, int64_t id, bool lists_conversations, struct error *err);
 bool user_set_password(struct db *db, int64_t id, struct str password_hash, struct error *err);
 /* With all accounts and mail of the user: nobody sees them from now on; store_sweep purges them. */
 bool user_delete(struct db *db, int64_t id, struct error *err);
@@ -37,6 +39,7 @@ struct session {
     unsigned char csrf[32];
     int64_t created_at, used_at, expires_at;
     struct str remote, agent;
+    bool lists_conversations; /* the user's wish: a conversation is one row of a list */
 };
 
 /* `token_hash` is token_hash() of the new cookie; the CSRF secret is made here. `remote` and

@@ -22,6 +22,9 @@ UPDATE "user" SET is_admin = $2 WHERE id = $1;
 -- name: user_set_password
 UPDATE "user" SET password_hash = $2 WHERE id = $1;
 
+-- name: user_set_lists
+UPDATE "user" SET lists_conversations = $2 WHERE id = $1;
+
 -- The accounts lose their owner and are gone for everybody by that; store_sweep purges them.
 -- name: user_delete
 DELETE FROM "user" WHERE id = $1;
@@ -37,7 +40,7 @@ VALUES ($1, $2, $3, now() + $4 * interval '1 second', $5, $6);
 -- name: session_use
 WITH known AS (
     SELECT s.token_hash, s.user_id, u.login, u.is_admin, s.csrf, s.created_at, s.used_at,
-           s.expires_at, s.remote, s.agent
+           s.expires_at, s.remote, s.agent, u.lists_conversations
       FROM session s JOIN "user" u ON u.id = s.user_id
      WHERE s.token_hash = $1 AND s.expires_at > now()
        AND s.used_at > now() - $2 * interval '1 second'),
@@ -48,7 +51,7 @@ SELECT * FROM known;
 
 -- name: session_list
 SELECT s.token_hash, s.user_id, u.login, u.is_admin, s.csrf, s.created_at, s.used_at,
-       s.expires_at, s.remote, s.agent
+       s.expires_at, s.remote, s.agent, u.lists_conversations
   FROM session s JOIN "user" u ON u.id = s.user_id
  WHERE s.user_id = $1 AND s.expires_at > now()
  ORDER BY s.used_at DESC, s.created_at DESC;
