@@ -82,5 +82,9 @@ bool draft_remove_sent(struct db *db, int64_t account_id, int64_t email_id, stru
 /* The folder of that role, preferring the mail server's; made here when there is none. */
 bool draft_mailbox(struct db *db, int64_t account_id, enum mailbox_role role, int64_t *mailbox_id,
                    struct error *err);
+/* The mail server has a folder for drafts after all: moves the drafts there from the one that was
+ * made here, and deletes that when nothing else is in it. At most 1,000 at a time. */
+bool drafts_adopt(struct db *db, int64_t account_id, int64_t from_id, int64_t to_id,
+                  struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/store/drafts.h"
 #include "server/sync/folders.h"
 #include "server/sync/imap_map.h"
 #include "server/sync/imap_pull.h"
@@ -120,6 +121,20 @@ static bool are_flags_due(const struct imap_session *session, const struct sessi
             clock_monotonic_ms() - mailbox->flags_at_ms >= PULL_FLAGS_MS);
 }
 
+/* Somebody may have written before the server's folders were known here. */
+static bool adopt_drafts(struct slice *slice, const struct replica_mailbox *known, size_t count,
+                         struct error *err)
+{
+    int64_t here = 0, upstream = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (known[i].role != ROLE_DRAFTS || !known[i].is_selectable)
+            continue;
+        int64_t *id = known[i].is_local ? &here : &upstream;
+        *id = *id ? *id : known[i].id;
+    }
+    return !here || !upstream || drafts_adopt(slice->db, slice->account->id, here, upstream, err);
+}
+
 static bool load(struct slice *slice, const struct imap_mailboxes *listing, struct error *err)
 {
     struct imap_session *session = slice->account->imap;
@@ -127,7 +142,8 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
     size_t count;
     struct arena *arena = arena_new_small(); /* lives as long as the account is parked */
     int64_t selected_id = session->selected ? session->selected->known.id : 0;
-    if (!replica_mailboxes(slice->db, arena, slice->account->id, false, &known, &count, err)) {
+    if (!replica_mailboxes(slice->db, arena, slice->account->id, false, &known, &count, err) ||
+        !adopt_drafts(slice, known, count, err)) {
         arena_free(&arena);
         return false;
     }

@@ -12,6 +12,25 @@ SELECT id FROM mailbox
 INSERT INTO mailbox (account_id, id, name, path, wire_path, role, is_local)
 VALUES ($1, $2, $3, '.local/' || $3, '', $4, true);
 
+-- name: draft_adopt
+WITH chosen AS (
+    SELECT p.email_id
+      FROM placement p
+      JOIN draft d ON d.account_id = p.account_id AND d.email_id = p.email_id
+     WHERE p.account_id = $1 AND p.mailbox_id = $2
+     LIMIT $4)
+UPDATE placement p
+   SET mailbox_id = $3
+  FROM chosen
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = chosen.email_id
+RETURNING p.email_id, p.is_hidden;
+
+-- name: draft_mailbox_remove
+DELETE FROM mailbox m
+ WHERE m.account_id = $1 AND m.id = $2
+   AND NOT EXISTS (SELECT FROM placement p WHERE p.account_id = $1 AND p.mailbox_id = $2)
+RETURNING m.id;
+
 -- The thread of what is answered, if it is here.
 -- name: draft_thread
 SELECT thread_id FROM email WHERE account_id = $1 AND id = $2;

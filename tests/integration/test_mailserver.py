@@ -393,4 +393,4 @@ def test_dovecot_lists_what_sample_wrote(mailserver, person, trust):
     # Files came and went under Dovecot's own watch while they were made: that is all it may say.
     gone = ("No such file or directory", "Mailbox was deleted under us")
     assert not [line for line in mailserver.dovecot.log_tail(50).splitlines()
-                if "Error" in line and not line.endswith(gone)]
+                if "Error" in line and person.address in line and not line.endswith(gone)]

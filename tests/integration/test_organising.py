@@ -60,14 +60,21 @@ class Mail:
             "csrf": hidden(page, "csrf"), "operations": hidden(page, "operations")}))
 
 
+def _content(path):
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""  # Dovecot renames it at this very moment
+
+
 def flags(person, subject):
     """The Maildir flags of a message on the mail server, and the folder it lies in."""
     for path in person.maildir.rglob("cur/*"):
-        if subject.encode() in path.read_bytes():
+        if subject.encode() in _content(path):
             folder = path.parent.parent.name
             return path.name.rpartition(",")[2], "INBOX" if folder == "Maildir" else folder.lstrip(".")
     for path in person.maildir.rglob("new/*"):
-        if subject.encode() in path.read_bytes():
+        if subject.encode() in _content(path):
             return "", "INBOX"
     return None, None
 

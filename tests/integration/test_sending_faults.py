@@ -239,3 +239,19 @@ def test_the_copy_in_sent_is_filed_once(state_folder, mailserver, person, is_kil
         assert len(copies()) == 1
         copy, = awaited(lambda: mine.writer.emails("sent"))
         assert copy["subject"] == "copy"
+
+
+def test_a_draft_from_before_the_folders_were_known_comes_into_the_servers_folder(state_folder, mailserver,
+                                                                                person):
+    with Proxy(mailserver.ports["imap"], tls=mailserver.authority.certificate("good")) as proxy:
+        proxy.faults = [StallAt(b" LIST ", towards="server")]
+        with Mine(state_folder, mailserver, person, TAKEN, proxy.port) as mine:
+            mine.writer.draft(to="b@example.org", subject="early", text="x")
+            assert mine.writer.mailbox("drafts")["isLocal"]
+            proxy.faults = []
+            proxy.release()
+            awaited(lambda: not mine.writer.mailbox("drafts")["isLocal"])
+            boxes = awaited(lambda: (now := mine.writer.api.get(f"{mine.writer.base}/mailboxes").json[
+                "mailboxes"]) and [box["role"] for box in now].count("drafts") == 1 and now)
+            assert [box["totalEmails"] for box in boxes if box["role"] == "drafts"] == [1]
+            assert [e["subject"] for e in mine.writer.emails("drafts")] == ["early"]

@@ -185,6 +185,10 @@ class Dovecot:
         if self._process:
             unprivileged.stop(self._process)
             self._process = None
+            # Its login processes may hold the doors a moment longer than the master lives.
+            end = time.monotonic() + 10
+            while not all(map(ports.is_free, self.ports.values())) and time.monotonic() < end:
+                time.sleep(0.05)
         if self._run:
             shutil.rmtree(self._run, ignore_errors=True)
             self.run_link.unlink(missing_ok=True)
