@@ -5,6 +5,7 @@
 #define RESTANTE_HANDLERS_EXPORT_H
 
 #include "handlers/app.h"
+#include "server/base/zip.h"
 #include "server/store/mailboxes.h"
 
 /* Handler: ?format=mbox|zip, and ?mailbox=<id> for one folder. */
@@ -25,6 +26,9 @@ struct export_job {
     const struct export_folder *folders;
     size_t folder_count;
 };
+/* The archive, piece by piece. ERROR_CLOSED: `write` wants no more. */
+bool export_write(const struct export_job *job, zip_write_fn *write, void *context,
+                  struct error *err);
 /* response_stream_fn; `context` is a struct export_job. */
 bool export_stream(struct response_sink *sink, void *context, struct error *err);
 

@@ -264,10 +264,11 @@ static bool write_readme(struct writing *w, struct error *err)
     return is_good;
 }
 
-bool export_stream(struct response_sink *sink, void *context, struct error *err)
+bool export_write(const struct export_job *job, zip_write_fn *write, void *context,
+                  struct error *err)
 {
-    struct writing w = {.job = context,
-                        .zip = zip_new(send, sink),
+    struct writing w = {.job = job,
+                        .zip = zip_new(write, context),
                         .bytes = BUF_INIT(PIECE_BYTES),
                         .missing = BUF_INIT(LIST_BYTES_MAX + 4096)};
     bool is_good = true;
@@ -278,4 +279,9 @@ bool export_stream(struct response_sink *sink, void *context, struct error *err)
     buf_free(&w.bytes);
     buf_free(&w.missing);
     return is_good;
+}
+
+bool export_stream(struct response_sink *sink, void *context, struct error *err)
+{
+    return export_write(context, send, sink, err);
 }

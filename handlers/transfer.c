@@ -12,19 +12,13 @@ enum {
     LIST_MAX = 50,
 };
 
-/* What can be told at once: the rest is found out by the parsers. */
-static bool check_file(const struct request *req, const struct transfer_wish *wish,
-                       struct error *err)
+/* The rest is found out by the parsers. */
+bool transfer_check_file(struct str start, uint64_t length, struct error *err)
 {
-    char bytes[LOOK_BYTES];
-    size_t size = wish->length < sizeof bytes ? (size_t)wish->length : sizeof bytes;
-    ssize_t n = size ? request_body_read(req, wish->offset, bytes, size, err) : 0;
-    if (n < 0)
-        return false;
-    struct str start = str_trim(str_make(bytes, (size_t)n));
+    start = str_trim(start);
     if (start.length == 0)
         return error_set(err, ERROR_INVALID, "The file is empty.");
-    if (wish->length > PARSER_INPUT_BYTES_MAX) {
+    if (length > PARSER_INPUT_BYTES_MAX) {
         error_set(err, ERROR_LIMIT, "The file is larger than %d MB.",
                   PARSER_INPUT_BYTES_MAX / 1024 / 1024);
         return error_hint(err, "Split it, for instance by folder or by year.");
@@ -34,6 +28,15 @@ static bool check_file(const struct request *req, const struct transfer_wish *wi
     error_set(err, ERROR_INVALID,
               "The file is neither a mailbox file (mbox) nor a zip archive of messages.");
     return error_hint(err, "Export the mail as mbox, or put .eml files into a zip archive.");
+}
+
+static bool check_file(const struct request *req, const struct transfer_wish *wish,
+                       struct error *err)
+{
+    char bytes[LOOK_BYTES];
+    size_t size = wish->length < sizeof bytes ? (size_t)wish->length : sizeof bytes;
+    ssize_t n = size ? request_body_read(req, wish->offset, bytes, size, err) : 0;
+    return n >= 0 && transfer_check_file(str_make(bytes, (size_t)n), wish->length, err);
 }
 
 /* Each holds its file in the database until it ends. */

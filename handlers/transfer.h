@@ -18,6 +18,8 @@ struct transfer_wish {
  * file or one that is neither an archive nor a mailbox file, ERROR_NOT_FOUND: no such folder. */
 bool transfer_import(struct request *req, struct db *db, const struct transfer_wish *wish,
                      int64_t *id, struct error *err);
+/* What can be told of a file by its first bytes and its length: the same errors. */
+bool transfer_check_file(struct str start, uint64_t length, struct error *err);
 /* Accepts "fetch everything": the one under way, where there is one. */
 bool transfer_complete(struct request *req, struct db *db, int64_t account_id, int64_t *id,
                        struct error *err);

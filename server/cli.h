@@ -59,6 +59,8 @@ int cli_account_add(struct cli *cli, struct error *err);
 int cli_account_list(struct cli *cli, struct error *err);
 int cli_account_test(struct cli *cli, struct error *err);
 int cli_account_delete(struct cli *cli, struct error *err);
+int cli_account_export(struct cli *cli, struct error *err);
+int cli_account_import(struct cli *cli, struct error *err);
 int cli_token_create(struct cli *cli, struct error *err);
 int cli_token_list(struct cli *cli, struct error *err);
 int cli_token_revoke(struct cli *cli, struct error *err);

@@ -37,6 +37,15 @@ static const struct cli_option account_options[] = {
     {"pop3-days", 'd', "DAYS", "Of remove-after (default: 14)"},
     {"untested", 'U', NULL, "Save without trying it first"},
     {NULL, 0, NULL, NULL}};
+static const struct cli_option export_options[] = {
+    {"format", 'F', "FORMAT", "mbox (a file for each folder) or zip (a file for each message)"},
+    {"folder", 'f', "PATH", "Only this one (default: the whole account)"},
+    {"output", 'o', "FILE", "Where to write the archive (default: standard output)"},
+    {NULL, 0, NULL, NULL}};
+static const struct cli_option import_options[] = {
+    {"folder", 'f', "PATH", "The folder that the messages come into (default: the inbox)"},
+    {"seen", 's', NULL, "Mark them as read"},
+    {NULL, 0, NULL, NULL}};
 static const struct cli_option token_options[] = {
     {"scopes", 's', "SCOPES", "Of read, write, send, with commas (default: read)"},
     {"days", 'd', "DAYS", "Days until it ends (default: never)"},
@@ -75,6 +84,10 @@ static const struct cli_command commands[] = {
      false},
     {"account delete", "ID", 1, 1, "Delete an account and its mail here (not on the server)", NULL,
      cli_account_delete, false},
+    {"account export", "ID", 1, 1, "Write an account's mail as an archive", export_options,
+     cli_account_export, false},
+    {"account import", "ID FILE", 2, 2, "Bring mail in: an mbox file, or a zip of .eml or .mbox",
+     import_options, cli_account_import, false},
     {"token create", "LOGIN NAME", 2, 2, "Make an API token and print it once", token_options,
      cli_token_create, false},
     {"token list", "LOGIN", 1, 1, "List a person's API tokens", NULL, cli_token_list, false},

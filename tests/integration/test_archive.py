@@ -269,6 +269,37 @@ def test_two_thousand_messages_pass_without_memory(pop3, restante):
     assert messages_of(archive) == sorted(messages)
 
 
+def test_an_administrator_takes_mail_out_and_brings_it_in_by_command(restante, mailserver, new_person, pop3,
+                                                                     tmp_path):
+    whole = [m for m in TRICKY if m.endswith(b"\r\n")]  # mbox ends each with a line's end
+    pop3.bring(zipped(whole))
+    other = Account(restante, mailserver, new_person(), "pop3")
+    for form in ("zip", "mbox"):
+        path = tmp_path / f"out.{form}"
+        restante.command("account", "export", str(pop3.id), "--format", form, "--output", str(path))
+        assert path.stat().st_mode & 0o777 == 0o600
+        said = restante.command("account", "import", str(other.id), str(path), "--folder", "Archive", "--seen")
+        assert said.stdout.startswith(f"{len(whole)} imported, 0 left out" if form == "zip" else "0 imported,")
+    assert messages_of(other.export("zip")) == sorted(whole)
+    assert other.folders()["Archive"]["totalEmails"] == len(whole)
+    one = restante.command("account", "export", str(pop3.id), "--output", str(tmp_path / "one.zip"), "--folder",
+                           "Inbox")
+    assert one.stdout == ""
+    assert "Inbox.mbox" in zipfile.ZipFile(tmp_path / "one.zip").namelist()
+    again = restante.command("account", "export", str(pop3.id), "--output", str(tmp_path / "one.zip"), check=False)
+    assert again.returncode != 0 and "exists" in again.stderr  # it is not written over
+
+
+@pytest.mark.parametrize("words, why", [
+    (("export", "1", "--format", "tar"), "formats are"), (("export", "987654"), "account"),
+    (("export", "x"), "must be a number"), (("import", "{id}", "/nowhere"), "nowhere"),
+    (("import", "{id}", "/etc/hostname"), "neither a mailbox file"),
+    (("import", "{id}", "/etc/hostname", "--folder", "None"), "no folder")])
+def test_the_commands_say_what_is_wrong(restante, pop3, words, why):
+    said = restante.command("account", *(word.format(id=pop3.id) for word in words), check=False)
+    assert said.returncode != 0 and why in said.stderr and said.stdout == ""
+
+
 def test_a_file_may_be_larger_than_other_uploads(pop3, tmp_path):
     noise = random.Random(1)
     line = bytes(noise.choice(b"abcdefghijklmnopqrstuvwxyz") for _ in range(70)) + b"\r\n"

@@ -16,7 +16,8 @@ from tests.mailserver import ports, unprivileged
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 COMMANDS = ["serve", "fcgi", "migrate", "doctor", "config", "user add", "user list", "user passwd",
-            "user delete", "account add", "account list", "account test", "account delete",
+            "user delete", "account add", "account list", "account test", "account delete", "account export",
+            "account import",
             "token create", "token list", "token revoke"]
 
 
