@@ -54,7 +54,7 @@ route_handler html_identities, html_identity_save;
 route_handler html_contacts, html_contact, html_contact_add, html_contact_save,
     html_contacts_import, html_contacts_export;
 /* settings.c */
-route_handler html_settings, html_lists, html_password, html_session_end, html_sessions_end, html_token_create,
-    html_token_revoke;
+route_handler html_settings, html_lists, html_password, html_session_end, html_sessions_end,
+    html_token_create, html_token_revoke;
 
 #endif

@@ -1,6 +1,6 @@
 /* The answer to an invitation (iTIP REPLY, RFC 5546 section 3.2.3), as the text of a text/calendar
- * part with method=REPLY (RFC 6047). Made of the invitation by libical: what it says of the event is
- * taken over, never written by hand. */
+ * part with method=REPLY (RFC 6047). Made of the invitation by libical: what it says of the event
+ * is taken over, never written by hand. */
 #ifndef RESTANTE_MAIL_CALENDAR_REPLY_H
 #define RESTANTE_MAIL_CALENDAR_REPLY_H
 
@@ -21,8 +21,8 @@ struct calendar_answering {
     int64_t now_us; /* DTSTAMP */
 };
 
-/* False when `text` (UTF-8) is no REQUEST with an event that has a UID and an organizer. Of a series
- * the series is answered, of its single occurrences the first. */
+/* False when `text` (UTF-8) is no REQUEST with an event that has a UID and an organizer. Of a
+ * series the series is answered, of its single occurrences the first. */
 bool calendar_reply(struct arena *arena, struct str text, const struct calendar_answering *how,
                     struct buf *out);
 
