@@ -57,7 +57,7 @@ LDFLAGS_ALL := $(LINK) $(LDFLAGS)
 
 # --- rooms: each becomes an archive; a unit test is linked with just the rooms its own may use,
 # so that the include rules of server/README.md hold at link time too ---------------------------
-ROOMS := base net imap pop3 smtp mail parser store sync http template handlers
+ROOMS := base net imap pop3 smtp mail parser store query sync http template handlers
 NEEDS_base :=
 NEEDS_net := base
 NEEDS_imap := net base
@@ -66,10 +66,11 @@ NEEDS_smtp := net base
 NEEDS_mail := base
 NEEDS_parser := mail base
 NEEDS_store := base
-NEEDS_sync := imap pop3 smtp net parser mail store base
+NEEDS_query := mail store base
+NEEDS_sync := imap pop3 smtp net parser query mail store base
 NEEDS_http := base
 NEEDS_template := base
-NEEDS_handlers := http template store parser mail base
+NEEDS_handlers := http template query store parser mail base
 
 sources = $(sort $(if $(filter handlers,$(1)),$(wildcard handlers/*.c handlers/*/*.c),$(wildcard server/$(1)/*.c)))
 MAIN_SRC := $(sort $(wildcard server/*.c))
@@ -159,6 +160,10 @@ $(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/flags
 $(BUILD)/bench/bench_store: $(BUILD)/tests/bench/bench_store.o $(call room_archive,store) $(call room_archive,base)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(call room_archive,store) $(call room_archive,base) $(PKG_LIBS) -lcmocka
+$(BUILD)/bench/bench_html: $(BUILD)/tests/bench/bench_html.o $(call room_archive,mail) $(call room_archive,base)
+	@mkdir -p $(@D)
+	@echo "LINK $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 .PHONY: bench-store
 bench-store: $(BUILD)/bench/bench_store
 	$<
@@ -196,7 +201,7 @@ integration: $(BUILD)/restante
 	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q $(wildcard tests/integration tests/browser)
 
 bench: deps-test
-	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor $(BUILD)/bench/bench_html
 	RESTANTE_BIN=$(CURDIR)/$(BUILD)/restante tests/bench/run $(BENCH)
 
 # --- linting -----------------------------------------------------------------------------------------

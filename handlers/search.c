@@ -8,7 +8,7 @@
 #include "server/base/clock.h"
 #include "server/base/json.h"
 #include "server/mail/snippet.h"
-#include "server/store/mailboxes.h"
+#include "server/query/conditions.h"
 #include "server/store/operations.h"
 
 enum {
@@ -22,155 +22,17 @@ enum {
 /* --- conditions ---------------------------------------------------------------------------------
  */
 
-struct translating {
-    struct arena *arena;
-    const struct mailbox *mailboxes; /* of the account */
-    size_t mailbox_count;
-    bool *is_known; /* by the `in:` conditions in their order: some account has that folder */
-    size_t folder_count;
-};
-
-static void set_words(struct translating *t, const struct query *q, enum words_weight weight,
-                      struct search_condition *c)
-{
-    struct search_word *words = ARENA_ARRAY(t->arena, q->word_count, struct search_word);
-    for (size_t i = 0; i < q->word_count; i++)
-        words[i] =
-            (struct search_word){.lexeme = words_tagged(t->arena, q->words[i].lexeme, weight),
-                                 .position = q->words[i].position,
-                                 .is_prefix = q->words[i].is_prefix};
-    c->kind = SEARCH_WORDS;
-    c->words = words;
-    c->word_count = q->word_count;
-    c->is_phrase = q->is_phrase;
-}
-
-static void set_keyword(const struct query *q, struct search_condition *c)
-{
-    for (const struct flag_name *name = flag_names; name->flag; name++) {
-        if (!name->keyword || !str_equal_nocase(q->text, str_of(name->keyword)))
-            continue;
-        c->kind = SEARCH_FLAG;
-        c->flag = name->flag;
-        c->is_set = q->kind == QUERY_LABEL || q->is_set;
-        return;
-    }
-    c->kind = SEARCH_KEYWORD;
-    c->text = q->text;
-}
-
-/* A folder's role, as people call it, or its name, or its whole path. */
-static bool is_called(const struct mailbox *mailbox, struct str name)
-{
-    static const struct {
-        const char *name;
-        enum mailbox_role role;
-    } others[] = {{"spam", ROLE_JUNK}, {"bin", ROLE_TRASH}, {"starred", ROLE_FLAGGED}};
-    const char *role = mailbox_role_name(mailbox->role);
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (mailbox->role == others[i].role && str_equal_nocase(name, str_of(others[i].name)))
-            return true;
-    return (role && str_equal_nocase(name, str_of(role))) ||
-           str_equal_nocase(name, mailbox->name) || str_equal_nocase(name, mailbox->path);
-}
-
-static void set_mailboxes(struct translating *t, const struct query *q, struct search_condition *c)
-{
-    int64_t *ids = ARENA_ARRAY(t->arena, t->mailbox_count, int64_t);
-    size_t index = t->folder_count++;
-    for (size_t i = 0; i < t->mailbox_count; i++)
-        if (is_called(&t->mailboxes[i], q->text))
-            ids[c->mailbox_count++] = t->mailboxes[i].id;
-    t->is_known[index] |= c->mailbox_count > 0;
-    c->kind = SEARCH_MAILBOX;
-    c->mailbox_ids = ids;
-}
-
-static struct search_condition *translate(struct translating *t, const struct query *q)
-{
-    static const enum search_kind plain[] = {
-        [QUERY_ALL_OF] = SEARCH_ALL_OF,         [QUERY_ANY_OF] = SEARCH_ANY_OF,
-        [QUERY_NONE_OF] = SEARCH_NONE_OF,       [QUERY_BEFORE] = SEARCH_BEFORE,
-        [QUERY_AFTER] = SEARCH_AFTER,           [QUERY_LARGER] = SEARCH_LARGER,
-        [QUERY_ATTACHMENT] = SEARCH_ATTACHMENT, [QUERY_SMALLER] = SEARCH_SMALLER};
-    struct search_condition *c = ARENA_NEW(t->arena, struct search_condition);
-    *c = (struct search_condition){.weights = SEARCH_ANYWHERE, .number = q->number};
-    switch (q->kind) {
-    case QUERY_ANYWHERE:
-        set_words(t, q, WORDS_BODY, c);
-        break;
-    case QUERY_BODY:
-    case QUERY_FILENAME: /* names of attachments stand with the text */
-        set_words(t, q, WORDS_BODY, c);
-        c->weights = SEARCH_IN_BODY;
-        break;
-    case QUERY_FROM:
-        set_words(t, q, WORDS_FROM, c);
-        break;
-    case QUERY_TO: /* To, Cc and Bcc stand together */
-    case QUERY_CC:
-        set_words(t, q, WORDS_TO, c);
-        break;
-    case QUERY_SUBJECT:
-        set_words(t, q, WORDS_SUBJECT, c);
-        break;
-    case QUERY_KEYWORD:
-    case QUERY_LABEL:
-        set_keyword(q, c);
-        break;
-    case QUERY_MAILBOX:
-        set_mailboxes(t, q, c);
-        break;
-    default:
-        c->kind = plain[q->kind];
-    }
-    struct search_condition **last = &c->first_child;
-    for (const struct query *child = q->first_child; child; child = child->next) {
-        *last = translate(t, child);
-        last = &(*last)->next;
-    }
-    return c;
-}
-
-/* The first folder of the query that no account has. */
-static const struct query *find_unknown(const struct query *q, const bool *is_known, size_t *index)
-{
-    if (q->kind == QUERY_MAILBOX && !is_known[(*index)++])
-        return q;
-    for (const struct query *child = q->first_child; child; child = child->next) {
-        const struct query *unknown = find_unknown(child, is_known, index);
-        if (unknown)
-            return unknown;
-    }
-    return NULL;
-}
-
 static bool translate_all(struct db *db, struct arena *arena, const struct search_wanted *wanted,
                           const struct query *query, struct search_request *request,
                           struct error *err)
 {
-    size_t count = wanted->account_count, index = 0;
+    size_t count = wanted->account_count;
     int64_t *ids = ARENA_ARRAY(arena, count, int64_t);
-    const struct search_condition **conditions =
-        ARENA_ARRAY(arena, count, const struct search_condition *);
-    struct translating t = {.arena = arena, .is_known = ARENA_ARRAY(arena, QUERY_NODES_MAX, bool)};
-    for (size_t i = 0; i < count; i++) {
-        struct mailbox *mailboxes;
-        if (!mailbox_list(db, arena, wanted->accounts[i].id, &mailboxes, &t.mailbox_count, err))
-            return false;
-        t.mailboxes = mailboxes;
-        t.folder_count = 0;
+    for (size_t i = 0; i < count; i++)
         ids[i] = wanted->accounts[i].id;
-        conditions[i] = translate(&t, query);
-    }
     request->account_ids = ids;
-    request->conditions = conditions;
     request->account_count = count;
-    const struct query *unknown = count ? find_unknown(query, t.is_known, &index) : NULL;
-    if (!unknown)
-        return true;
-    error_set(err, ERROR_INVALID, "There is no folder “%" STR_FMT "”.", STR_ARG(unknown->text));
-    return error_hint(err, "Give a folder's name, or inbox, sent, drafts, archive, junk or trash.");
+    return query_conditions(db, arena, query, ids, count, &request->conditions, err);
 }
 
 /* --- pages ---------------------------------------------------------------------------------------
@@ -294,6 +156,14 @@ bool search_run(const struct request *req, struct db *db, const struct search_wa
     if (found->answer.has_more)
         found->next = write_cursor(req->arena, &found->answer.next, wanted->order);
     return true;
+}
+
+bool search_check(const struct request *req, struct db *db, int64_t account_id, struct str text,
+                  struct error *err)
+{
+    const struct search_condition *const *conditions;
+    const struct query *query = query_parse(req->arena, text, search_clock(), err);
+    return query && query_conditions(db, req->arena, query, &account_id, 1, &conditions, err);
 }
 
 void search_snippets(struct arena *arena, const struct search_found *found,

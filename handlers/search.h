@@ -33,6 +33,10 @@ struct search_found {
 bool search_run(const struct request *req, struct db *db, const struct search_wanted *wanted,
                 struct search_found *found, struct error *err);
 
+/* Whether it can be understood: what is carried out later must be (ERROR_INVALID, with a hint). */
+bool search_check(const struct request *req, struct db *db, int64_t account_id, struct str text,
+                  struct error *err);
+
 /* Subject and preview of what was found as safe HTML, the words marked; where the words stand only
  * in the text, `preview` is that place of it. Empty when none of them is met. */
 void search_snippets(struct arena *arena, const struct search_found *found,

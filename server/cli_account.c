@@ -157,21 +157,27 @@ int cli_account_add(struct cli *cli, struct error *err)
     return 0;
 }
 
-static void print_account(const struct account *a)
+static const char *moment(struct cli *cli, int64_t at)
 {
     char text[CLOCK_TEXT_BYTES];
-    struct str since = clock_format_utc(a->sync_since, text);
-    printf("%-6lld %-32" STR_FMT " %-4s %" STR_FMT ":%d  %s since %" STR_FMT, (long long)a->id,
+    return arena_text(cli->arena, clock_format_utc(at, text));
+}
+
+static void print_account(struct cli *cli, const struct account *a)
+{
+    const char *state =
+        a->sync_state == SYNC_CURRENT ? "up to date" : sync_state_name(a->sync_state);
+    printf("%-6lld %-32" STR_FMT " %-4s %" STR_FMT ":%d  %s since %s", (long long)a->id,
            STR_ARG(a->email), account_kind_name(a->kind), STR_ARG(a->incoming.host),
-           a->incoming.port, sync_state_name(a->sync_state), STR_ARG(since));
+           a->incoming.port, state, moment(cli, a->sync_since));
     if (a->sync_state == SYNC_SYNCING)
         printf(", %lld of %lld messages", (long long)a->sync_done, (long long)a->sync_total);
+    if (a->sync_state == SYNC_CURRENT)
+        printf(", looked at %s", moment(cli, a->synced_at));
     if (a->sync_error.length > 0)
         printf("\n       %" STR_FMT " %" STR_FMT, STR_ARG(a->sync_error), STR_ARG(a->sync_hint));
-    if (a->sync_state == SYNC_UNREACHABLE) {
-        struct str next = clock_format_utc(a->next_sync_at, text);
-        printf(" Tried again at %" STR_FMT ".", STR_ARG(next));
-    }
+    if (a->sync_state == SYNC_UNREACHABLE)
+        printf(" Tried again at %s.", moment(cli, a->next_sync_at));
     putchar('\n');
 }
 
@@ -187,7 +193,7 @@ int cli_account_list(struct cli *cli, struct error *err)
     if (!is_listed)
         return -1;
     for (size_t i = 0; i < count; i++)
-        print_account(&accounts[i]);
+        print_account(cli, &accounts[i]);
     return 0;
 }
 

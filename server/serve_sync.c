@@ -5,6 +5,7 @@
 
 #include "server/base/log.h"
 #include "server/serve.h"
+#include "server/sync/hosts.h"
 #include "server/sync/sync.h"
 
 enum { RULE_BYTES_MAX = 64 * 1024 };
@@ -48,6 +49,10 @@ int serve_sync(struct serve_context *c)
                                 .owner = lease_owner(c),
                                 .workers = (int)config->sync_workers,
                                 .allow_plaintext = config->allow_plaintext};
+    struct hosts_rules rules = {.connections = (int)config->host_connections,
+                                .account_connections = (int)config->account_connections,
+                                .per_second = (int)config->host_connects_per_second,
+                                .connecting = sync.workers > 1 ? sync.workers / 2 : 1};
     int status = 1;
     log_set_role("sync");
     for (size_t i = 0; i < c->http_listeners + c->fastcgi_listeners; i++)
@@ -55,6 +60,7 @@ int serve_sync(struct serve_context *c)
     struct egress *egress = open_egress(config, &err);
     sync.egress = egress;
     sync.ca_file = ca_file;
+    sync.hosts = hosts_new(&rules);
     if (egress && (sync.tls = tls_context_new(ca_file, &err)) &&
         (sync.parsers = parser_pool_new(&parser_options, &err)) &&
         (sync.store = store_open(&store_options, &err)))
@@ -63,6 +69,7 @@ int serve_sync(struct serve_context *c)
         LOG_ERROR("sync.start", LOG_ERR(&err));
     store_close(&sync.store);
     parser_pool_free(&sync.parsers);
+    hosts_free(&sync.hosts);
     tls_context_free(&sync.tls);
     egress_free(&egress);
     secret_wipe(&c->keys, sizeof c->keys);

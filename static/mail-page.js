@@ -1,6 +1,6 @@
 // What stands on the page: rows, their state, the notice; and how it is drawn anew from our own pages.
 
-export const root = document.querySelector(".mail");
+export const root = document.querySelector(".mail, [data-mail]");
 const notices = document.querySelector(".notices");
 const noticeFor = 20000; // milliseconds; an undo is promised for ten seconds at least
 

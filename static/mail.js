@@ -127,10 +127,11 @@ async function takeBack(operations) {
 
 function onSubmit(event) {
   const form = event.target;
-  if (!form.matches(".list-form, .actions")) return;
+  if (!form.matches(".list-form, .actions") || !root.dataset.account) return;
   const [name, id] = (event.submitter?.value ?? "").split(".");
   if (!Object.hasOwn(verbs, name)) return;
   const asks = new FormData(form);
+  if (asks.has("all") && !id) return; // all of the folder: the service's own business
   // a row may stand for a conversation: "12-13-14"
   const ids = id ? [id] : asks.getAll("email").flatMap((each) => each.split("-"));
   const target = name === "move" || name === "copy" ? asks.get("target") : null;
@@ -190,7 +191,9 @@ function drawSoon() {
   drawing = setTimeout(() => drawAnew().then(tellCount), 150);
 }
 
+// A page of several accounts has no one state: it is drawn anew now and then.
 async function look() {
+  if (!root.dataset.account) return chosen().length || drawSoon();
   try {
     const news = await api.changes(state);
     if (news.changes.length) drawSoon();
@@ -208,7 +211,7 @@ let looking = 0;
 
 function listen() {
   if (document.visibilityState !== "visible") return;
-  look();
+  if (root.dataset.account) look();
   if (!root.dataset.events) return lookNowAndThen();
   events = new EventSource(root.dataset.events);
   events.addEventListener("change", (event) => {

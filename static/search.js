@@ -22,6 +22,8 @@ async function ask() {
     const found = page?.getElementById("search-results");
     if (!found) return;
     document.getElementById("search-results").replaceChildren(...[...found.childNodes].map(adopt));
+    const root = document.querySelector("[data-mail]");
+    root.dataset.list = url.pathname + url.search;
     history.replaceState(null, "", url);
   } catch (error) {
     if (error.name !== "AbortError") throw error;

@@ -47,8 +47,8 @@ static inline void html_check_attribute(const GumboNode *node, const GumboAttrib
                        (allow_remote || !strstr(value, "url(") || strstr(value, "url(\"/part/")),
                    "style %s", value);
     } else {
-        HTML_CHECK(html_attribute_kind(name, node->v.element.tag) != HTML_ATTRIBUTE_NONE,
-                   "attribute %s", name);
+        HTML_CHECK(html_attribute_find(str_of(name), node->v.element.tag) != NULL, "attribute %s",
+                   name);
         HTML_CHECK(strncmp(name, "on", 2) != 0, "attribute %s", name);
     }
 }
@@ -60,7 +60,8 @@ static inline void html_check_node(const GumboNode *node, bool allow_remote, uns
         return;
     HTML_CHECK(node->type == GUMBO_NODE_ELEMENT, "node type %d", (int)node->type);
     GumboTag tag = node->v.element.tag;
-    enum html_treatment treatment = html_treatment_of(&node->v.element);
+    enum html_treatment treatment = html_treatment_of(tag);
+    HTML_CHECK(node->v.element.tag_namespace == GUMBO_NAMESPACE_HTML, "foreign");
     bool is_frame = tag == GUMBO_TAG_HTML || tag == GUMBO_TAG_HEAD || tag == GUMBO_TAG_BODY;
     HTML_CHECK(is_frame || treatment == HTML_KEEP || treatment == HTML_VOID, "element %s",
                gumbo_normalized_tagname(tag));

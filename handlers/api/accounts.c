@@ -1,6 +1,7 @@
 /* Mail accounts: tried before they are saved. */
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/limits.h"
 #include "handlers/setup.h"
 #include "handlers/wait.h"
 
@@ -211,8 +212,9 @@ bool api_account_create(struct request *req, struct response *res, struct error 
                    read_pop3(req, body, &pop3, err);
     json_decref(body);
     struct db *db = is_good ? app_db(req, err) : NULL;
-    is_good = db && setup_begin_trial(db, req->arena, &app_of(req)->seal_key, TRIAL_ACCOUNT,
-                                      user_id, 0, &settings, password, &trial, err);
+    is_good = db && limit_hit(req, db, LIMIT_TRIALS, err) &&
+              setup_begin_trial(db, req->arena, &app_of(req)->seal_key, TRIAL_ACCOUNT, user_id, 0,
+                                &settings, password, &trial, err);
     if (!answer_done(req, &db, is_good) || !await_trial(req, &trial, TRIAL_MS, &done, err) ||
         !setup_read_outcome(req->arena, &done, &outcome, err) || !judge(&outcome, err))
         return false;
@@ -237,8 +239,8 @@ bool api_discover(struct request *req, struct response *res, struct error *err)
     bool is_good = body && body_str(req->arena, body, "email", true, &email, err);
     json_decref(body);
     struct db *db = is_good ? app_db(req, err) : NULL;
-    is_good =
-        db && setup_begin_discovery(db, req->arena, signed_in(req)->user_id, email, &trial, err);
+    is_good = db && limit_hit(req, db, LIMIT_DISCOVERIES, err) &&
+              setup_begin_discovery(db, req->arena, signed_in(req)->user_id, email, &trial, err);
     if (!answer_done(req, &db, is_good) || !await_trial(req, &trial, DISCOVER_MS, &done, err))
         return false;
     struct setup_settings *found;
@@ -274,7 +276,9 @@ bool api_account_test(struct request *req, struct response *res, struct error *e
     struct setup_outcome outcome;
     struct db *db;
     if (!answer_account(req, &db, &account, err) ||
-        !answer_done(req, &db, setup_begin_retrial(db, req->arena, &account, &trial, err)) ||
+        !answer_done(req, &db,
+                     limit_hit(req, db, LIMIT_TRIALS, err) &&
+                         setup_begin_retrial(db, req->arena, &account, &trial, err)) ||
         !await_trial(req, &trial, TRIAL_MS, &done, err) ||
         !setup_read_outcome(req->arena, &done, &outcome, err))
         return false;

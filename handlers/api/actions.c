@@ -4,12 +4,13 @@
  * POST .../actions:
  *   {"action": "keywords"|"move"|"copy"|"trash"|"destroy",
  *    "emailIds": ["1", ...] or "threadId": "1" or neither: all of "mailboxId",
+ *    or "filter": everything that matches, in the background (bulk.c),
  *    "mailboxId": only where they lie in it, "toId": of move and copy,
  *    "keywords": {"$seen": true, "$flagged": false, "label": true}}
  * PATCH .../emails/{email}: {"keywords": {...}, "mailboxId": where it is moved to}
  * Answers: {"operations": ["5"], "changed": 1}; POST .../actions/undo takes {"operations": [...]}.
  * An Idempotency-Key header makes a repeated request give the first one's answer. */
-#include "server/store/actions.h"
+#include "handlers/api/actions.h"
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
 #include "handlers/wait.h"
@@ -124,8 +125,28 @@ static bool read_action(struct request *req, json_t *body, struct action *action
         return false;
     if ((action->kind == ACTION_MOVE || action->kind == ACTION_COPY) && !action->target_id)
         return error_set(err, ERROR_INVALID, "\"toId\" is missing.");
-    return action->kind != ACTION_KEYWORDS ||
-           read_keywords(req->arena, json_object_get(body, "keywords"), action, err);
+    bool may_mark = action->kind == ACTION_MOVE && json_object_get(body, "filter");
+    json_t *keywords = json_object_get(body, "keywords");
+    return (action->kind != ACTION_KEYWORDS && !(may_mark && keywords)) ||
+           read_keywords(req->arena, keywords, action, err);
+}
+
+/* Everything that matches, instead of ids; see bulk.c. */
+static bool read_filter(struct request *req, const json_t *body, struct action *action,
+                        struct str *query, struct error *err)
+{
+    const json_t *filter = json_object_get(body, "filter");
+    *query = STR_EMPTY;
+    if (!filter)
+        return true;
+    if (!json_is_object(filter) || action->email_count || action->thread_id || action->mailbox_id)
+        return error_set(err, ERROR_INVALID,
+                         "\"filter\" is an object, and stands alone: without ids beside it.");
+    if (!body_str(req->arena, filter, "query", false, query, err) ||
+        !read_id_member(filter, "mailboxId", &action->mailbox_id, err))
+        return false;
+    return query->length || action->mailbox_id ||
+           error_set(err, ERROR_INVALID, "\"filter\" has a \"query\" or a \"mailboxId\".");
 }
 
 /* --- answering ------------------------------------------------------------------------------- */
@@ -157,9 +178,14 @@ bool api_actions(struct request *req, struct response *res, struct error *err)
     int64_t account_id;
     struct action action;
     struct action_result result;
+    struct str query;
     json_t *body = body_json(req, err);
-    bool is_good = body && read_action(req, body, &action, err);
+    bool is_good = body && read_action(req, body, &action, err) &&
+                   read_filter(req, body, &action, &query, err);
+    bool is_bulk = is_good && json_object_get(body, "filter");
     json_decref(body);
+    if (is_bulk)
+        return api_bulk_accept(req, res, &action, query, err);
     return is_good && answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db, action_run(db, req->arena, account_id, &action, &result, err)) &&
            answer_result(res, &result);

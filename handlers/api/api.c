@@ -27,6 +27,10 @@ const struct route api_routes[] = {
 
     {HTTP_POST, V1 "/accounts/{account}/actions", api_actions, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/actions/undo", api_actions_undo, ROUTE_API},
+    {HTTP_GET, V1 "/accounts/{account}/bulk", api_bulks, ROUTE_API},
+    {HTTP_GET, V1 "/accounts/{account}/bulk/{bulk}", api_bulk, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/bulk/{bulk}/cancel", api_bulk_cancel, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/bulk/{bulk}/undo", api_bulk_undo, ROUTE_API},
 
     {HTTP_GET, V1 "/accounts/{account}/mailboxes", api_mailboxes, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/mailboxes", api_mailbox_create, ROUTE_API},

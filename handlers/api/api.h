@@ -22,6 +22,8 @@ route_handler api_emails, api_email, api_thread;
 /* actions.c */
 route_handler api_actions, api_actions_undo, api_email_patch;
 route_handler api_mailbox_create, api_mailbox_update, api_mailbox_delete;
+/* bulk.c */
+route_handler api_bulks, api_bulk, api_bulk_cancel, api_bulk_undo;
 /* search.c */
 route_handler api_search, api_account_search;
 route_handler api_saved_searches, api_saved_search_put, api_saved_search_delete;

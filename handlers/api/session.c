@@ -1,6 +1,7 @@
 /* Who is signed in, and the tokens of programs. */
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/limits.h"
 #include "server/base/clock.h"
 
 static const struct {
@@ -141,8 +142,9 @@ bool api_token_create(struct request *req, struct response *res, struct error *e
     token_generate(&token);
     token_hash(buf_view(&token), hash);
     struct db *db = app_db(req, err);
-    is_good = db && token_create(db, who->user_id, made.name, made.scopes, hash, made.expires_at,
-                                 &made.id, err);
+    is_good = db && limit_hit(req, db, LIMIT_TOKENS, err) &&
+              token_create(db, who->user_id, made.name, made.scopes, hash, made.expires_at,
+                           &made.id, err);
     if (answer_done(req, &db, is_good)) {
         res->status = 201;
         struct json json = answer_json(res);

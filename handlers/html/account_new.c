@@ -4,6 +4,7 @@
 #include "handlers/html/page.h"
 #include "handlers/html/pop3_choice.h"
 #include "handlers/html/screens.h"
+#include "handlers/limits.h"
 #include "handlers/setup.h"
 #include "handlers/wait.h"
 
@@ -115,6 +116,8 @@ static bool show_draft(struct request *req, struct response *res, const struct d
         set_steps(page, &draft->outcome);
     if (problem || draft->outcome.message.length)
         res->status = 422;
+    if (problem && problem->kind == ERROR_THROTTLED)
+        response_set_status(res, problem);
     struct db *db = app_db(req, err);
     bool is_good = db && page_set_accounts(req, db, page, draft->account_id, err);
     store_release(app_of(req)->store, &db);
@@ -175,7 +178,8 @@ static bool discover(struct request *req, struct draft *draft, struct error *err
     int64_t user_id = signed_in(req)->user_id;
     struct str email = draft->settings.email;
     struct db *db = app_db(req, err);
-    bool is_asked = db && setup_begin_discovery(db, req->arena, user_id, email, &trial, err);
+    bool is_asked = db && limit_hit(req, db, LIMIT_DISCOVERIES, err) &&
+                    setup_begin_discovery(db, req->arena, user_id, email, &trial, err);
     store_release(app_of(req)->store, &db);
     if (!is_asked ||
         !wait_for_trial(req, arena_str(req->arena, str_of(trial.id)), user_id,
@@ -206,9 +210,9 @@ static bool try_settings(struct request *req, const struct draft *draft,
 {
     int64_t user_id = signed_in(req)->user_id;
     struct db *db = app_db(req, err);
-    bool is_asked =
-        db && setup_begin_trial(db, req->arena, &app_of(req)->seal_key, TRIAL_ACCOUNT, user_id,
-                                draft->account_id, settings, password, trial, err);
+    bool is_asked = db && limit_hit(req, db, LIMIT_TRIALS, err) &&
+                    setup_begin_trial(db, req->arena, &app_of(req)->seal_key, TRIAL_ACCOUNT,
+                                      user_id, draft->account_id, settings, password, trial, err);
     store_release(app_of(req)->store, &db);
     if (!is_asked)
         return false;

@@ -1,49 +1,17 @@
 #include "handlers/html/act.h"
 
 #include "handlers/html/screens.h"
+#include "handlers/html/verbs.h"
 #include "handlers/html/words.h"
 #include "server/base/encode.h"
 #include "server/base/log.h"
-#include "server/store/actions.h"
+#include "server/store/bulk.h"
 
 enum {
     FORM_KEY_BYTES = 15,
     FORM_KEY_LENGTH_MAX = 64,
     OPERATIONS_MAX = 40, /* told of in one address */
-};
-
-/* What a form's button may say. */
-struct verb {
-    const char *name;
-    enum action_kind kind;
-    int set, clear;         /* keywords; with a MOVE they are set first */
-    enum mailbox_role role; /* MOVE: to this one */
-    bool is_whole;          /* of all messages in the folder, not of chosen ones */
-    bool needs_target;      /* MOVE, COPY: the form says where to */
-};
-
-static const struct verb verbs[] = {
-    {.name = "read", .kind = ACTION_KEYWORDS, .set = FLAG_SEEN},
-    {.name = "unread", .kind = ACTION_KEYWORDS, .clear = FLAG_SEEN},
-    {.name = "star", .kind = ACTION_KEYWORDS, .set = FLAG_FLAGGED},
-    {.name = "unstar", .kind = ACTION_KEYWORDS, .clear = FLAG_FLAGGED},
-    {.name = "archive", .kind = ACTION_MOVE, .role = ROLE_ARCHIVE},
-    {.name = "junk",
-     .kind = ACTION_MOVE,
-     .role = ROLE_JUNK,
-     .set = FLAG_JUNK,
-     .clear = FLAG_NOT_JUNK},
-    {.name = "not-junk",
-     .kind = ACTION_MOVE,
-     .role = ROLE_INBOX,
-     .set = FLAG_NOT_JUNK,
-     .clear = FLAG_JUNK},
-    {.name = "trash", .kind = ACTION_TRASH},
-    {.name = "destroy", .kind = ACTION_DESTROY},
-    {.name = "move", .kind = ACTION_MOVE, .needs_target = true},
-    {.name = "copy", .kind = ACTION_COPY, .needs_target = true},
-    {.name = "read-all", .kind = ACTION_KEYWORDS, .set = FLAG_SEEN, .is_whole = true},
-    {.name = "empty", .kind = ACTION_DESTROY, .is_whole = true},
+    AT_ONCE_MAX = 200,   /* messages of a folder that are acted upon while the person waits */
 };
 
 /* What a request asks for. */
@@ -52,6 +20,7 @@ struct asked {
     struct mailbox mailbox;
     struct http_fields form;
     const struct verb *verb;
+    bool is_everything; /* all of the folder, whatever was chosen */
     int64_t *email_ids;
     size_t email_count;
     int64_t thread_id; /* all of a conversation instead; 0: not so */
@@ -121,14 +90,6 @@ void act_set_forms(const struct request *req, struct value *page, const struct m
 
 /* --- what is asked for ----------------------------------------------------------------------- */
 
-static const struct verb *find_verb(struct str name)
-{
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (str_equal(name, str_of(verbs[i].name)))
-            return &verbs[i];
-    return NULL;
-}
-
 /* Each "email" is an id, or those of a conversation: "12-13-14". */
 static void read_ids(struct asked *asked, struct arena *arena)
 {
@@ -175,16 +136,18 @@ static bool read_asked(struct request *req, struct db *db, struct asked *asked, 
     if (!read_place(req, db, asked, err))
         return false;
     struct str rest = form_text(&asked->form, "do");
-    asked->verb = find_verb(str_cut(&rest, '.'));
+    asked->verb = verb_find(str_cut(&rest, '.'));
     if (!asked->verb || (rest.at && !str_to_i64(rest, &asked->row_id)))
         return error_set(err, ERROR_INVALID, "This page cannot do that.");
     asked->target_id = form_id(&asked->form, "target");
-    asked->thread_id = asked->verb->is_whole ? 0 : form_id(&asked->form, "thread");
-    if (!asked->verb->is_whole)
+    asked->is_everything = asked->verb->is_whole ||
+                           (!asked->row_id && str_equal(form_text(&asked->form, "all"), STR("1")));
+    asked->thread_id = asked->is_everything ? 0 : form_id(&asked->form, "thread");
+    if (!asked->is_everything)
         read_ids(asked, req->arena);
     /* what lies in Trash or Junk is not moved to Trash */
     if (asked->verb->kind == ACTION_TRASH && deletes_for_good(&asked->mailbox))
-        asked->verb = find_verb(STR("destroy"));
+        asked->verb = verb_find(STR("destroy"));
     return true;
 }
 
@@ -220,7 +183,7 @@ static void say(const struct request *req, struct response *res, const struct as
 static bool leaves_message(const struct asked *asked)
 {
     const struct verb *verb = asked->verb;
-    bool is_concerned = verb->is_whole || asked->thread_id;
+    bool is_concerned = asked->is_everything || asked->thread_id;
     for (size_t i = 0; i < asked->email_count; i++)
         is_concerned = is_concerned || asked->email_ids[i] == asked->open_id;
     return is_concerned && (verb->kind == ACTION_MOVE || verb->kind == ACTION_TRASH ||
@@ -263,13 +226,30 @@ static bool run(struct request *req, struct db *db, const struct asked *asked,
     action.email_count = asked->email_count;
     action.thread_id = asked->thread_id;
     /* a mark belongs to the message wherever it lies */
-    if (action.kind != ACTION_KEYWORDS || asked->verb->is_whole)
+    if (action.kind != ACTION_KEYWORDS || asked->is_everything)
         action.mailbox_id = asked->mailbox.id;
     action.idempotency_key = key_of(asked, step, req->arena);
     if (!action_run(db, req->arena, asked->account.id, &action, &result, err))
         return false;
     for (size_t i = 0; i < result.operation_count && *count < OPERATIONS_MAX; i++)
         ids[(*count)++] = result.operation_ids[i];
+    return true;
+}
+
+/* Many at once are accepted as one row, and go on in the background (told by bulk.h). */
+static bool begin_bulk(struct request *req, struct response *res, struct db *db,
+                       const struct asked *asked, int64_t target_id, struct error *err)
+{
+    int64_t id;
+    struct action action = {.kind = asked->verb->kind,
+                            .mailbox_id = asked->mailbox.id,
+                            .set = asked->verb->set,
+                            .clear = asked->verb->clear,
+                            .target_id = target_id,
+                            .idempotency_key = key_of(asked, ".all", req->arena)};
+    if (!bulk_add(db, asked->account.id, &action, STR_EMPTY, 0, &id, err))
+        return false;
+    response_redirect(res, place_with(req, asked, leaves_message(asked), STR_EMPTY));
     return true;
 }
 
@@ -286,6 +266,8 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
             return false;
         action.target_id = target.id;
     }
+    if (asked->is_everything && asked->mailbox.total > AT_ONCE_MAX)
+        return begin_bulk(req, res, db, asked, action.target_id, err);
     if (verb->set || verb->clear) {
         struct action marks = {.kind = ACTION_KEYWORDS, .set = verb->set, .clear = verb->clear};
         if (!run(req, db, asked, &marks, ".mark", ids, &count, err))
@@ -307,10 +289,11 @@ static bool ask_again(struct request *req, struct response *res, const struct as
 {
     struct value *page = page_new(req, "Delete for good?");
     struct value *sure = view_set_object(page, "sure");
-    int64_t count = asked->verb->is_whole ? asked->mailbox.total : (int64_t)asked->email_count;
+    int64_t count = asked->is_everything ? asked->mailbox.total : (int64_t)asked->email_count;
     view_set_str(sure, "folder", list_folder_name(&asked->mailbox));
     view_set_bool(sure, "isWhole", asked->verb->is_whole);
     view_set_bool(sure, "isOne", count == 1);
+    view_set_bool(sure, "isEverything", asked->is_everything);
     view_set_str(sure, "thread", asked->thread_id ? form_text(&asked->form, "thread") : STR_EMPTY);
     view_set_bool(sure, "isHere", asked->mailbox.is_local);
     view_set_str(sure, "count", words_count(req->arena, count));
@@ -333,7 +316,7 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
     struct error why = ERROR_INIT;
     if (!read_asked(req, db, &asked, err))
         return false;
-    if (!asked.verb->is_whole && !asked.thread_id && asked.email_count == 0) {
+    if (!asked.is_everything && !asked.thread_id && asked.email_count == 0) {
         say(req, res, &asked, "choose");
         return true;
     }

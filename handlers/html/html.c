@@ -27,6 +27,8 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/{mailbox}", html_mailbox, 0},
     {HTTP_POST, "/mail/{account}/{mailbox}/act", html_act, 0},
     {HTTP_POST, "/mail/{account}/{mailbox}/undo", html_undo, 0},
+    {HTTP_POST, "/mail/{account}/bulk/{bulk}/cancel", html_bulk_cancel, 0},
+    {HTTP_POST, "/mail/{account}/bulk/{bulk}/undo", html_bulk_undo, 0},
     {HTTP_GET, "/mail/{account}/{mailbox}/{email}", html_message, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/body", html_body, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/part/{part}", download_part, 0},
@@ -48,6 +50,8 @@ const struct route html_routes[] = {
     {HTTP_GET, "/picture/{ticket}/{part}", html_picture, ROUTE_PUBLIC | ROUTE_NO_CSRF},
 
     {HTTP_GET, "/search", html_search, 0},
+    {HTTP_POST, "/search/act", html_search_act, 0},
+    {HTTP_POST, "/search/undo", html_search_undo, 0},
     {HTTP_POST, "/search/saved", html_search_save, 0},
     {HTTP_POST, "/search/saved/{search}/forget", html_search_forget, 0},
 

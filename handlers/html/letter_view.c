@@ -7,6 +7,7 @@
 #include "server/base/clock.h"
 #include "server/base/encode.h"
 #include "server/base/log.h"
+#include "server/store/pop3.h"
 
 /* --- header ---------------------------------------------------------------------------------- */
 
@@ -168,6 +169,32 @@ static void set_body(struct request *req, struct response *res, struct value *vi
                  has_choice && letter->as_text ? again(req, letter, "") : STR_EMPTY);
 }
 
+/* Of a message that was larger than the account wants only the beginning is here, and the rest
+ * comes when the person asks for it. False with `*waits` untouched: only for faults. */
+static bool set_rest(struct request *req, struct db *db, struct value *view,
+                     const struct letter *letter, bool *waits, struct error *err)
+{
+    struct pop3_uidl row;
+    struct error why = ERROR_INIT;
+    const struct email *email = letter->email;
+    view_set_text(view, "rest", NULL);
+    if (email->structure.length || str_equal(request_argument(req, "rest"), STR("1")))
+        return true;
+    if (!pop3_uidl_of_email(db, req->arena, email->account_id, email->id, &row, &why)) {
+        if (why.kind != ERROR_NOT_FOUND)
+            *err = why;
+        return why.kind == ERROR_NOT_FOUND;
+    }
+    *waits = row.state == POP3_UIDL_PARTIAL || row.state == POP3_UIDL_OVERSIZED;
+    if (!*waits)
+        return true;
+    struct value *rest = view_set_object(view, "rest");
+    view_set_str(rest, "size", words_size(req->arena, email->size_bytes));
+    view_set_bool(rest, "isNever", row.state == POP3_UIDL_OVERSIZED);
+    view_set_url(rest, "url", again(req, letter, "rest=1"));
+    return true;
+}
+
 /* --- all of it ------------------------------------------------------------------------------- */
 
 struct str letter_sender(struct arena *arena, const struct email *email)
@@ -197,6 +224,10 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
     struct body_options options = {.as_text = letter->as_text,
                                    .allow_remote = letter->allow_remote,
                                    .wait_ms = letter->wait_ms};
+    bool waits = false;
+    if (!set_rest(req, *db, view, letter, &waits, err))
+        return false;
+    is_ordinary = is_ordinary && !waits;
     if (is_ordinary && !body_load(req, db, email, &options, body, err))
         return false;
     letter_set_head(view, email, req->arena);

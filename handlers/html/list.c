@@ -290,7 +290,8 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_i64(view, "state", account->modseq);
     page_set_sync(view, account, req->arena);
     pop3_choice_ask(view, "removal", account, true, req->arena);
-    if (!told_set_news(req, db, view, account, err) ||
+    struct str back = arena_printf(req->arena, "mailbox=%lld", (long long)mailbox->id);
+    if (!told_set_news(req, db, view, account, back, err) ||
         !told_set_notice(req, db, page, account, err))
         return false;
     list_set_folders(req, page, panes->mailboxes, panes->mailbox_count, mailbox->id);
@@ -299,6 +300,7 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
     view_set_str(view, "words", mailbox_words(mailbox, req->arena));
+    view_set_str(view, "total", words_count(req->arena, mailbox->total));
     view_set_text(view, "emptyHint", empty_hint(mailbox->role));
     view_set_bool(view, "isAwaited", list_is_awaited(account, mailbox));
     view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);

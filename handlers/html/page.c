@@ -56,52 +56,12 @@ bool page_is_form_error(const struct error *err)
     }
 }
 
-static struct str unreachable_words(const struct account *account, struct arena *arena)
-{
-    int64_t now = clock_now_us();
-    struct str since = words_moment(arena, account->sync_since, now);
-    if (account->next_sync_at <= now)
-        return arena_printf(arena, "Server unreachable since %" STR_FMT "; being tried again",
-                            STR_ARG(since));
-    struct str next = words_moment(arena, account->next_sync_at, now);
-    return arena_printf(arena, "Server unreachable since %" STR_FMT "; tried again at %" STR_FMT,
-                        STR_ARG(since), STR_ARG(next));
-}
-
-static struct str syncing_words(const struct account *account, struct arena *arena)
-{
-    if (account->sync_total <= account->sync_done)
-        return STR("Syncing");
-    return arena_printf(arena, "Syncing %" STR_FMT " of %" STR_FMT,
-                        STR_ARG(words_count(arena, account->sync_done)),
-                        STR_ARG(words_count(arena, account->sync_total)));
-}
-
-static struct str status_words(const struct account *account, struct arena *arena)
-{
-    switch (account->sync_state) {
-    case SYNC_NEW:
-        return STR("Getting ready");
-    case SYNC_SYNCING:
-        return syncing_words(account, arena);
-    case SYNC_CURRENT:
-        return STR("Up to date");
-    case SYNC_UNREACHABLE:
-        return unreachable_words(account, arena);
-    case SYNC_REFUSED:
-        return STR("The server refused the sign-in");
-    case SYNC_PAUSED:
-        return STR("Paused");
-    }
-    return STR_EMPTY;
-}
-
 void page_set_sync(struct value *view, const struct account *account, struct arena *arena)
 {
     struct value *status = view_set_object(view, "status");
     bool is_new = account->sync_state == SYNC_NEW;
     view_set_text(status, "state", is_new ? "syncing" : sync_state_name(account->sync_state));
-    view_set_str(status, "words", status_words(account, arena));
+    view_set_str(status, "words", words_status(arena, account, clock_now_us()));
     view_set_bool(status, "needsPerson", account->sync_state == SYNC_REFUSED);
     view_set_bool(status, "isAway", account->sync_state == SYNC_UNREACHABLE);
     view_set_bool(status, "isPaused", account->sync_state == SYNC_PAUSED);

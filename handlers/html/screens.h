@@ -12,10 +12,14 @@ route_handler html_sign_in_form, html_sign_in, html_sign_out;
 route_handler html_home, html_account_mail, html_mailbox, html_sync_now;
 /* act.c */
 route_handler html_act, html_undo;
+/* bulk.c */
+route_handler html_bulk_cancel, html_bulk_undo;
 /* told.c */
 route_handler html_refused, html_refused_told;
 /* folders.c */
 route_handler html_folders, html_folder_create, html_folder, html_folder_change;
+/* search_act.c */
+route_handler html_search_act, html_search_undo;
 /* search.c */
 route_handler html_search, html_search_save, html_search_forget;
 /* message.c */

@@ -1,7 +1,9 @@
 /* The search page: a form, what was found with the words marked, and searches to keep. */
 #include "handlers/search.h"
-#include "handlers/html/page.h"
+#include "handlers/html/act.h"
+#include "handlers/html/bulk.h"
 #include "handlers/html/screens.h"
+#include "handlers/html/told.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
 #include "server/base/encode.h"
@@ -62,6 +64,8 @@ static void add_row(const struct request *req, struct value *list, const struct 
     static const struct person nobody = {.name = {"", 0}, .email = {"", 0}};
     people_read(arena, email->from_json, &people, &count);
     search_snippets(arena, found, email, &subject, &preview);
+    view_set_i64(row, "id", email->id);
+    view_set_i64(row, "accountId", email->account_id);
     view_set_path(row, "url", "/mail/%lld/%lld/%lld", (long long)email->account_id,
                   (long long)email->mailbox_id, (long long)email->id);
     view_set_str(row, "name", people_summary(arena, people, count));
@@ -90,6 +94,7 @@ static void set_results(const struct request *req, struct value *page, const str
     struct value *rows = view_set_list(results, "rows");
     for (size_t i = 0; i < found->answer.count; i++)
         add_row(req, rows, found, &found->answer.emails[i], accounts, account_count);
+    view_set_bool(results, "hasRows", found->answer.count > 0);
     view_set_bool(results, "isFirst", asked->cursor.length == 0);
     view_set_url(results, "olderUrl",
                  found->next.length
@@ -189,6 +194,41 @@ static void set_form(struct value *page, const struct asked *asked, const struct
     }
 }
 
+/* What the form around the results needs. Folders to move to are shown where one account is
+ * searched, since each has its own. */
+static bool set_acting(const struct request *req, struct db *db, struct value *page,
+                       const struct asked *asked, const struct account *accounts, size_t count,
+                       struct error *err)
+{
+    struct mailbox *mailboxes;
+    size_t mailbox_count;
+    struct str here =
+        search_url(req->arena, asked, asked->is_ranked, asked->cursor, asked->is_upstream);
+    struct str arguments = str_sub(here, sizeof "/search" - 1, here.length);
+    struct str back = str_sub(arguments, 1, arguments.length);
+    view_set_str(page, "formKey", act_form_key(req->arena));
+    view_set_url(page, "hereUrl", here);
+    view_set_url(page, "listUrl", here);
+    view_set_url(page, "actUrl",
+                 arena_printf(req->arena, "/search/act%" STR_FMT, STR_ARG(arguments)));
+    view_set_url(page, "undoUrl",
+                 arena_printf(req->arena, "/search/undo%" STR_FMT, STR_ARG(arguments)));
+    view_set_text(page, "eventsUrl", NULL);
+    view_set_text(page, "openId", NULL);
+    view_set_bool(page, "canMove", count == 1);
+    if (count == 1) {
+        view_set_path(page, "eventsUrl", "/api/v1/accounts/%lld/events", (long long)accounts->id);
+        if (!mailbox_list(db, req->arena, accounts->id, &mailboxes, &mailbox_count, err))
+            return false;
+        list_set_folders(req, page, mailboxes, mailbox_count, 0);
+    }
+    struct value *bulks = view_set_list(page, "bulks");
+    for (size_t i = 0; i < count && request_argument(req, "bulk").at; i++)
+        if (!bulk_set_news(req, db, bulks, accounts[i].id, back, err))
+            return false;
+    return told_set_notice_of_all(req, db, page, err);
+}
+
 /* `*is_found` tells whether the search ran; what it could not understand stands in the page. */
 static bool fill_page(const struct request *req, struct response *res, struct db *db,
                       struct value *page, const struct asked *asked, struct search_found *found,
@@ -208,6 +248,8 @@ static bool fill_page(const struct request *req, struct response *res, struct db
     if (!asked->text.length)
         return true;
     *accounts = chosen_accounts(asked, all, &count);
+    if (!set_acting(req, db, page, asked, *accounts, count, err))
+        return false;
     struct search_wanted wanted = {.text = asked->text,
                                    .accounts = *accounts,
                                    .account_count = count,

@@ -2,6 +2,7 @@
 #include "handlers/html/page.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
+#include "handlers/limits.h"
 #include "server/base/clock.h"
 #include "server/base/encode.h"
 #include "server/base/utf8.h"
@@ -113,7 +114,7 @@ static bool show_settings(struct request *req, struct response *res, const struc
                   str_equal(request_argument(req, "saved"), STR("password")));
     if (problem) {
         page_set_problem(page, problem);
-        res->status = http_status_of(problem->kind);
+        response_set_status(res, problem);
     }
     return page_send(req, res, "settings", page, err);
 }
@@ -236,8 +237,13 @@ bool html_token_create(struct request *req, struct response *res, struct error *
     struct str text = arena_str(req->arena, buf_view(&token));
     buf_free(&token);
     struct db *db = app_db(req, err);
-    bool is_made = db && token_create(db, signed_in(req)->user_id, name, scopes, hash, 0, &id, err);
+    bool is_made = db && limit_hit(req, db, LIMIT_TOKENS, &why) &&
+                   token_create(db, signed_in(req)->user_id, name, scopes, hash, 0, &id, &why);
     store_release(app_of(req)->store, &db);
+    if (page_is_form_error(&why))
+        return show_settings(req, res, &why, STR_EMPTY, err);
+    if (!is_made && why.kind != ERROR_NONE)
+        *err = why;
     return is_made && show_settings(req, res, NULL, text, err);
 }
 

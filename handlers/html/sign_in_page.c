@@ -48,7 +48,7 @@ bool html_sign_in(struct request *req, struct response *res, struct error *err)
             *err = why;
             return false;
         }
-        res->status = http_status_of(why.kind);
+        response_set_status(res, &why);
         return show_form(req, res, name, next, &why, err);
     }
     if (!session_begin(req, res, user_id, err))

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 
+#include "handlers/html/bulk.h"
 #include "handlers/html/list.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
@@ -147,12 +148,10 @@ static void set_saying(const struct request *req, struct value *page)
 }
 
 /* The operations of ?done=, as far as they are fresh. */
-static bool load_done(const struct request *req, struct db *db, int64_t account_id,
+static bool load_done(const struct request *req, struct db *db, int64_t account_id, struct str rest,
                       struct operation *operations, size_t *count, struct error *err)
 {
-    struct str rest = request_argument(req, "done");
     int64_t id, now = clock_now_us();
-    *count = 0;
     while (rest.at && *count < OPERATIONS_MAX) {
         struct error gone = ERROR_INIT;
         if (!str_to_i64(str_cut(&rest, '-'), &id))
@@ -168,10 +167,20 @@ static bool load_done(const struct request *req, struct db *db, int64_t account_
     return true;
 }
 
-static void set_done(const struct request *req, struct db *db, struct value *page,
-                     const struct operation *operations, size_t count)
+/* "12-13" */
+static struct str list_of(struct arena *arena, const struct operation *operations, size_t count)
 {
-    struct str words = told_words(req, db, operations, count), undo = STR_EMPTY;
+    struct str list = STR_EMPTY;
+    for (size_t i = 0; i < count; i++)
+        list = arena_printf(arena, "%" STR_FMT "%s%lld", STR_ARG(list), i ? "-" : "",
+                            (long long)operations[i].id);
+    return list;
+}
+
+static void set_done(const struct request *req, struct db *db, struct value *page,
+                     const struct operation *operations, size_t count, struct str undo)
+{
+    struct str words = told_words(req, db, operations, count);
     const struct operation *failed = NULL;
     bool can_undo = true;
     for (size_t i = 0; i < count; i++) {
@@ -180,8 +189,6 @@ static void set_done(const struct request *req, struct db *db, struct value *pag
             failed = &operations[i];
         can_undo = can_undo && !(read_deed(&operations[i], &deed) && deed.is_final) &&
                    operations[i].state != OPERATION_CANCELLED;
-        undo = arena_printf(req->arena, "%" STR_FMT "%s%lld", STR_ARG(undo), i ? "-" : "",
-                            (long long)operations[i].id);
     }
     if (!words.length)
         return;
@@ -198,13 +205,41 @@ bool told_set_notice(const struct request *req, struct db *db, struct value *pag
                      const struct account *account, struct error *err)
 {
     struct operation operations[OPERATIONS_MAX];
-    size_t count;
+    size_t count = 0;
     set_saying(req, page);
-    if (!load_done(req, db, account->id, operations, &count, err))
+    if (!load_done(req, db, account->id, request_argument(req, "done"), operations, &count, err))
         return false;
     if (count)
-        set_done(req, db, page, operations, count);
+        set_done(req, db, page, operations, count, list_of(req->arena, operations, count));
     return true;
+}
+
+bool told_set_notice_of_all(const struct request *req, struct db *db, struct value *page,
+                            struct error *err)
+{
+    struct operation operations[OPERATIONS_MAX];
+    struct buf undo = BUF_INIT(OPERATIONS_MAX * 48);
+    struct str rest = request_argument(req, "done");
+    size_t count = 0;
+    bool is_good = true;
+    set_saying(req, page);
+    while (rest.at && is_good) {
+        struct str list = str_cut(&rest, '~'), account = str_cut(&list, '.');
+        int64_t account_id;
+        size_t before = count;
+        if (!str_to_i64(account, &account_id))
+            break;
+        is_good = load_done(req, db, account_id, list, operations, &count, err);
+        for (size_t i = before; i < count; i++) {
+            if (i == before)
+                buf_printf(&undo, "%s%lld.", before ? "~" : "", (long long)account_id);
+            buf_printf(&undo, "%s%lld", i > before ? "-" : "", (long long)operations[i].id);
+        }
+    }
+    if (is_good && count)
+        set_done(req, db, page, operations, count, arena_str(req->arena, buf_view(&undo)));
+    buf_free(&undo);
+    return is_good;
 }
 
 /* --- what waits, what was refused ------------------------------------------------------------- */
@@ -217,7 +252,7 @@ static struct str changes_words(struct arena *arena, int64_t count, const char *
 }
 
 bool told_set_news(const struct request *req, struct db *db, struct value *view,
-                   const struct account *account, struct error *err)
+                   const struct account *account, struct str back, struct error *err)
 {
     struct operation_news news;
     if (!operation_news(db, account->id, &news, err))
@@ -230,6 +265,9 @@ bool told_set_news(const struct request *req, struct db *db, struct value *view,
                      ? changes_words(req->arena, news.waiting, "change waits for the mail server",
                                      "changes wait for the mail server")
                      : STR_EMPTY);
+    struct value *bulks = view_set_list(view, "bulks");
+    if (news.has_bulk && !bulk_set_news(req, db, bulks, account->id, back, err))
+        return false;
     view_set_str(view, "refused",
                  news.refused ? changes_words(req->arena, news.refused,
                                               "change was refused by the mail server",

@@ -15,8 +15,15 @@ struct str told_words(const struct request *req, struct db *db, const struct ope
 bool told_set_notice(const struct request *req, struct db *db, struct value *page,
                      const struct account *account, struct error *err);
 
-/* `waiting` ("3 changes wait for the mail server") and `refused` of the account's view. */
+/* The same on a page of several accounts: ?done=1.12-13~2.5 names the account before the
+ * operations.
+ */
+bool told_set_notice_of_all(const struct request *req, struct db *db, struct value *page,
+                            struct error *err);
+
+/* `waiting` ("3 changes wait for the mail server"), `refused` and `bulks` (bulk.h, which tells what
+ * `back` is) of the account's view. */
 bool told_set_news(const struct request *req, struct db *db, struct value *view,
-                   const struct account *account, struct error *err);
+                   const struct account *account, struct str back, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "server/mail/address.h"
 
 enum { PEOPLE_MAX = 200, HUES = 8 };
+#define LOOKS_MIN_US (INT64_C(3600) * 1000000)
 
 static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                    "Thursday", "Friday", "Saturday"};
@@ -99,6 +100,60 @@ struct str words_size(struct arena *arena, int64_t bytes)
         amount /= 1000;
     return arena_printf(arena, amount < 9.95 && unit > 0 ? "%.1f %s" : "%.0f %s", amount,
                         units[unit]);
+}
+
+/* --- how an account is ------------------------------------------------------------------------ */
+
+static struct str unreachable_words(struct arena *arena, const struct account *account, int64_t now)
+{
+    struct str since = words_moment(arena, account->sync_since, now);
+    if (account->next_sync_at <= now)
+        return arena_printf(arena, "Server unreachable since %" STR_FMT "; being tried again",
+                            STR_ARG(since));
+    struct str next = words_moment(arena, account->next_sync_at, now);
+    return arena_printf(arena, "Server unreachable since %" STR_FMT "; tried again at %" STR_FMT,
+                        STR_ARG(since), STR_ARG(next));
+}
+
+static struct str syncing_words(struct arena *arena, const struct account *account)
+{
+    if (account->sync_total <= account->sync_done)
+        return STR("Syncing");
+    return arena_printf(arena, "Syncing %" STR_FMT " of %" STR_FMT,
+                        STR_ARG(words_count(arena, account->sync_done)),
+                        STR_ARG(words_count(arena, account->sync_total)));
+}
+
+/* What was true a while ago need not be now: when nobody looks any more that is told. */
+static struct str current_words(struct arena *arena, const struct account *account, int64_t now)
+{
+    int64_t patience_us = (int64_t)account->poll_seconds * 3 * 1000000;
+    if (patience_us < LOOKS_MIN_US)
+        patience_us = LOOKS_MIN_US;
+    if (account->synced_at && account->synced_at + patience_us < now)
+        return arena_printf(arena, "Not looked at since %" STR_FMT,
+                            STR_ARG(words_moment(arena, account->synced_at, now)));
+    return arena_printf(arena, "Up to date since %" STR_FMT,
+                        STR_ARG(words_moment(arena, account->sync_since, now)));
+}
+
+struct str words_status(struct arena *arena, const struct account *account, int64_t now_us)
+{
+    switch (account->sync_state) {
+    case SYNC_NEW:
+        return STR("Getting ready");
+    case SYNC_SYNCING:
+        return syncing_words(arena, account);
+    case SYNC_CURRENT:
+        return current_words(arena, account, now_us);
+    case SYNC_UNREACHABLE:
+        return unreachable_words(arena, account, now_us);
+    case SYNC_REFUSED:
+        return STR("Stopped: it needs your help");
+    case SYNC_PAUSED:
+        return STR("Paused");
+    }
+    return STR_EMPTY;
 }
 
 static struct str json_member(struct arena *arena, const json_t *object, const char *name)

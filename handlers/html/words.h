@@ -4,6 +4,7 @@
 
 #include "server/base/arena.h"
 #include "server/base/str.h"
+#include "server/store/accounts.h"
 
 /* Short, for lists: "14:05" today, "Yesterday", "Tue", "3 Mar", "3 Mar 2024"; in the server's time
  * zone. `at_us` 0 gives the empty text. */
@@ -18,6 +19,10 @@ struct str words_iso(struct arena *arena, int64_t at_us);
 struct str words_count(struct arena *arena, int64_t number);
 /* "27 kB", "1.4 MB". */
 struct str words_size(struct arena *arena, int64_t bytes);
+
+/* How an account is: "Syncing 1,200 of 100,000", "Up to date since 14:05", "Server unreachable since
+ * 14:05; tried again at 14:20". */
+struct str words_status(struct arena *arena, const struct account *account, int64_t now_us);
 
 struct person {
     struct str name;  /* what to call them: never empty, never an address that is not theirs */

@@ -57,8 +57,12 @@ struct config {
     int64_t session_lifetime; /* seconds */
     int64_t sign_in_tries;    /* per name and 15 minutes */
     int64_t sign_in_tries_per_address;
+    int64_t account_tries; /* of mail servers and passwords, per person and 15 minutes */
 
-    int64_t sync_workers; /* accounts worked on at once */
+    int64_t sync_workers;             /* accounts worked on at once */
+    int64_t host_connections;         /* to one mail server at once; 0: no limit */
+    int64_t host_connects_per_second; /* new ones to one mail server; 0: no limit */
+    int64_t account_connections;      /* of one account at once; 0: no limit */
     int64_t parser_children;
     bool allow_plaintext;               /* accounts without TLS */
     const char *ca_file;                /* more certificate authorities; "": the system's only */

@@ -65,7 +65,18 @@ const struct option config_options[] = {
     NUMBER(sign_in_tries, "10", 1, 100000, "Wrong passwords for one name in 15 minutes."),
     NUMBER(sign_in_tries_per_address, "50", 1, 100000,
            "Wrong passwords from one client address in 15 minutes."),
+    NUMBER(account_tries, "30", 1, 100000,
+           "Mail accounts that one person may try to set up in 15 minutes, and as many searches\n"
+           "for the servers of an address."),
     NUMBER(sync_workers, "8", 1, 256, "Accounts synchronized at the same moment."),
+    NUMBER(host_connections, "0", 0, 1000000,
+           "Connections to one mail server at once, of each sync process; 0: no limit. Accounts\n"
+           "beyond it take turns: new mail is then seen at the next turn, not at once."),
+    NUMBER(host_connects_per_second, "50", 0, 100000,
+           "New connections to one mail server in a second; 0: no limit. Accounts come back one\n"
+           "after the other after a restart or an outage."),
+    NUMBER(account_connections, "3", 0, 1000,
+           "Connections of one account at once, to all its mail servers; 0: no limit."),
     NUMBER(parser_children, "2", 1, 64, "Sandboxed parser processes of each role."),
     SWITCH(allow_plaintext, "false",
            "Whether accounts may use servers without TLS: names, passwords and mail are then\n"

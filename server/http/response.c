@@ -225,6 +225,12 @@ void response_problem(struct response *res, const struct request *req, const str
     write_problem(res, req, status, error_kind_name(err->kind), detail, err->hint);
     if (err->kind == ERROR_AUTH)
         response_set_header(res, "WWW-Authenticate", STR("Bearer realm=\"restante\""));
+    response_set_status(res, err);
+}
+
+void response_set_status(struct response *res, const struct error *err)
+{
+    res->status = http_status_of(err->kind);
     if (err->retry_after_ms > 0)
         response_set_header(res, "Retry-After",
                             arena_printf(res->arena, "%d", (err->retry_after_ms + 999) / 1000));

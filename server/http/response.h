@@ -54,6 +54,8 @@ void response_problem(struct response *res, const struct request *req, const str
 /* The same for a status that no error kind has (405, 501): `title` is the reason phrase. */
 void response_problem_status(struct response *res, const struct request *req, int status,
                              const char *type, struct str detail);
+/* For a page that tells of an error in its own words: the status of its kind, and Retry-After. */
+void response_set_status(struct response *res, const struct error *err);
 /* "Not Found" for 404; "Unknown" for a status we do not send. */
 const char *http_reason(int status);
 /* The HTTP status of an error kind: the one place where they are mapped. */

@@ -70,9 +70,8 @@ static GumboTag parent_of(const struct html_walk *walk)
     return walk->depth ? walk->open[walk->depth - 1] : GUMBO_TAG_LAST;
 }
 
-static void write_text_node(struct html_walk *walk, const GumboNode *node)
+static void write_text_node(struct html_walk *walk, struct str text)
 {
-    struct str text = str_of(node->v.text.text);
     if (!walk->body->length) /* a parser drops white space before the body */
         while (text.length && ascii_is_space(text.at[0]))
             text = str_skip(text, 1);
@@ -82,30 +81,31 @@ static void write_text_node(struct html_walk *walk, const GumboNode *node)
 }
 
 /* The sheet of a <style>, inside its media attribute. */
-static void write_sheet(struct html_walk *walk, const GumboElement *style)
+static void write_sheet(struct html_walk *walk, const struct html_node *style)
 {
-    const GumboAttribute *media = gumbo_get_attribute(&style->attributes, "media");
-    bool has_media = media && str_trim(str_of(media->value)).length &&
-                     !str_equal_nocase(str_trim(str_of(media->value)), STR("all"));
-    if (!walk->css || !style->children.length)
+    const struct str *media = html_node_attribute(style, "media");
+    bool has_media =
+        media && str_trim(*media).length && !str_equal_nocase(str_trim(*media), STR("all"));
+    if (!walk->css || !style->first)
         return;
     struct buf sheet = BUF_INIT(HTML_INPUT_BYTES_MAX + 1024);
-    if (has_media)
-        buf_printf(&sheet, "@media %s{", media->value);
-    for (unsigned i = 0; i < style->children.length; i++) {
-        const GumboNode *child = style->children.data[i];
-        if (child->type == GUMBO_NODE_TEXT || child->type == GUMBO_NODE_WHITESPACE)
-            buf_text(&sheet, child->v.text.text);
+    if (has_media) {
+        buf_text(&sheet, "@media ");
+        buf_str(&sheet, *media);
+        buf_char(&sheet, '{');
     }
+    for (const struct html_node *child = style->first; child; child = child->next)
+        if (html_node_is_text(child))
+            buf_str(&sheet, child->text);
     if (css_clean_sheet(walk->css, buf_view(&sheet)))
         walk->safe->brings_own_colours = true;
     buf_free(&sheet);
 }
 
 /* Writes the start tag; true when it was written (and an end tag will be, unless it is void). */
-static bool open_element(struct html_walk *walk, const GumboNode *node)
+static bool open_element(struct html_walk *walk, const struct html_node *node)
 {
-    GumboTag tag = node->v.element.tag;
+    GumboTag tag = node->tag;
     unsigned room = tag == GUMBO_TAG_TABLE ? 4 : 1; /* with body, row and cell, or not at all */
     if (walk->depth + room > HTML_DEPTH_MAX || !html_fits(tag, parent_of(walk)))
         return false;
@@ -116,7 +116,7 @@ static bool open_element(struct html_walk *walk, const GumboNode *node)
     buf_text(walk->body, gumbo_normalized_tagname(tag));
     html_write_attributes(walk, node);
     buf_char(walk->body, '>');
-    if (html_treatment_of(&node->v.element) == HTML_VOID)
+    if (html_treatment_of(tag) == HTML_VOID)
         return true;
     walk->is_after_pre = tag == GUMBO_TAG_PRE;
     walk->open[walk->depth++] = tag;
@@ -124,7 +124,7 @@ static bool open_element(struct html_walk *walk, const GumboNode *node)
 }
 
 /* The body becomes a <div> when something of its own is left. */
-static bool open_body(struct html_walk *walk, const GumboNode *node)
+static bool open_body(struct html_walk *walk, const struct html_node *node)
 {
     size_t before = walk->body->length;
     buf_text(walk->body, "<div");
@@ -150,9 +150,8 @@ static void close_element(struct html_walk *walk)
 
 /* A node being walked. */
 struct step {
-    const GumboVector *children;
-    unsigned next;   /* child to go to */
-    bool is_written; /* has an end tag to write */
+    const struct html_node *next; /* child to go to */
+    bool is_written;              /* has an end tag to write */
 };
 
 struct steps {
@@ -160,7 +159,7 @@ struct steps {
     size_t count, capacity;
 };
 
-static void push_step(struct steps *steps, const GumboVector *children, bool is_written)
+static void push_step(struct steps *steps, const struct html_node *node, bool is_written)
 {
     if (steps->count == steps->capacity) {
         steps->capacity = steps->capacity ? steps->capacity * 2 : 256;
@@ -168,69 +167,85 @@ static void push_step(struct steps *steps, const GumboVector *children, bool is_
         if (!steps->at)
             abort();
     }
-    steps->at[steps->count++] = (struct step){.children = children, .is_written = is_written};
+    steps->at[steps->count++] = (struct step){.next = node->first, .is_written = is_written};
 }
 
-static void enter_element(struct html_walk *walk, const GumboNode *node, struct steps *steps)
+static void enter_element(struct html_walk *walk, const struct html_node *node, struct steps *steps)
 {
-    const GumboElement *element = &node->v.element;
-    switch (html_treatment_of(element)) {
+    switch (html_treatment_of(node->tag)) {
     case HTML_DROP:
         break;
     case HTML_STYLE:
-        write_sheet(walk, element);
+        write_sheet(walk, node);
         break;
     case HTML_VOID:
         open_element(walk, node);
         break;
     case HTML_KEEP:
-        push_step(steps, &element->children, open_element(walk, node));
+        push_step(steps, node, open_element(walk, node));
         break;
     case HTML_BODY:
-        push_step(steps, &element->children, open_body(walk, node));
+        push_step(steps, node, open_body(walk, node));
         break;
     case HTML_UNWRAP:
-        push_step(steps, &element->children, false);
+        push_step(steps, node, false);
         break;
     }
 }
 
-static void walk_tree(struct html_walk *walk, const GumboNode *document)
+static void walk_tree(struct html_walk *walk, const struct html_node *root)
 {
     struct steps steps = {0};
-    push_step(&steps, &document->v.document.children, false);
+    push_step(&steps, root, false);
     while (steps.count && !walk->body->is_full) {
         struct step *step = &steps.at[steps.count - 1];
-        if (step->next == step->children->length) {
+        const struct html_node *node = step->next;
+        if (!node) {
             if (step->is_written)
                 close_element(walk);
             steps.count--;
             continue;
         }
-        const GumboNode *node = step->children->data[step->next++];
-        if (node->type == GUMBO_NODE_ELEMENT)
+        step->next = node->next;
+        if (html_node_is_text(node))
+            write_text_node(walk, node->text);
+        else
             enter_element(walk, node, &steps);
-        else if (node->type == GUMBO_NODE_TEXT || node->type == GUMBO_NODE_WHITESPACE)
-            write_text_node(walk, node);
     }
     free(steps.at);
 }
 
-/* Parses and writes once. False when a fence was hit. */
-static bool run_round(struct html_walk *walk, struct str html, int64_t cpu_until_us)
+/* Parses and walks once. False when a fence was hit. */
+static bool parse_and_walk(struct html_walk *walk, struct arena *arena, struct str html,
+                           int64_t cpu_until_us)
 {
+    const struct html_node *root = walk->is_fast ? html_fast_parse(arena, html) : NULL;
+    if (root) {
+        walk_tree(walk, root);
+        return true;
+    }
     struct html_fence fence;
-    walk->depth = 0;
-    walk->is_after_pre = false;
+    arena_reset(arena);
     const GumboNode *document = html_parse(&fence, html, cpu_until_us);
     if (document)
-        walk_tree(walk, document);
+        walk_tree(walk, html_tree_of(arena, document));
     else
         walk->safe->why = fence.why;
     html_fence_free(&fence);
-    if (document && walk->body->is_full)
+    return document;
+}
+
+/* Parses and writes once. False when a fence or a cap was hit. */
+static bool run_round(struct html_walk *walk, struct str html, int64_t cpu_until_us)
+{
+    struct arena *arena = arena_new();
+    walk->depth = 0;
+    walk->is_after_pre = false;
+    bool is_good = parse_and_walk(walk, arena, html, cpu_until_us);
+    arena_free(&arena);
+    if (is_good && walk->body->is_full)
         walk->safe->why = "size";
-    return document && !walk->body->is_full && buf_str(walk->body, STR_EMPTY);
+    return is_good && !walk->body->is_full && buf_str(walk->body, STR_EMPTY);
 }
 
 /* Runs the output through again until it comes out as it went in: then it is what a browser's
@@ -253,6 +268,12 @@ static bool settle(struct html_walk *walk, int64_t cpu_until_us)
 
 bool html_sanitise(struct html_safe *safe, struct str html, const struct html_options *options)
 {
+    return html_sanitise_by(safe, html, options, true);
+}
+
+bool html_sanitise_by(struct html_safe *safe, struct str html, const struct html_options *options,
+                      bool is_fast)
+{
     *safe = (struct html_safe){
         .body = BUF_INIT(HTML_OUTPUT_BYTES_MAX),
         .css = BUF_INIT(HTML_CSS_BYTES_MAX),
@@ -270,6 +291,7 @@ bool html_sanitise(struct html_safe *safe, struct str html, const struct html_op
         .css = &safe->css,
         .own_urls = &own_urls,
         .scratch = BUF_INIT(SCRATCH_BYTES_MAX),
+        .is_fast = is_fast,
         .is_first_round = true,
     };
     int64_t cpu_until_us = html_cpu_us() + (int64_t)HTML_PARSE_CPU_MS * 1000;

@@ -82,10 +82,10 @@ static bool css_picture_url(void *context, struct str url, struct buf *out)
     return html_write_picture_url(context, url, out);
 }
 
-static void write_attribute(struct html_walk *walk, const char *name, struct str value)
+static void write_attribute(struct html_walk *walk, struct str name, struct str value)
 {
     buf_char(walk->body, ' ');
-    buf_text(walk->body, name);
+    buf_str(walk->body, name);
     buf_text(walk->body, "=\"");
     html_write_text(walk, value);
     buf_char(walk->body, '"');
@@ -145,7 +145,7 @@ static void write_class(struct html_walk *walk, struct str value, bool is_decept
         buf_text(&walk->scratch, "restante-deceptive");
     }
     if (walk->scratch.length)
-        write_attribute(walk, "class", buf_view(&walk->scratch));
+        write_attribute(walk, STR("class"), buf_view(&walk->scratch));
 }
 
 static void write_style(struct html_walk *walk, struct str css)
@@ -155,10 +155,10 @@ static void write_style(struct html_walk *walk, struct str css)
     if (css_clean_declarations(&walk->scratch, css, &options))
         note_colour(walk);
     if (walk->scratch.length)
-        write_attribute(walk, "style", buf_view(&walk->scratch));
+        write_attribute(walk, STR("style"), buf_view(&walk->scratch));
 }
 
-static void write_picture(struct html_walk *walk, const char *name, struct str value)
+static void write_picture(struct html_walk *walk, struct str name, struct str value)
 {
     buf_reset(&walk->scratch);
     if (html_write_picture_url(walk, value, &walk->scratch))
@@ -166,7 +166,7 @@ static void write_picture(struct html_walk *walk, const char *name, struct str v
 }
 
 /* Of the link: href with what must go with it, and the warning when its text lies. */
-static void write_link(struct html_walk *walk, const GumboNode *node, struct str href)
+static void write_link(struct html_walk *walk, const struct html_node *node, struct str href)
 {
     struct buf clean = BUF_INIT(4 * HTML_URL_BYTES_MAX);
     enum html_url kind = html_url_clean(&clean, href);
@@ -174,51 +174,51 @@ static void write_link(struct html_walk *walk, const GumboNode *node, struct str
     bool is_deceptive =
         is_link && kind != HTML_URL_TEL && html_is_deceptive(node, buf_view(&clean));
     if (is_link) {
-        write_attribute(walk, "href", buf_view(&clean));
+        write_attribute(walk, STR("href"), buf_view(&clean));
         buf_text(walk->body, " rel=\"noopener noreferrer\" target=\"_blank\"");
     }
-    const GumboAttribute *class = gumbo_get_attribute(&node->v.element.attributes, "class");
-    const GumboAttribute *title = gumbo_get_attribute(&node->v.element.attributes, "title");
-    write_class(walk, class ? str_of(class->value) : STR_EMPTY, is_deceptive);
+    const struct str *class = html_node_attribute(node, "class");
+    const struct str *title = html_node_attribute(node, "title");
+    write_class(walk, class ? *class : STR_EMPTY, is_deceptive);
     if (is_deceptive) {
-        write_attribute(walk, "title", html_url_host(buf_view(&clean)));
+        write_attribute(walk, STR("title"), html_url_host(buf_view(&clean)));
         walk->safe->deceptive_links += walk->is_first_round;
     } else if (title) {
-        write_attribute(walk, "title", str_of(title->value));
+        write_attribute(walk, STR("title"), *title);
     }
     buf_free(&clean);
 }
 
 /* The body's own colours, as declarations of the <div> that stands for it, before its style. */
-static void write_body_style(struct html_walk *walk, const GumboVector *attributes)
+static void write_body_style(struct html_walk *walk, const struct html_node *node)
 {
     static const struct {
         const char *attribute, *property;
     } colours[] = {{"bgcolor", "background-color:"}, {"text", "color:"}};
     struct buf css = BUF_INIT(HTML_INPUT_BYTES_MAX);
     for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++) {
-        const GumboAttribute *found = gumbo_get_attribute(attributes, colours[i].attribute);
-        if (!found || !is_made_of(str_of(found->value), "#(),. %", true))
+        const struct str *found = html_node_attribute(node, colours[i].attribute);
+        if (!found || !is_made_of(*found, "#(),. %", true))
             continue;
         buf_text(&css, colours[i].property);
-        buf_text(&css, found->value);
+        buf_str(&css, *found);
         buf_char(&css, ';');
     }
-    const GumboAttribute *style = gumbo_get_attribute(attributes, "style");
+    const struct str *style = html_node_attribute(node, "style");
     if (style)
-        buf_text(&css, style->value);
+        buf_str(&css, *style);
     if (css.length)
         write_style(walk, buf_view(&css));
     buf_free(&css);
 }
 
-static void write_one(struct html_walk *walk, GumboTag tag, const GumboAttribute *attribute)
+static void write_one(struct html_walk *walk, const struct html_attribute_value *attribute)
 {
-    const char *name = attribute->name;
-    struct str value = str_of(attribute->value);
-    switch (html_attribute_kind(name, tag)) {
+    struct str name = attribute->row->name, value = attribute->value;
+    switch (attribute->row->kind) {
     case HTML_ATTRIBUTE_NONE:
     case HTML_ATTRIBUTE_LINK:
+    case HTML_ATTRIBUTE_MEDIA:
         break;
     case HTML_ATTRIBUTE_TEXT:
         write_attribute(walk, name, value);
@@ -252,25 +252,25 @@ static void write_one(struct html_walk *walk, GumboTag tag, const GumboAttribute
     }
 }
 
-void html_write_attributes(struct html_walk *walk, const GumboNode *node)
+/* What write_link() and write_body_style() write, not write_one(). */
+static bool is_written_later(GumboTag tag, struct str name)
 {
-    const GumboElement *element = &node->v.element;
-    bool is_body = element->tag == GUMBO_TAG_BODY, is_link = element->tag == GUMBO_TAG_A;
-    for (unsigned i = 0; i < element->attributes.length; i++) {
-        const GumboAttribute *attribute = element->attributes.data[i];
-        if (attribute->attr_namespace != GUMBO_ATTR_NAMESPACE_NONE)
-            continue;
-        bool is_later =
-            (is_link && (!strcmp(attribute->name, "class") || !strcmp(attribute->name, "title"))) ||
-            (is_body && (!strcmp(attribute->name, "style") || !strcmp(attribute->name, "text") ||
-                         !strcmp(attribute->name, "bgcolor")));
-        if (!is_later)
-            write_one(walk, element->tag, attribute);
-    }
-    if (is_body)
-        write_body_style(walk, &element->attributes);
-    if (is_link) {
-        const GumboAttribute *href = gumbo_get_attribute(&element->attributes, "href");
-        write_link(walk, node, href ? str_of(href->value) : STR_EMPTY);
+    if (tag == GUMBO_TAG_A)
+        return str_equal(name, STR("class")) || str_equal(name, STR("title"));
+    return tag == GUMBO_TAG_BODY &&
+           (str_equal(name, STR("style")) || str_equal(name, STR("text")) ||
+            str_equal(name, STR("bgcolor")));
+}
+
+void html_write_attributes(struct html_walk *walk, const struct html_node *node)
+{
+    for (unsigned i = 0; i < node->attribute_count; i++)
+        if (!is_written_later(node->tag, node->attributes[i].row->name))
+            write_one(walk, &node->attributes[i]);
+    if (node->tag == GUMBO_TAG_BODY)
+        write_body_style(walk, node);
+    if (node->tag == GUMBO_TAG_A) {
+        const struct str *href = html_node_attribute(node, "href");
+        write_link(walk, node, href ? *href : STR_EMPTY);
     }
 }

@@ -3,43 +3,61 @@
 
 enum {
     TEXT_BYTES_MAX = 512, /* of a link's text looked at */
+    SEEN_BYTES_MAX = 4096,
     NODES_MAX = 256,
     LINK_DEPTH_MAX = 32,
 };
 
-/* The visible text of a link, as far as the caps go: breadth is in the node count, depth in the
- * recursion's. */
-static void collect_text(const GumboNode *node, struct buf *text, unsigned *nodes, unsigned depth)
+/* The visible text of a link, as far as the caps go. */
+struct link_text {
+    struct buf text;
+    unsigned nodes;    /* elements, looked at */
+    size_t seen_bytes; /* of text, also of what is not visible */
+};
+
+static void collect(struct link_text *link, struct str text)
 {
-    if (++*nodes > NODES_MAX || text->is_full)
-        return;
-    if (node->type == GUMBO_NODE_TEXT || node->type == GUMBO_NODE_WHITESPACE) {
-        for (const char *at = node->v.text.text; *at && !text->is_full; at++)
-            if ((unsigned char)*at >= ' ' && *at != 0x7f)
-                buf_char(text, *at);
-            else if (ascii_is_space(*at))
-                buf_char(text, ' ');
-        return;
+    for (size_t i = 0; i < text.length && !link->text.is_full; i++) {
+        char c = text.at[i];
+        if (++link->seen_bytes > SEEN_BYTES_MAX)
+            return;
+        if ((unsigned char)c >= ' ' && c != 0x7f)
+            buf_char(&link->text, c);
+        else if (ascii_is_space(c))
+            buf_char(&link->text, ' ');
     }
-    if (node->type != GUMBO_NODE_ELEMENT || depth > LINK_DEPTH_MAX)
-        return;
-    enum html_treatment treatment = html_treatment_of(&node->v.element);
-    if (treatment == HTML_DROP || treatment == HTML_STYLE)
-        return;
-    if (html_is_block(node->v.element.tag))
-        buf_char(text, ' ');
-    for (unsigned i = 0; i < node->v.element.children.length; i++)
-        collect_text(node->v.element.children.data[i], text, nodes, depth + 1);
 }
 
-bool html_is_deceptive(const GumboNode *link, struct str clean)
+/* Breadth is capped by the counts, depth by the recursion's. */
+static void collect_below(struct link_text *link, const struct html_node *node, unsigned depth)
+{
+    for (const struct html_node *child = node->first; child; child = child->next) {
+        if (link->text.is_full || link->seen_bytes > SEEN_BYTES_MAX)
+            return;
+        if (html_node_is_text(child)) {
+            collect(link, child->text);
+            continue;
+        }
+        if (++link->nodes > NODES_MAX)
+            return;
+        enum html_treatment treatment = html_treatment_of(child->tag);
+        if (treatment == HTML_DROP || treatment == HTML_STYLE)
+            continue;
+        if (html_is_block(child->tag))
+            buf_char(&link->text, ' ');
+        if (depth < LINK_DEPTH_MAX)
+            collect_below(link, child, depth + 1);
+    }
+}
+
+bool html_is_deceptive(const struct html_node *node, struct str clean)
 {
     struct str host = html_url_host(clean);
-    struct buf text = BUF_INIT(TEXT_BYTES_MAX);
-    unsigned nodes = 0;
-    collect_text(link, &text, &nodes, 0);
-    struct str claimed = html_url_claimed_host(buf_view(&text));
+    struct link_text link = {.text = BUF_INIT(TEXT_BYTES_MAX)};
+    if (host.length)
+        collect_below(&link, node, 0);
+    struct str claimed = html_url_claimed_host(buf_view(&link.text));
     bool is_deceptive = claimed.length && host.length && !html_url_same_site(claimed, host);
-    buf_free(&text);
+    buf_free(&link.text);
     return is_deceptive;
 }

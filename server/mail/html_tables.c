@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "server/mail/html_private.h"
 
 /* What is not named here is unwrapped. */
@@ -57,11 +55,9 @@ static const uint8_t treatments[GUMBO_TAG_LAST + 1] = {
     [GUMBO_TAG_XMP] = HTML_DROP,
 };
 
-enum html_treatment html_treatment_of(const GumboElement *element)
+enum html_treatment html_treatment_of(GumboTag tag)
 {
-    if (element->tag_namespace != GUMBO_NAMESPACE_HTML || element->tag > GUMBO_TAG_LAST)
-        return HTML_DROP;
-    return (enum html_treatment)treatments[element->tag];
+    return tag > GUMBO_TAG_LAST ? HTML_DROP : (enum html_treatment)treatments[tag];
 }
 
 bool html_is_table_structure(GumboTag tag)
@@ -186,58 +182,68 @@ bool html_is_block(GumboTag tag)
     }
 }
 
-struct attribute {
-    const char *name;
-    enum html_attribute kind;
+/* A row's place by its first, last and middle letter and its length: no two names share one, or
+ * this does not compile. */
+enum { SLOTS = 92 };
+#define SLOT(first, last, middle, length) (((first)*27 + (last)*3 + (middle)*11 + (length)) % SLOTS)
+#define ROW(first, last, middle, name, kind)                                   \
+    [SLOT(first, last, middle, sizeof(name) - 1)] = {{name, sizeof(name) - 1}, \
+                                                     HTML_ATTRIBUTE_##kind}
+
+static const struct html_attribute_row attributes[SLOTS] = {
+    ROW('a', 'r', 'b', "abbr", TEXT),          ROW('a', 'n', 'i', "align", WORD),
+    ROW('a', 't', 'l', "alt", TEXT),           ROW('b', 'd', 'r', "background", PICTURE),
+    ROW('b', 'r', 'o', "bgcolor", COLOUR),     ROW('b', 'r', 'd', "border", LENGTH),
+    ROW('b', 'r', 'r', "bordercolor", COLOUR), ROW('c', 'g', 'a', "cellpadding", LENGTH),
+    ROW('c', 'g', 'p', "cellspacing", LENGTH), ROW('c', 's', 'a', "class", CLASS),
+    ROW('c', 'r', 'e', "clear", WORD),         ROW('c', 'r', 'l', "color", COLOUR),
+    ROW('c', 'n', 's', "colspan", LENGTH),     ROW('c', 't', 'p', "compact", FLAG),
+    ROW('d', 'e', 't', "datetime", TEXT),      ROW('d', 'r', 'i', "dir", WORD),
+    ROW('f', 'e', 'c', "face", TEXT),          ROW('f', 'e', 'a', "frame", WORD),
+    ROW('h', 't', 'g', "height", LENGTH),      ROW('h', 'f', 'e', "href", LINK),
+    ROW('h', 'e', 'a', "hspace", LENGTH),      ROW('l', 'g', 'n', "lang", WORD),
+    ROW('m', 'a', 'd', "media", MEDIA),        ROW('n', 'e', 'h', "noshade", FLAG),
+    ROW('n', 'p', 'r', "nowrap", FLAG),        ROW('o', 'n', 'e', "open", FLAG),
+    ROW('r', 'd', 'r', "reversed", FLAG),      ROW('r', 'e', 'l', "role", WORD),
+    ROW('r', 'n', 's', "rowspan", LENGTH),     ROW('r', 's', 'l', "rules", WORD),
+    ROW('s', 'e', 'o', "scope", WORD),         ROW('s', 'e', 'z', "size", LENGTH),
+    ROW('s', 'n', 'a', "span", LENGTH),        ROW('s', 'c', 'r', "src", PICTURE),
+    ROW('s', 't', 'a', "start", LENGTH),       ROW('s', 'e', 'y', "style", STYLE),
+    ROW('s', 'y', 'm', "summary", TEXT),       ROW('t', 't', 'x', "text", COLOUR),
+    ROW('t', 'e', 't', "title", TEXT),         ROW('t', 'e', 'p', "type", WORD),
+    ROW('v', 'n', 'i', "valign", WORD),        ROW('v', 'e', 'l', "value", LENGTH),
+    ROW('v', 'e', 'a', "vspace", LENGTH),      ROW('w', 'h', 'd', "width", LENGTH),
 };
 
-/* In byte order. */
-static const struct attribute attributes[] = {
-    {"abbr", HTML_ATTRIBUTE_TEXT},          {"align", HTML_ATTRIBUTE_WORD},
-    {"alt", HTML_ATTRIBUTE_TEXT},           {"background", HTML_ATTRIBUTE_PICTURE},
-    {"bgcolor", HTML_ATTRIBUTE_COLOUR},     {"border", HTML_ATTRIBUTE_LENGTH},
-    {"bordercolor", HTML_ATTRIBUTE_COLOUR}, {"cellpadding", HTML_ATTRIBUTE_LENGTH},
-    {"cellspacing", HTML_ATTRIBUTE_LENGTH}, {"class", HTML_ATTRIBUTE_CLASS},
-    {"clear", HTML_ATTRIBUTE_WORD},         {"color", HTML_ATTRIBUTE_COLOUR},
-    {"colspan", HTML_ATTRIBUTE_LENGTH},     {"compact", HTML_ATTRIBUTE_FLAG},
-    {"datetime", HTML_ATTRIBUTE_TEXT},      {"dir", HTML_ATTRIBUTE_WORD},
-    {"face", HTML_ATTRIBUTE_TEXT},          {"frame", HTML_ATTRIBUTE_WORD},
-    {"height", HTML_ATTRIBUTE_LENGTH},      {"href", HTML_ATTRIBUTE_LINK},
-    {"hspace", HTML_ATTRIBUTE_LENGTH},      {"lang", HTML_ATTRIBUTE_WORD},
-    {"noshade", HTML_ATTRIBUTE_FLAG},       {"nowrap", HTML_ATTRIBUTE_FLAG},
-    {"open", HTML_ATTRIBUTE_FLAG},          {"reversed", HTML_ATTRIBUTE_FLAG},
-    {"role", HTML_ATTRIBUTE_WORD},          {"rowspan", HTML_ATTRIBUTE_LENGTH},
-    {"rules", HTML_ATTRIBUTE_WORD},         {"scope", HTML_ATTRIBUTE_WORD},
-    {"size", HTML_ATTRIBUTE_LENGTH},        {"span", HTML_ATTRIBUTE_LENGTH},
-    {"src", HTML_ATTRIBUTE_PICTURE},        {"start", HTML_ATTRIBUTE_LENGTH},
-    {"style", HTML_ATTRIBUTE_STYLE},        {"summary", HTML_ATTRIBUTE_TEXT},
-    {"text", HTML_ATTRIBUTE_COLOUR},        {"title", HTML_ATTRIBUTE_TEXT},
-    {"type", HTML_ATTRIBUTE_WORD},          {"valign", HTML_ATTRIBUTE_WORD},
-    {"value", HTML_ATTRIBUTE_LENGTH},       {"vspace", HTML_ATTRIBUTE_LENGTH},
-    {"width", HTML_ATTRIBUTE_LENGTH},
-};
-
-static int compare_attribute(const void *key, const void *row)
+/* Those that mean something on some elements only. */
+static bool belongs(const struct html_attribute_row *row, GumboTag tag)
 {
-    return strcmp(key, ((const struct attribute *)row)->name);
+    struct str name = row->name;
+    switch (row->kind) {
+    case HTML_ATTRIBUTE_LINK:
+        return tag == GUMBO_TAG_A;
+    case HTML_ATTRIBUTE_MEDIA:
+        return tag == GUMBO_TAG_STYLE;
+    case HTML_ATTRIBUTE_PICTURE:
+        return tag == GUMBO_TAG_IMG || !str_equal(name, STR("src"));
+    case HTML_ATTRIBUTE_COLOUR:
+        return tag == GUMBO_TAG_BODY || !str_equal(name, STR("text"));
+    default:
+        if (str_equal(name, STR("type")) || str_equal(name, STR("value")) ||
+            str_equal(name, STR("start")))
+            return tag == GUMBO_TAG_OL || tag == GUMBO_TAG_UL || tag == GUMBO_TAG_LI;
+        return true;
+    }
 }
 
-enum html_attribute html_attribute_kind(const char *name, GumboTag tag)
+const struct html_attribute_row *html_attribute_find(struct str name, GumboTag tag)
 {
-    const struct attribute *found =
-        bsearch(name, attributes, sizeof attributes / sizeof attributes[0], sizeof attributes[0],
-                compare_attribute);
-    if (!found)
-        return HTML_ATTRIBUTE_NONE;
-    bool is_list = tag == GUMBO_TAG_OL || tag == GUMBO_TAG_UL || tag == GUMBO_TAG_LI;
-    bool belongs = true;
-    if (!strcmp(name, "src"))
-        belongs = tag == GUMBO_TAG_IMG;
-    else if (!strcmp(name, "href"))
-        belongs = tag == GUMBO_TAG_A;
-    else if (!strcmp(name, "text"))
-        belongs = tag == GUMBO_TAG_BODY;
-    else if (!strcmp(name, "type") || !strcmp(name, "value") || !strcmp(name, "start"))
-        belongs = is_list;
-    return belongs ? found->kind : HTML_ATTRIBUTE_NONE;
+    if (!name.length)
+        return NULL;
+    unsigned first = (unsigned char)ascii_lower(name.at[0]);
+    unsigned last = (unsigned char)ascii_lower(name.at[name.length - 1]);
+    unsigned middle = (unsigned char)ascii_lower(name.at[name.length / 2]);
+    const struct html_attribute_row *row = &attributes[SLOT(first, last, middle, name.length)];
+    bool is_it = row->name.length == name.length && str_equal_nocase(row->name, name);
+    return is_it && belongs(row, tag) ? row : NULL;
 }

@@ -13,7 +13,7 @@ enum {
     CLIENT_COMMAND_MS = 600000, /* for one command without large answers */
     CLIENT_CAPA_LINES_MAX = 200,
     CLIENT_QUIET_MS = 10000,
-    CLIENT_DROPPED_BYTES_MAX = 256 << 20, /* of a message that nobody wants any more */
+    CLIENT_DROPPED_BYTES_MAX = 16 << 20, /* of a message that nobody wants any more */
 };
 
 struct pop3_client {

@@ -1,7 +1,6 @@
 /* Taking actions back. */
-#include "server/store/actions.h"
+#include "server/store/actions_private.h"
 #include "server/store/operations.h"
-#include "server/store/replica_private.h"
 
 static const char gone[] = "There is nothing to take back.";
 
@@ -72,9 +71,11 @@ static size_t split(struct arena *arena, struct str text, struct str **words)
 
 /* Words of an action come back only as far as it named them: what it added is taken away. */
 static bool do_opposite(struct db *db, struct arena *arena, int64_t account_id,
-                        const struct past *past, struct action_result *result, struct error *err)
+                        const struct past *past, struct str key, struct action_result *result,
+                        struct error *err)
 {
-    struct action action = {.email_ids = past->email_ids, .email_count = past->email_count};
+    struct action action = {
+        .email_ids = past->email_ids, .email_count = past->email_count, .idempotency_key = key};
     if (str_equal(past->kind, STR("keywords"))) {
         struct str *added, *removed;
         action.kind = ACTION_KEYWORDS;
@@ -102,8 +103,8 @@ static bool do_opposite(struct db *db, struct arena *arena, int64_t account_id,
     return action_run(db, arena, account_id, &action, result, err);
 }
 
-static bool undo(struct db *db, struct arena *arena, int64_t account_id, int64_t operation_id,
-                 struct action_result *result, struct error *err)
+bool action_undo_one(struct db *db, struct arena *arena, int64_t account_id, int64_t operation_id,
+                     struct str key, struct action_result *result, struct error *err)
 {
     struct past past;
     bool is_cancelled = false;
@@ -116,7 +117,7 @@ static bool undo(struct db *db, struct arena *arena, int64_t account_id, int64_t
         return true;
     }
     if (!str_equal(past.state, STR("failed")) && !str_equal(past.state, STR("cancelled")))
-        return do_opposite(db, arena, account_id, &past, result, err);
+        return do_opposite(db, arena, account_id, &past, key, result, err);
     return true; /* it was taken back already */
 }
 
@@ -129,7 +130,7 @@ bool action_undo(struct db *db, struct arena *arena, int64_t account_id,
     /* the last first, as they may build on each other */
     for (size_t i = count; i-- > 0;) {
         struct action_result one;
-        if (!undo(db, arena, account_id, operation_ids[i], &one, err))
+        if (!action_undo_one(db, arena, account_id, operation_ids[i], STR_EMPTY, &one, err))
             return false;
         changed += one.changed;
         for (size_t k = 0; k < one.operation_count; k++)

@@ -1,4 +1,4 @@
-#include "server/store/actions.h"
+#include "server/store/actions_private.h"
 
 #include <stdlib.h>
 
@@ -77,13 +77,13 @@ static bool is_word(struct str word)
     return word.length > 0 && word.length <= WORD_BYTES_MAX;
 }
 
-static bool check(const struct action *action, struct error *err)
+bool action_check(const struct action *action, bool is_bulk, struct error *err)
 {
     if (action->email_count > ACTION_EMAILS_MAX)
         return error_set(err, ERROR_LIMIT, "That are too many messages at once.");
     if (action->idempotency_key.length > KEY_BYTES_MAX)
         return error_set(err, ERROR_INVALID, "The idempotency key is too long.");
-    if (action->email_count == 0 && action->thread_id == 0 && action->mailbox_id == 0)
+    if (!is_bulk && action->email_count == 0 && action->thread_id == 0 && action->mailbox_id == 0)
         return error_set(err, ERROR_INVALID, "No message was named.");
     if (action->add_count > WORDS_MAX || action->remove_count > WORDS_MAX)
         return error_set(err, ERROR_LIMIT, "That are too many keywords.");
@@ -189,7 +189,8 @@ static bool decide_trash(const struct acting *acting, const struct folder *sourc
                          struct place *place, struct error *err)
 {
     const struct folder *trash = folder_with_role(acting, ROLE_TRASH);
-    if (source->role == ROLE_TRASH || source->role == ROLE_JUNK) {
+    bool is_doomed = source->role == ROLE_TRASH || source->role == ROLE_JUNK;
+    if (is_doomed && !acting->action->destroys_nothing) {
         place->deed = DEED_DESTROY;
         return true;
     }
@@ -200,6 +201,28 @@ static bool decide_trash(const struct acting *acting, const struct folder *sourc
     place->deed = DEED_MOVE;
     place->target_id = trash->id;
     return true;
+}
+
+/* Folders that show what lies elsewhere ("All mail", RFC 6154): who moves a message from wherever
+ * it lies means the other places, if there are any. */
+static bool is_virtual(const struct folder *folder)
+{
+    return folder->role == ROLE_ALL || folder->role == ROLE_FLAGGED ||
+           folder->role == ROLE_IMPORTANT;
+}
+
+/* Places of one email stand beside one another. */
+static bool is_shadow(const struct acting *acting, const struct place *place)
+{
+    const struct place *end = acting->places + acting->place_count, *other = place;
+    if (acting->action->mailbox_id || !is_virtual(folder_of(acting, place->mailbox_id)))
+        return false;
+    while (other > acting->places && other[-1].email_id == place->email_id)
+        other--;
+    for (; other < end && other->email_id == place->email_id; other++)
+        if (!is_virtual(folder_of(acting, other->mailbox_id)))
+            return true;
+    return false;
 }
 
 static bool decide(const struct acting *acting, struct place *place, struct error *err)
@@ -223,9 +246,10 @@ static bool decide(const struct acting *acting, struct place *place, struct erro
         place->deed = action->kind == ACTION_MOVE ? DEED_MOVE : DEED_COPY;
         place->target_id = action->target_id;
     }
-    if (place->target_id == place->mailbox_id)
+    if (place->target_id == place->mailbox_id || is_shadow(acting, place))
         place->deed = DEED_NOTHING;
-    if (place->target_id && folder_of(acting, place->target_id)->is_local != source->is_local)
+    if (place->deed != DEED_NOTHING && place->target_id &&
+        folder_of(acting, place->target_id)->is_local != source->is_local)
         return error_set(err, ERROR_CONFLICT,
                          "Messages do not go between folders here and on the mail server.");
     return true;
@@ -525,10 +549,8 @@ static bool find_known(struct acting *acting, bool *is_known, struct error *err)
     return true;
 }
 
-static bool act(struct acting *acting, bool *is_known, struct error *err)
+static bool act(struct acting *acting, struct error *err)
 {
-    if (!find_known(acting, is_known, err) || *is_known)
-        return *is_known;
     if (!load_folders(acting, err))
         return false;
     if (acting->action->mailbox_id && !folder_of(acting, acting->action->mailbox_id))
@@ -555,11 +577,24 @@ bool action_run(struct db *db, struct arena *arena, int64_t account_id, const st
         .db = db, .arena = arena, .account_id = account_id, .action = action, .result = result};
     bool is_known = false;
     *result = (struct action_result){0};
-    if (!check(action, err) || !(acting.batch = replica_begin(db, account_id, err)))
+    if (!action_check(action, false, err) || !(acting.batch = replica_begin(db, account_id, err)))
         return false;
-    bool is_good = act(&acting, &is_known, err);
+    bool is_good = find_known(&acting, &is_known, err) && (is_known || act(&acting, err));
     if (is_good && !is_known && acting.run_count > 0)
         return replica_commit(&acting.batch, err);
     replica_abandon(&acting.batch);
     return is_good;
+}
+
+bool action_run_in(struct replica_batch *batch, struct arena *arena, const struct action *action,
+                   struct action_result *result, struct error *err)
+{
+    struct acting acting = {.db = batch->db,
+                            .arena = arena,
+                            .account_id = batch->account_id,
+                            .action = action,
+                            .batch = batch,
+                            .result = result};
+    *result = (struct action_result){0};
+    return action_check(action, false, err) && act(&acting, err);
 }

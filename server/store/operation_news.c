@@ -12,6 +12,7 @@ bool operation_news(struct db *db, int64_t account_id, struct operation_news *ne
     news->waiting = db_get_i64(&rows);
     news->waiting_since = db_get_time(&rows);
     news->refused = db_get_i64(&rows);
+    news->has_bulk = db_get_bool(&rows);
     db_rows_free(&rows);
     return true;
 }

@@ -43,6 +43,7 @@ struct operation_news {
     int64_t waiting;       /* not carried out yet */
     int64_t waiting_since; /* the oldest of them; 0: none */
     int64_t refused;       /* failed for good, and not told yet */
+    bool has_bulk; /* an action on everything that matches runs, or ended just now (bulk.h) */
 };
 bool operation_news(struct db *db, int64_t account_id, struct operation_news *news,
                     struct error *err);

@@ -4,9 +4,8 @@
 #include "server/store/db.h"
 
 static const char *const state_names[] = {
-    [POP3_UIDL_PARTIAL] = "partial",
-    [POP3_UIDL_HERE] = "here",
-    [POP3_UIDL_DELE_SENT] = "dele-sent",
+    [POP3_UIDL_PARTIAL] = "partial", [POP3_UIDL_OVERSIZED] = "oversized",
+    [POP3_UIDL_HERE] = "here",       [POP3_UIDL_DELE_SENT] = "dele-sent",
     [POP3_UIDL_REMOVED] = "removed",
 };
 

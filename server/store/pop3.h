@@ -1,4 +1,5 @@
-/* What was met in the maildrop of a POP3 account: one row a message, by its UIDL. Sync role only.
+/* What was met in the maildrop of a POP3 account: one row a message, by its UIDL. Sync role only,
+ * but for pop3_uidl_of_email.
  * Everything here is written inside the caller's transaction where one is open, so that a message
  * and the word that it is here are durable together. */
 #ifndef RESTANTE_STORE_POP3_H
@@ -8,6 +9,7 @@
 
 enum pop3_uidl_state {
     POP3_UIDL_PARTIAL,   /* only its beginning is here: larger than the account wants */
+    POP3_UIDL_OVERSIZED, /* the same, and more is not to be had: larger than is taken here */
     POP3_UIDL_HERE,      /* all of it is */
     POP3_UIDL_DELE_SENT, /* DELE was or is about to be sent; counts once QUIT is answered */
     POP3_UIDL_REMOVED,   /* QUIT was answered with +OK */

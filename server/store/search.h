@@ -109,6 +109,11 @@ bool saved_search_delete(struct db *db, int64_t user_id, int64_t id, struct erro
 struct search_place_found {
     int64_t email_id, received_at;
 };
+/* Everything that one account has of it, newest first, `most` at most (all are looked for at once).
+ * `user_id`: whose account it is. */
+bool search_all(struct db *db, struct arena *arena, int64_t account_id, int64_t user_id,
+                const struct search_condition *condition, size_t most, int64_t **email_ids,
+                size_t *count, struct error *err);
 /* The messages of a mailbox with these UIDs, as far as they are here. */
 bool search_of_uids(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
                     const int64_t *uids, size_t uid_count, struct search_place_found **found,

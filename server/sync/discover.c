@@ -128,8 +128,7 @@ static bool search_autoconfig(struct search *search)
         char url[DOMAIN_BYTES_MAX + 80];
         snprintf(url, sizeof url, "%s%" STR_FMT "%s", places[i].before, STR_ARG(search->domain),
                  places[i].after);
-        if (web_fetch(search->sync->egress, url, search->sync->ca_file, step_ms(search, FETCH_MS),
-                      &text, &why))
+        if (web_fetch(search->sync, url, step_ms(search, FETCH_MS), &text, &why))
             add_autoconfig(search, servers,
                            autoconfig_read(search->arena, buf_view(&text), search->email, servers));
         else
@@ -147,7 +146,8 @@ static struct server first_srv(struct search *search, const char *secure, const 
     const char *const names[] = {secure, plain};
     struct resolver resolver = {.servers = search->sync->name_servers,
                                 .deadline = deadline_in_ms(step_ms(search, SRV_MS)),
-                                .cancel_fd = -1};
+                                .cancel_fd =
+                                    search->sync->stop_fd > 0 ? search->sync->stop_fd : -1};
     for (size_t i = 0; i < 2; i++) {
         struct srv services[RESOLVE_SRV_MAX];
         struct str name =
@@ -184,6 +184,7 @@ static bool answers(struct search *search, struct str host, int port)
                                    .security = STREAM_TLS_IMPLICIT,
                                    .egress = search->sync->egress,
                                    .tls = search->sync->tls,
+                                   .cancel_fd = search->sync->stop_fd,
                                    .connect_ms = step_ms(search, GUESS_MS)};
     struct stream *stream = stream_connect(&params, &why);
     bool is_there = stream != NULL;

@@ -132,6 +132,8 @@ bool imap_session_open(struct slice *slice, struct error *err)
     if (held->imap && imap_is_alive(held->imap->client))
         return true;
     imap_session_free(&held->imap);
+    if (!slice_may_connect(slice, err))
+        return false;
     struct imap_session *session = calloc(1, sizeof *session);
     if (!session)
         abort();
@@ -143,13 +145,15 @@ bool imap_session_open(struct slice *slice, struct error *err)
                                    .fetch = on_fetch,
                                    .status = on_status,
                                    .list = on_list};
+    enum stream_step step = STREAM_STEP_RESOLVE;
     struct imap_params params = {
         .stream = {.host = account->incoming.host,
                    .port = account->incoming.port,
                    .security = security_of(account->incoming.tls),
                    .egress = slice->sync->egress,
                    .tls = slice->sync->tls,
-                   .cancel = &held->is_stopping},
+                   .cancel = &held->is_stopping,
+                   .step = &step},
         .username = account->incoming.username,
         .credential = SASL_PASSWORD,
         .secret = &slice->secret,
@@ -157,9 +161,11 @@ bool imap_session_open(struct slice *slice, struct error *err)
     };
     session->client = imap_connect(&params, err);
     if (!session->client) {
+        slice_missed(slice, step, err);
         imap_session_free(&session);
         return false;
     }
+    slice_met(slice);
     held->imap = session;
     LOG_INFO("imap.connected", log_str("host", account->incoming.host),
              log_text("tls", stream_tls_version(imap_stream(session->client))));

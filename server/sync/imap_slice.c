@@ -213,13 +213,9 @@ static bool open_session(struct slice *slice, struct error *err)
 {
     unpark(slice);
     bool was_open = slice->account->imap && imap_is_alive(slice->account->imap->client);
-    if (was_open)
-        return true;
-    if (slice->work.account.sync_state != SYNC_SYNCING &&
-        slice->work.account.sync_state != SYNC_CURRENT &&
-        !account_set_state(slice->db, slice->account->id, SYNC_SYNCING, NULL, err))
-        return false;
-    return imap_session_open(slice, err) && operations_recover(slice->db, slice->account->id, err);
+    return was_open ||
+           (slice_tell_new(slice, err) && imap_session_open(slice, err) &&
+            slice_tell_open(slice, err) && operations_recover(slice->db, slice->account->id, err));
 }
 
 /* Someone asked for a look ("check now"), or the time has come. */

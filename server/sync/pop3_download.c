@@ -1,9 +1,11 @@
 #include "server/sync/pop3_download.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "server/base/log.h"
@@ -15,9 +17,9 @@ enum {
     /* Beyond that many, mail comes first and its words follow: finding them costs more than all the
      * rest. */
     ORDINARY_MAX = 200,
-    /* How much more may come than LIST said. Servers count line ends differently; one that does not
-     * stop at all is not a mail server. */
-    SURPLUS_BYTES = 64 << 20,
+    /* How much more may come than twice what LIST said: servers count line ends differently. */
+    SURPLUS_BYTES = 1 << 20,
+    CUT_BYTES = 256 << 10, /* kept of one that does not end */
 };
 
 /* A batch on its way into the database, in a thread of its own, while the next one is received. As
@@ -40,6 +42,7 @@ struct download {
     struct pop3_batch *batch; /* being received */
     struct importer importer;
     struct pop3_received *current; /* under way; NULL: none */
+    bool was_cut;                  /* one did not end where it should */
     struct pop3_fingerprint fingerprint;
     struct error err; /* of the spool */
 };
@@ -94,20 +97,6 @@ static bool fail(struct download *download)
     return false;
 }
 
-static void begin_message(void *context, size_t index)
-{
-    struct download *download = context;
-    struct pop3_batch *batch = download->batch;
-    if (batch->spool < 0 && (batch->spool = memfd_create("messages", MFD_CLOEXEC)) < 0) {
-        error_errno(&download->err, ERROR_INTERNAL, "no spool for messages");
-        return;
-    }
-    download->current = &batch->at[batch->count];
-    *download->current =
-        (struct pop3_received){.step = download->steps[index], .offset = batch->length};
-    pop3_fingerprint_begin(&download->fingerprint);
-}
-
 static bool write_all(int fd, struct str bytes)
 {
     while (bytes.length > 0) {
@@ -119,17 +108,89 @@ static bool write_all(int fd, struct str bytes)
     return true;
 }
 
+int pop3_spool_on_disk(void)
+{
+    const char *folder = getenv("TMPDIR");
+    return open(folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* What is larger than a batch should be is no longer held in memory. Where no file can be had, it
+ * is. */
+static void move_to_disk(struct pop3_batch *batch)
+{
+    int fd = pop3_spool_on_disk();
+    off_t at = 0;
+    bool is_good = fd >= 0;
+    while (is_good && (uint64_t)at < batch->length)
+        is_good = sendfile(fd, batch->spool, &at, (size_t)(batch->length - (uint64_t)at)) > 0;
+    int unused = is_good ? batch->spool : fd;
+    if (is_good)
+        batch->spool = fd;
+    if (unused >= 0)
+        close(unused);
+    batch->is_on_disk = true; /* or not to be tried again */
+}
+
+static void begin_message(void *context, size_t index)
+{
+    struct download *download = context;
+    struct pop3_batch *batch = download->batch;
+    if (batch->is_on_disk && batch->count == 0) {
+        close(batch->spool);
+        batch->spool = -1;
+        batch->is_on_disk = false;
+    }
+    if (batch->spool < 0 && (batch->spool = memfd_create("messages", MFD_CLOEXEC)) < 0) {
+        error_errno(&download->err, ERROR_INTERNAL, "no spool for messages");
+        return;
+    }
+    download->current = &batch->at[batch->count];
+    *download->current =
+        (struct pop3_received){.step = download->steps[index], .offset = batch->length};
+    pop3_fingerprint_begin(&download->fingerprint);
+}
+
+/* Its beginning is all that is kept; what else comes is dropped. So one message that is larger than
+ * it can be, or that never ends, is in nobody's way. */
+static bool cut(struct download *download)
+{
+    struct pop3_batch *batch = download->batch;
+    struct pop3_received *current = download->current;
+    LOG_WARN("pop3.oversized", log_int("number", current->step->listed.number),
+             log_int("listed", current->step->listed.size_bytes),
+             log_int("came", (int64_t)current->length));
+    if (current->length > CUT_BYTES)
+        current->length = CUT_BYTES;
+    batch->length = current->offset + current->length;
+    if (ftruncate(batch->spool, (off_t)batch->length) < 0 ||
+        lseek(batch->spool, (off_t)batch->length, SEEK_SET) < 0) {
+        error_errno(&download->err, ERROR_INTERNAL, "the spool of a message cannot be cut");
+        return fail(download);
+    }
+    pop3_fingerprint_end(&download->fingerprint, current->fingerprint);
+    current->is_cut = download->was_cut = true;
+    batch->count++;
+    return fail(download);
+}
+
+/* 0: the server did not tell. */
+static int64_t bytes_max(const struct pop3_step *step)
+{
+    int64_t told = step->listed.size_bytes * 2 + SURPLUS_BYTES;
+    return step->listed.size_bytes > 0 && told < POP3_MESSAGE_BYTES_MAX ? told
+                                                                        : POP3_MESSAGE_BYTES_MAX;
+}
+
 static bool write_message(void *context, struct str bytes)
 {
     struct download *download = context;
     struct pop3_received *current = download->current;
     if (!current)
         return false;
-    int64_t limit = current->step->listed.size_bytes * 2 + SURPLUS_BYTES;
-    if ((int64_t)(current->length + bytes.length) > limit) {
-        error_set(&download->err, ERROR_LIMIT, "A message is far larger than the server said.");
-        return fail(download);
-    }
+    if ((int64_t)(current->length + bytes.length) > bytes_max(current->step))
+        return cut(download);
+    if (!download->batch->is_on_disk && download->batch->length + bytes.length > POP3_MEMORY_BYTES)
+        move_to_disk(download->batch);
     if (!write_all(download->batch->spool, bytes)) {
         error_errno(&download->err, ERROR_INTERNAL, "the spool of a message is full");
         return fail(download);
@@ -147,9 +208,11 @@ static bool end_message(void *context, size_t index)
     (void)index;
     if (download->err.kind != ERROR_NONE)
         return false;
-    pop3_fingerprint_end(&download->fingerprint, download->current->fingerprint);
-    download->current = NULL;
-    batch->count++;
+    if (download->current) {
+        pop3_fingerprint_end(&download->fingerprint, download->current->fingerprint);
+        download->current = NULL;
+        batch->count++;
+    }
     if (batch->count < POP3_BATCH_MESSAGES && batch->length < POP3_BATCH_BYTES)
         return true;
     return begin_import(download);
@@ -210,6 +273,8 @@ static bool retrieve(struct slice *slice, struct pop3_step **steps,
         *err = download.importer.err;
     else if (download.err.kind != ERROR_NONE)
         *err = download.err;
+    else if (!is_good && download.was_cut) /* it never ended: others are got in the next session */
+        error_set(err, ERROR_CLOSED, "The mail server did not stop sending a message");
     batch_free(download.batch);
     batch_free(download.importer.batch);
     return is_good && is_kept && download.err.kind == ERROR_NONE;

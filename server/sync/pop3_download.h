@@ -15,15 +15,21 @@ enum {
 struct pop3_received {
     struct pop3_step *step;
     uint64_t offset, length;
+    bool is_cut; /* it did not end where it should: this is its beginning */
     char fingerprint[POP3_FINGERPRINT_BYTES];
 };
 struct pop3_batch {
-    int spool; /* a memfd; -1: none yet */
+    int spool;       /* a memfd; -1: none yet */
+    bool is_on_disk; /* a file of no name: too large for memory */
     uint64_t length;
     bool is_ordinary; /* of a few new messages, whose words are found at once */
     struct pop3_received at[POP3_BATCH_MESSAGES];
     size_t count;
 };
+
+enum { POP3_MEMORY_BYTES = 16 << 20 /* of a spool; larger ones are files */ };
+/* A file without a name. -1: there is no place for one. */
+int pop3_spool_on_disk(void);
 
 /* A run of what is still to be fetched, some megabytes. `*is_done`: nothing is left. */
 bool pop3_download(struct slice *slice, bool *is_done, struct error *err);

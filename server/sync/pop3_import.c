@@ -41,8 +41,16 @@ static void adopt(struct import *import, const struct pop3_step *step)
     struct pop3_uidl *after = &import->adopted_after[import->adopted_count];
     import->adopted_before[import->adopted_count++] = import->session->plan.rows[step->row];
     *after = pop3_session_row(import->session, step);
-    if (after->state != POP3_UIDL_PARTIAL)
+    if (after->state != POP3_UIDL_PARTIAL && after->state != POP3_UIDL_OVERSIZED)
         after->state = POP3_UIDL_HERE;
+}
+
+static enum pop3_uidl_state state_of(const struct item *item)
+{
+    if (!item->is_preview)
+        return POP3_UIDL_HERE;
+    bool is_oversized = item->received->is_cut || item->row.size_bytes > POP3_MESSAGE_BYTES_MAX;
+    return is_oversized ? POP3_UIDL_OVERSIZED : POP3_UIDL_PARTIAL;
 }
 
 static void sort_out(struct import *import)
@@ -63,9 +71,10 @@ static void sort_out(struct import *import)
         item->received = received;
         item->row = pop3_session_row(session, step);
         item->row.fingerprint = str_of(received->fingerprint);
-        item->is_preview = was_preview && pop3_has(session->client, POP3_CAP_TOP);
+        item->is_preview =
+            received->is_cut || (was_preview && pop3_has(session->client, POP3_CAP_TOP));
         item->summary = &import->summaries[import->count - 1];
-        item->row.state = item->is_preview ? POP3_UIDL_PARTIAL : POP3_UIDL_HERE;
+        item->row.state = state_of(item);
         if (step->fate == POP3_REST)
             item->email_id = item->row.email_id;
         else

@@ -12,6 +12,17 @@ static bool say_gone(struct error *err)
     return false;
 }
 
+static bool say_oversized(struct error *err)
+{
+    error_set(
+        err, ERROR_LIMIT,
+        "This message is larger than is taken here: only its beginning was fetched. It stays on "
+        "the mail server.");
+    if (err)
+        err->scope = ERROR_SCOPE_MESSAGE;
+    return false;
+}
+
 static struct pop3_step *find_step(struct pop3_session *session, const struct pop3_uidl *row)
 {
     for (size_t i = 0; i < session->plan.count; i++) {
@@ -35,6 +46,8 @@ static bool fetch_body(struct slice *slice, const struct operation *operation,
     if (!operation_read_body(arguments, &wanted, err) ||
         !pop3_uidl_of_email(slice->db, slice->arena, id, wanted.email_id, &row, err))
         return false;
+    if (row.state == POP3_UIDL_OVERSIZED)
+        return say_oversized(err);
     if (row.state != POP3_UIDL_PARTIAL)
         return true;
     if (!pop3_session_open(slice, err))
@@ -45,7 +58,8 @@ static bool fetch_body(struct slice *slice, const struct operation *operation,
     if (!pop3_download_one(slice, step, err) ||
         !pop3_uidl_of_email(slice->db, slice->arena, id, wanted.email_id, &row, err))
         return false;
-    return row.state != POP3_UIDL_PARTIAL || say_gone(err);
+    return row.state == POP3_UIDL_OVERSIZED ? say_oversized(err)
+                                            : row.state != POP3_UIDL_PARTIAL || say_gone(err);
 }
 
 static bool is_alive(const struct slice *slice)

@@ -35,7 +35,7 @@ struct str pop3_plan_key(struct arena *arena, struct str uidl)
 static bool is_wanted_gone(const struct pop3_rules *rules, const struct pop3_uidl *row)
 {
     bool is_deleted = row->email_id == 0;
-    bool is_whole = row->state != POP3_UIDL_PARTIAL;
+    bool is_whole = row->state != POP3_UIDL_PARTIAL && row->state != POP3_UIDL_OVERSIZED;
     switch (rules->policy) {
     case POP3_REMOVE:
         return is_whole || is_deleted;
@@ -69,7 +69,10 @@ enum pop3_fate pop3_plan_fate(const struct pop3_rules *rules, const struct pop3_
 
 static enum pop3_fate fate_of_new(const struct pop3_rules *rules, const struct pop3_listed *listed)
 {
-    return is_too_large(rules, listed->size_bytes, rules->now_us) ? POP3_PREVIEW : POP3_FETCH;
+    return listed->size_bytes > POP3_MESSAGE_BYTES_MAX ||
+                   is_too_large(rules, listed->size_bytes, rules->now_us)
+               ? POP3_PREVIEW
+               : POP3_FETCH;
 }
 
 /* --- matching --------------------------------------------------------------------------------- */
@@ -79,7 +82,8 @@ static enum pop3_fate fate_of_new(const struct pop3_rules *rules, const struct p
 static bool is_surely(const struct pop3_uidl *row, const struct pop3_listed *listed)
 {
     return row->size_bytes == listed->size_bytes && row->absent_since == 0 &&
-           (row->state == POP3_UIDL_HERE || row->state == POP3_UIDL_PARTIAL);
+           (row->state == POP3_UIDL_HERE || row->state == POP3_UIDL_PARTIAL ||
+            row->state == POP3_UIDL_OVERSIZED);
 }
 
 static void doubt(const struct pop3_plan *plan, struct pop3_step *step)

@@ -20,6 +20,10 @@ struct pop3_listed {
     struct str key; /* of pop3_plan_key; empty: the server has no UIDL */
 };
 
+/* Larger messages are not fetched: their beginning is all that comes. As much as the parser
+ * children take. */
+#define POP3_MESSAGE_BYTES_MAX (INT64_C(256) << 20)
+
 struct pop3_rules {
     enum pop3_policy policy;
     int days;          /* of POP3_REMOVE_AFTER */

@@ -30,20 +30,27 @@ struct pop3_uidl pop3_session_row(const struct pop3_session *session, const stru
 static bool connect_to(struct slice *slice, struct pop3_session *session, struct error *err)
 {
     const struct account *account = &slice->work.account;
+    enum stream_step step = STREAM_STEP_RESOLVE;
     struct pop3_params params = {
         .stream = {.host = account->incoming.host,
                    .port = account->incoming.port,
                    .security = sign_in_security(account->incoming.tls),
                    .egress = slice->sync->egress,
                    .tls = slice->sync->tls,
-                   .cancel = &slice->account->is_stopping},
+                   .cancel = &slice->account->is_stopping,
+                   .step = &step},
         .username = account->incoming.username,
         .credential = SASL_PASSWORD,
         .secret = &slice->secret,
     };
-    session->client = pop3_connect(&params, err);
-    if (!session->client)
+    if (!slice_may_connect(slice, err))
         return false;
+    session->client = pop3_connect(&params, err);
+    if (!session->client) {
+        slice_missed(slice, step, err);
+        return false;
+    }
+    slice_met(slice);
     LOG_INFO("pop3.connected", log_str("host", account->incoming.host),
              log_text("tls", stream_tls_version(pop3_stream(session->client))));
     return true;
@@ -200,7 +207,7 @@ static struct pop3_uidl *pick(struct arena *arena, const struct pop3_plan *plan,
 }
 
 /* Known messages whose row says something else than is true: another UIDL, a removal that did not
- * happen. */
+ * happen, that it is not listed any more. */
 static size_t adopted(const struct pop3_session *session, struct pop3_uidl *before,
                       struct pop3_uidl *after)
 {
@@ -214,7 +221,7 @@ static size_t adopted(const struct pop3_session *session, struct pop3_uidl *befo
                         row->occurrence != step->occurrence ||
                         row->size_bytes != step->listed.size_bytes;
         bool is_back = row->state == POP3_UIDL_DELE_SENT || row->state == POP3_UIDL_REMOVED;
-        if (!is_moved && !is_back)
+        if (!is_moved && !is_back && row->absent_since == 0)
             continue;
         before[count] = *row;
         after[count] = pop3_session_row(session, step);

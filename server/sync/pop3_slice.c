@@ -19,11 +19,8 @@ static bool open_session(struct slice *slice, struct error *err)
     struct pop3_session *session = slice->account->pop3;
     if (session && pop3_is_alive(session->client))
         return pop3_keep_alive(session->client, err);
-    if (slice->work.account.sync_state != SYNC_SYNCING &&
-        slice->work.account.sync_state != SYNC_CURRENT &&
-        !account_set_state(slice->db, slice->account->id, SYNC_SYNCING, NULL, err))
-        return false;
-    return pop3_session_open(slice, err) && note_progress(slice, err);
+    return slice_tell_new(slice, err) && pop3_session_open(slice, err) &&
+           slice_tell_open(slice, err) && note_progress(slice, err);
 }
 
 static bool note_expire(struct slice *slice, int days, struct error *err)
@@ -98,7 +95,7 @@ bool pop3_slice(struct slice *slice, struct error *err)
     if (!operations_recover(slice->db, slice->account->id, err) || !pop3_run_operations(slice, err))
         return false;
     int64_t wait_us = slice->work.account.next_sync_at - clock_now_us();
-    if (!slice->account->pop3 && wait_us > 0) {
+    if (!slice->account->pop3 && wait_us > 0 && !slice->has_turn) {
         slice->wait_ms = wait_us / 1000 + 1;
         return find_words(slice, err);
     }

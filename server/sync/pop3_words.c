@@ -70,7 +70,9 @@ bool pop3_find_words(struct slice *slice, bool *is_done, struct error *err)
         return true;
     struct parser_extent *extents = ARENA_ARRAY(slice->arena, count, struct parser_extent);
     struct parser_summary *summaries = ARENA_ARRAY(slice->arena, count, struct parser_summary);
-    int spool = memfd_create("messages", MFD_CLOEXEC);
+    int spool = found[0].size_bytes > POP3_MEMORY_BYTES ? pop3_spool_on_disk() : -1;
+    if (spool < 0)
+        spool = memfd_create("messages", MFD_CLOEXEC);
     bool is_good = spool >= 0 || error_errno(err, ERROR_INTERNAL, "no spool for messages");
     while (is_good && taken < count && (taken == 0 || bytes < BATCH_BYTES)) {
         is_good = spool_message(slice, spool, found[taken].email_id, &extents[taken], err);

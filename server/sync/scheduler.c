@@ -35,9 +35,13 @@ struct entry {
     struct scheduler *scheduler;
     struct worker_account account;
     enum run_state state;
-    int64_t due_ms; /* monotonic; when idle */
-    bool has_data;  /* its parked connection has something to tell */
-    bool is_asked;  /* the slice under way is for more than that */
+    int64_t due_ms;  /* monotonic; when idle */
+    bool has_data;   /* its parked connection has something to tell */
+    bool is_asked;   /* the slice under way is for more than that */
+    bool is_resting; /* it has a connection, and nothing to do */
+    bool has_turn;   /* its host has room for it now */
+    bool is_bulk;    /* its last slice left more to do: history, bodies */
+    bool is_in_bulk; /* and the slice under way is for that */
 };
 
 struct scheduler {
@@ -49,7 +53,8 @@ struct scheduler {
     pthread_mutex_t lock; /* guards all below */
     struct entry *buckets[BUCKETS];
     size_t count;
-    int trials_told; /* announcements of trials since the last turn */
+    int bulk_running; /* slices of such accounts, queued or active */
+    int trials_told;  /* announcements of trials since the last turn */
     bool wants_claim;
     bool has_missed; /* NOTIFYs may have been lost */
     int64_t renew_at_ms, claim_at_ms;
@@ -99,7 +104,7 @@ void scheduler_free(struct scheduler **owner)
         while (s->buckets[i]) {
             struct entry *e = s->buckets[i];
             s->buckets[i] = e->next;
-            worker_account_close(&e->account);
+            worker_account_close(s->sync, &e->account);
             free(e);
         }
     }
@@ -149,7 +154,8 @@ static void add_entry(struct scheduler *s, int64_t id)
     if (!e)
         abort();
     e->scheduler = s;
-    e->account.id = id;
+    e->account.id = e->account.place.account_id = id;
+    e->account.place.owner = e;
     *at = e;
     s->count++;
 }
@@ -162,7 +168,7 @@ static void remove_entry(struct scheduler *s, int64_t id)
         return;
     *at = e->next;
     s->count--;
-    worker_account_close(&e->account);
+    worker_account_close(s->sync, &e->account);
     free(e);
 }
 
@@ -201,15 +207,20 @@ static void run_slice(void *context)
     e->state = RUN_ACTIVE;
     pthread_mutex_unlock(&s->lock);
 
-    bool is_asked = atomic_exchange(&e->account.has_operations, false) || e->is_asked;
-    struct worker_result result = worker_slice(s->sync, &e->account, is_asked);
+    e->account.is_urgent = atomic_exchange(&e->account.has_operations, false);
+    struct worker_result result =
+        worker_slice(s->sync, &e->account, e->account.is_urgent || e->is_asked);
     if (result.is_gone)
-        worker_account_close(&e->account); /* says goodbye to a server: not under the lock */
+        worker_account_close(s->sync, &e->account); /* says goodbye: not under the lock */
 
     pthread_mutex_lock(&s->lock);
     e->state = RUN_IDLE;
-    if (!result.keeps_due)
+    s->bulk_running -= e->is_in_bulk;
+    if (!result.keeps_due) {
+        e->is_resting = e->account.imap && result.wait_ms > 0;
         e->due_ms = clock_monotonic_ms() + result.wait_ms;
+        e->is_bulk = result.wait_ms == 0;
+    }
     watch(s, e, result.parked_fd);
     if (result.is_gone)
         remove_entry(s, e->account.id);
@@ -292,26 +303,77 @@ static void look_after_leases(struct scheduler *s, int64_t now_ms)
     arena_free(&arena);
 }
 
+static void queue(struct scheduler *s, struct entry *e, bool is_in_bulk)
+{
+    e->is_in_bulk = is_in_bulk;
+    e->state = RUN_QUEUED;
+    if (!workpool_add(s->workers, run_slice, e)) {
+        e->state = RUN_IDLE; /* the queue is full: at a later turn */
+        return;
+    }
+    s->bulk_running += is_in_bulk;
+    e->has_data = e->has_turn = false;
+}
+
+/* Accounts with history to fetch share most of the workers, whoever has waited longest first; the
+ * rest is for what is small and what people wait for, however many large accounts there are. */
+static int bulk_max(const struct scheduler *s)
+{
+    int rest = (s->sync->workers + 3) / 4;
+    return s->sync->workers > rest ? s->sync->workers - rest : 1;
+}
+
+/* Those of them that may run now. */
+static void queue_bulk(struct scheduler *s, int64_t now_ms)
+{
+    while (s->bulk_running < bulk_max(s)) {
+        struct entry *next = NULL;
+        for (size_t i = 0; i < BUCKETS; i++)
+            for (struct entry *e = s->buckets[i]; e; e = e->next)
+                if (e->state == RUN_IDLE && e->is_bulk && e->due_ms <= now_ms &&
+                    (!next || e->due_ms < next->due_ms))
+                    next = e;
+        if (!next)
+            return;
+        next->is_asked = true;
+        queue(s, next, true);
+        if (next->state == RUN_IDLE)
+            return;
+    }
+}
+
 /* Queues what is due and finds when the next one is. With the lock held. */
 static int64_t queue_due(struct scheduler *s, int64_t now_ms)
 {
     int64_t next_ms = now_ms + TURN_MAX_MS;
+    bool is_crowded = hosts_is_crowded(s->sync->hosts), has_bulk = false;
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct entry *e = s->buckets[i]; e; e = e->next) {
             if (e->state != RUN_IDLE)
                 continue;
-            e->is_asked = e->due_ms <= now_ms || atomic_load(&e->account.has_operations);
-            if (e->is_asked || e->has_data) {
-                e->state = RUN_QUEUED;
-                e->has_data = false;
-                if (!workpool_add(s->workers, run_slice, e))
-                    e->state = RUN_IDLE; /* the queue is full: at a later turn */
-            } else if (e->due_ms < next_ms) {
+            bool is_due = e->due_ms <= now_ms;
+            has_bulk = has_bulk || (e->is_bulk && is_due);
+            e->is_asked = (is_due && !e->is_bulk) || e->has_turn ||
+                          atomic_load(&e->account.has_operations) ||
+                          (is_crowded && e->is_resting &&
+                           hosts_must_leave(s->sync->hosts, &e->account.place));
+            if (e->is_asked || e->has_data)
+                queue(s, e, false);
+            else if (!is_due && e->due_ms < next_ms)
                 next_ms = e->due_ms;
-            }
         }
     }
+    if (has_bulk)
+        queue_bulk(s, now_ms);
     return next_ms;
+}
+
+/* Those whose turn it is at their hosts. With the lock held. */
+static void take_turns(struct scheduler *s, int64_t now_ms)
+{
+    struct host_place *place;
+    while ((place = hosts_next(s->sync->hosts, now_ms)) != NULL)
+        ((struct entry *)place->owner)->has_turn = true;
 }
 
 int scheduler_turn(struct scheduler *s)
@@ -325,8 +387,11 @@ int scheduler_turn(struct scheduler *s)
     for (int i = 0; i < s->trials_told && i < TRIAL_THREADS; i++)
         workpool_add(s->trials, run_trials, s);
     s->trials_told = 0;
-    int64_t next_ms = queue_due(s, clock_monotonic_ms());
+    now_ms = clock_monotonic_ms();
+    take_turns(s, now_ms);
+    int64_t next_ms = queue_due(s, now_ms);
     pthread_mutex_unlock(&s->lock);
-    int64_t wait = next_ms - clock_monotonic_ms();
-    return wait < 0 ? 0 : (int)wait;
+    now_ms = clock_monotonic_ms();
+    int64_t wait = next_ms > now_ms ? next_ms - now_ms : 0;
+    return (int)hosts_wait_ms(s->sync->hosts, now_ms, wait);
 }

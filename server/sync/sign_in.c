@@ -198,11 +198,12 @@ bool sign_in_try(const struct sync_context *sync, enum sign_in_protocol protocol
         .tls = sync->tls,
         .connect_ms = CONNECT_MS,
         .stall_ms = STALL_MS,
+        .cancel_fd = sync->stop_fd,
         .step = step,
     };
     if (protocols[protocol].run(&params, server->username, secret, capabilities, &why))
         return true;
-    if (may_be_manner(&params, &why))
+    if (!sync_is_stopping(sync) && may_be_manner(&params, &why))
         explain_manner(&params, protocol, &why);
     if (why.kind == ERROR_AUTH)
         hint_by_provider(server->host, &why);

@@ -9,6 +9,8 @@
 #include "server/parser/parser.h"
 #include "server/store/store.h"
 
+struct hosts;
+
 /* What every part of the role shares; read-only after start, each member thread-safe. */
 struct sync_context {
     struct store *store; /* opened as STORE_SYNC */
@@ -16,15 +18,20 @@ struct sync_context {
     const struct seal_key_pair *keys;
     struct tls_context *tls;
     const struct egress *egress;
-    const char *ca_file;  /* more certificate authorities than the system's; NULL: none */
-    struct str owner;     /* this process's name in leases: the same after a restart */
-    int workers;          /* accounts worked on at once */
+    struct hosts *hosts; /* what is known of the mail servers' hosts */
+    const char *ca_file; /* more certificate authorities than the system's; NULL: none */
+    struct str owner;    /* this process's name in leases: the same after a restart */
+    int workers;         /* accounts worked on at once */
+    int stop_fd;         /* readable once the role is to end; what waits for people's trials ends */
     bool allow_plaintext; /* the administrator allows TLS mode "none" */
     const char
         *name_servers; /* asked for SRV records, as struct resolver says; NULL: the system's */
 };
 
-/* Runs until SIGTERM or SIGINT; returns the exit status. Signals must be blocked in the caller. */
-int sync_run(const struct sync_context *sync);
+/* Whether the role has been told to end. */
+bool sync_is_stopping(const struct sync_context *sync);
+/* Runs until SIGTERM or SIGINT; returns the exit status. Signals must be blocked in the caller.
+ * `stop_fd` is filled in here. */
+int sync_run(const struct sync_context *settings);
 
 #endif

@@ -180,6 +180,10 @@ static bool run_one(const struct sync_context *sync, struct arena *arena, struct
     struct buf text = BUF_INIT(RESULT_BYTES_MAX);
     struct json json = JSON_INIT(&text);
     bool is_done = carry_out(sync, arena, &trial, &json, &why);
+    if (sync_is_stopping(sync)) {
+        is_done = error_set(&why, ERROR_UNAVAILABLE, "This service is being restarted.");
+        error_hint(&why, "Try again in a minute.");
+    }
     if (is_done && text.is_full)
         is_done = error_set(&why, ERROR_LIMIT, "The servers said too much.");
     if (!is_done) {
@@ -199,7 +203,7 @@ void trials_run(const struct sync_context *sync)
 {
     struct error err = ERROR_INIT;
     bool has_more = true;
-    while (has_more) {
+    while (has_more && !sync_is_stopping(sync)) {
         struct arena *arena = arena_new();
         has_more = run_one(sync, arena, &err);
         arena_free(&arena);

@@ -20,8 +20,8 @@ bool unsubscribe_run(struct slice *slice, const struct operation *operation,
     envelope_read_json(slice->arena, email.header_json, email.from_json, &envelope);
     if (!sender_unsubscribe(slice->arena, &envelope, &ways) || !ways.is_one_click)
         return error_set(err, ERROR_INVALID, "This list offers no way out by one click.");
-    if (web_post(slice->sync->egress, arena_text(slice->arena, ways.https),
-                 "List-Unsubscribe=One-Click", slice->sync->ca_file, UNSUBSCRIBE_MS, &why))
+    if (web_post(slice->sync, arena_text(slice->arena, ways.https), "List-Unsubscribe=One-Click",
+                 UNSUBSCRIBE_MS, &why))
         return true;
     /* not tried again by itself: the person sees what came of it, and may */
     return error_set(err, ERROR_NOT_FOUND, "The list did not take it: %s", why.message);

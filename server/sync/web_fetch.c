@@ -9,7 +9,7 @@
 enum { REDIRECTS_MAX = 3 };
 
 struct fetch {
-    const struct egress *egress;
+    const struct sync_context *sync;
     struct buf *body;
     struct error why; /* of a refused address */
 };
@@ -25,9 +25,21 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 {
     struct fetch *fetch = context;
     if (purpose != CURLSOCKTYPE_IPCXN ||
-        !egress_check_address(fetch->egress, STR_EMPTY, &address->addr, &fetch->why))
+        !egress_check_address(fetch->sync->egress, STR_EMPTY, &address->addr, &fetch->why))
         return CURL_SOCKET_BAD;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* Asked about once a second. */
+static int must_end(void *context, curl_off_t total_down, curl_off_t down, curl_off_t total_up,
+                    curl_off_t up)
+{
+    const struct fetch *fetch = context;
+    (void)total_down;
+    (void)down;
+    (void)total_up;
+    (void)up;
+    return sync_is_stopping(fetch->sync);
 }
 
 static CURLcode add_authorities(CURL *curl, void *tls, void *ca_file)
@@ -37,9 +49,9 @@ static CURLcode add_authorities(CURL *curl, void *tls, void *ca_file)
                                                                   : CURLE_SSL_CACERT_BADFILE;
 }
 
-static void set_options(CURL *curl, struct fetch *fetch, const char *url, const char *ca_file,
-                        long timeout_ms)
+static void set_options(CURL *curl, struct fetch *fetch, const char *url, long timeout_ms)
 {
+    const char *ca_file = fetch->sync->ca_file;
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "https");
@@ -49,6 +61,9 @@ static void set_options(CURL *curl, struct fetch *fetch, const char *url, const 
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, must_end);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, fetch);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "restante");
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, fetch);
@@ -76,14 +91,14 @@ static bool perform(CURL *curl, const struct fetch *fetch, const char *url, stru
                      "%s: %s", url, curl_easy_strerror(status));
 }
 
-bool web_fetch(const struct egress *egress, const char *url, const char *ca_file, long timeout_ms,
-               struct buf *body, struct error *err)
+bool web_fetch(const struct sync_context *sync, const char *url, long timeout_ms, struct buf *body,
+               struct error *err)
 {
-    struct fetch fetch = {.egress = egress, .body = body};
+    struct fetch fetch = {.sync = sync, .body = body};
     CURL *curl = curl_easy_init();
     if (!curl)
         return error_set(err, ERROR_INTERNAL, "libcurl gives no handle");
-    set_options(curl, &fetch, url, ca_file, timeout_ms);
+    set_options(curl, &fetch, url, timeout_ms);
     bool is_good = perform(curl, &fetch, url, err);
     curl_easy_cleanup(curl);
     return is_good;
@@ -96,15 +111,15 @@ static size_t pass_over(char *at, size_t size, size_t count, void *context)
     return size * count;
 }
 
-bool web_post(const struct egress *egress, const char *url, const char *form, const char *ca_file,
-              long timeout_ms, struct error *err)
+bool web_post(const struct sync_context *sync, const char *url, const char *form, long timeout_ms,
+              struct error *err)
 {
     struct buf nothing = BUF_INIT(1);
-    struct fetch fetch = {.egress = egress, .body = &nothing};
+    struct fetch fetch = {.sync = sync, .body = &nothing};
     CURL *curl = curl_easy_init();
     if (!curl)
         return error_set(err, ERROR_INTERNAL, "libcurl gives no handle");
-    set_options(curl, &fetch, url, ca_file, timeout_ms);
+    set_options(curl, &fetch, url, timeout_ms);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, pass_over);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form);

@@ -4,6 +4,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/sync/backoff.h"
 #include "server/sync/draft_file.h"
 #include "server/sync/imap_parked.h"
 #include "server/sync/pop3_session.h"
@@ -19,31 +20,51 @@ enum {
     DATABASE_WAIT_MS = 2000,
     RECONNECT_MIN_MS = 3000, /* clicks while the server is down do not become a storm */
     BREAK_WAIT_MS = 500,     /* a connection that worked and broke is made again at once */
+    PUT_OFF_MS = 20 * 1000,  /* later than the one that tries a host that is down */
 };
 
-bool slice_is_over(const struct slice *slice)
+/* What is the host's fault is tried again when the host is; a password that was refused is not
+ * tried every minute. */
+static int64_t wait_after(const struct slice *slice, int failures, const struct error *why)
 {
-    return atomic_load(&slice->account->is_stopping) || clock_monotonic_ms() >= slice->end_ms;
-}
-
-/* +-20 %, so that accounts that failed together do not come back together. */
-static int64_t jittered(int64_t wait_ms)
-{
-    uint32_t random;
-    random_bytes(&random, sizeof random);
-    return wait_ms * (80 + random % 41) / 100;
-}
-
-static int64_t backoff_ms(int failures, const struct error *why)
-{
-    int64_t wait = FIRST_BACKOFF_MS;
-    for (int i = 1; i < failures && wait < BACKOFF_MAX_MS; i++)
-        wait *= 2;
-    if (wait > BACKOFF_MAX_MS)
-        wait = BACKOFF_MAX_MS;
+    if (why->kind == ERROR_AUTH || why->kind == ERROR_FORBIDDEN)
+        return backoff_jittered(REFUSED_WAIT_MS);
+    if (slice->host_wait_ms > 0)
+        return slice->host_wait_ms;
+    int64_t wait = backoff_ms(FIRST_BACKOFF_MS, BACKOFF_MAX_MS, failures);
     if (why->retry_after_ms > wait)
         wait = why->retry_after_ms < BACKOFF_MAX_MS * 4 ? why->retry_after_ms : BACKOFF_MAX_MS * 4;
-    return jittered(wait);
+    return backoff_jittered(wait);
+}
+
+/* No status without what to do about it. */
+static bool tell(struct slice *slice, enum sync_state state, const struct error *why,
+                 struct error *err)
+{
+    struct error told = *why;
+    if (told.hint[0] == '\0' && told.kind == ERROR_AUTH)
+        error_hint(&told, "Check the name and the password, and enter them again. Some providers "
+                          "want a password made for mail programs.");
+    else if (told.hint[0] == '\0' && state == SYNC_REFUSED)
+        error_hint(&told, "Check the settings of this account.");
+    else if (told.hint[0] == '\0')
+        error_hint(&told,
+                   "It is tried again by itself. The mail that is here can be read, and what "
+                   "you change is carried out later.");
+    return account_set_state(slice->db, slice->account->id, state, &told, err);
+}
+
+/* It stands in line. Of a host that is down people are told as if it had been tried for them. */
+static int64_t put_off(struct slice *slice, const struct error *why)
+{
+    struct error err = ERROR_INIT;
+    int64_t id = slice->account->id, wait = slice->host_wait_ms;
+    if (!slice->is_host_down)
+        return wait;
+    if (!account_set_next_sync(slice->db, id, clock_now_us() + wait * 1000, &err) ||
+        !tell(slice, SYNC_UNREACHABLE, why, &err))
+        LOG_WARN("sync.status", log_int("account", id), LOG_ERR(&err));
+    return wait + backoff_jittered(PUT_OFF_MS); /* to tell what came of it, if not called before */
 }
 
 /* Tells people what is wrong and decides when to look again. */
@@ -61,12 +82,11 @@ static int64_t note_failure(struct slice *slice, const struct error *why)
         /* Servers end connections now and then: nothing that anybody need hear of, once. */
         if (failures == 1 && why->kind == ERROR_CLOSED) {
             slice->account->reconnect_at_ms = clock_monotonic_ms() + BREAK_WAIT_MS;
-            return jittered(BREAK_WAIT_MS);
+            return slice->host_wait_ms ? slice->host_wait_ms : backoff_jittered(BREAK_WAIT_MS);
         }
-        wait = is_refused ? jittered(REFUSED_WAIT_MS) : backoff_ms(failures, why);
+        wait = wait_after(slice, failures, why);
         if (account_set_next_sync(slice->db, id, clock_now_us() + wait * 1000, &err))
-            account_set_state(slice->db, id, is_refused ? SYNC_REFUSED : SYNC_UNREACHABLE, why,
-                              &err);
+            tell(slice, is_refused ? SYNC_REFUSED : SYNC_UNREACHABLE, why, &err);
     }
     if (err.kind != ERROR_NONE)
         LOG_WARN("sync.status", log_int("account", id), LOG_ERR(&err));
@@ -99,9 +119,13 @@ static bool run(struct slice *slice, bool *is_parked, struct error *err)
                        : transfer_run(slice, &has_transfers, err) && pop3_slice(slice, err);
     if (has_more || has_filed || has_transfers)
         slice->wait_ms = 0;
-    if (is_good && slice->account->imap)
-        is_good = imap_park_session(slice, is_parked, err);
-    return is_good;
+    if (!is_good || !slice->account->imap)
+        return is_good;
+    if (slice->wait_ms > 0 && hosts_must_leave(slice->sync->hosts, &slice->account->place)) {
+        imap_session_free(&slice->account->imap); /* others wait for its place */
+        return true;
+    }
+    return imap_park_session(slice, is_parked, err);
 }
 
 /* What a parked connection has to tell is mostly "still here". */
@@ -115,6 +139,13 @@ static bool is_still_parked(struct worker_account *account, struct worker_result
     return true;
 }
 
+static void close_sessions(struct worker_account *account)
+{
+    imap_session_free(&account->imap);
+    pop3_session_free(&account->pop3);
+    transfer_spool_free(&account->spool);
+}
+
 struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account,
                                   bool is_asked)
 {
@@ -123,8 +154,10 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
     bool is_parked = false;
     if (!is_asked && is_still_parked(account, &result))
         return result;
-    struct slice slice = {
-        .sync = sync, .account = account, .end_ms = clock_monotonic_ms() + SLICE_MS};
+    struct slice slice = {.sync = sync,
+                          .account = account,
+                          .end_ms = clock_monotonic_ms() + SLICE_MS,
+                          .has_turn = hosts_has_turn(sync->hosts, &account->place)};
     int64_t since_failure_ms = account->reconnect_at_ms - clock_monotonic_ms();
     if (since_failure_ms > 0)
         return (struct worker_result){.wait_ms = since_failure_ms, .parked_fd = -1};
@@ -144,9 +177,11 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
         result.wait_ms = slice.wait_ms;
         result.parked_fd = is_parked ? imap_fd(account->imap->client) : -1;
     } else {
-        worker_account_close(account);
-        result.wait_ms = note_failure(&slice, &err);
+        close_sessions(account);
+        result.wait_ms = slice.is_put_off ? put_off(&slice, &err) : note_failure(&slice, &err);
     }
+    if (!account->imap && !account->pop3)
+        hosts_settle(sync->hosts, &account->place, slice.has_turn);
     if (!result.is_gone)
         result.wait_ms = transfer_wait_ms(&slice, submit_wait_ms(&slice, result.wait_ms));
     secret_free(&slice.secret);
@@ -157,9 +192,8 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
     return result;
 }
 
-void worker_account_close(struct worker_account *account)
+void worker_account_close(const struct sync_context *sync, struct worker_account *account)
 {
-    imap_session_free(&account->imap);
-    pop3_session_free(&account->pop3);
-    transfer_spool_free(&account->spool);
+    close_sessions(account);
+    hosts_leave(sync->hosts, &account->place);
 }

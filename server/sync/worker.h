@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "server/sync/hosts.h"
 #include "server/sync/sync.h"
 
 struct imap_session;
@@ -16,7 +17,9 @@ struct worker_account {
     int64_t id;
     atomic_bool has_operations;   /* set by NOTIFY; looked at between batches */
     atomic_bool is_stopping;      /* the process is about to end */
+    bool is_urgent;               /* the slice under way: somebody waits for something */
     int64_t reconnect_at_ms;      /* monotonic: not tried again before, whoever asks */
+    struct host_place place;      /* at the incoming server's host */
     struct imap_session *imap;    /* the connection kept between slices, or NULL */
     struct pop3_session *pop3;    /* the same; only while there is something to get */
     struct transfer_spool *spool; /* of the import under way, or NULL */
@@ -34,6 +37,6 @@ struct worker_result {
 struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account,
                                   bool is_asked);
 /* Says goodbye to the server and frees the connection. */
-void worker_account_close(struct worker_account *account);
+void worker_account_close(const struct sync_context *sync, struct worker_account *account);
 
 #endif

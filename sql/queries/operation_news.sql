@@ -2,7 +2,9 @@
 -- filing go on behind their backs.
 
 -- name: operation_news
-SELECT w.waiting, w.since, f.refused
+SELECT w.waiting, w.since, f.refused,
+       EXISTS (SELECT FROM bulk
+                WHERE account_id = $1 AND (state = 'running' OR ended_at > now() - interval '5 minutes'))
   FROM (SELECT count(*) AS waiting, min(created_at) AS since FROM operation
          WHERE account_id = $1 AND state IN ('pending', 'running') AND NOT is_urgent
            AND (kind IN ('keywords', 'move', 'copy', 'destroy') OR starts_with(kind, 'mailbox-'))) w,

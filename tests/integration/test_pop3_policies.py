@@ -80,7 +80,7 @@ def test_another_policy_on_the_page_of_settings_is_asked_about_too(undecided, ma
                            pollSeconds="60")
     assert saved.status == 303
     asked = visible(browser.get(page))
-    assert "when you delete it here for good. Shall it?" in asked
+    assert "when you delete it here for good. Is that right?" in asked
     told = undecided._get()
     assert told["pop3Policy"] == "remove-deleted" and told["pop3MayRemove"] is False
     assert told["pop3Days"] == 5 and told["pop3MaxBytes"] == 20_000_000

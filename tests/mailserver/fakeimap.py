@@ -7,8 +7,10 @@ say. Plain text, any password, one user.
 """
 
 import re
+import socket
 import socketserver
 import threading
+import time
 
 
 class Folder:
@@ -31,7 +33,25 @@ class Session(socketserver.StreamRequestHandler):
             self.wfile.write((line if isinstance(line, bytes) else line.encode()) + b"\r\n")
 
     def handle(self):
-        self.server.fake.connections += 1
+        fake = self.server.fake
+        with fake.lock:
+            fake.connections += 1
+            fake.moments.append(time.monotonic())
+            fake.open.add(self)
+            fake.most_open = max(fake.most_open, len(fake.open))
+        try:
+            if not fake.is_down:
+                self.converse()
+        except OSError:
+            pass  # cut
+        finally:
+            self.leave()
+
+    def leave(self):
+        with self.server.fake.lock:
+            self.server.fake.open.discard(self)
+
+    def converse(self):
         self.say(self.server.fake.greeting)
         if self.server.fake.greeting.startswith("* BYE"):
             return
@@ -41,6 +61,7 @@ class Session(socketserver.StreamRequestHandler):
             name = re.match(r"(UID )?\S+", rest).group(0).upper()
             words = rest[len(name):].strip()
             if name == "LOGOUT":
+                self.leave()
                 self.say("* BYE", f"{tag} OK bye")
                 return
             bent = self.server.fake.answers.get(name, lambda *_: None)(self, words)
@@ -150,6 +171,10 @@ class FakeImap:
         self.folders = {"INBOX": Folder()}
         self.answers = {}  # by command: a function of session and words to lines, or to None
         self.commands, self.connections = [], 0
+        self.lock = threading.Lock()
+        self.moments = []  # of connections
+        self.open, self.most_open = set(), 0
+        self.is_down = False  # connections are closed without a word
 
     def __enter__(self):
         class Server(socketserver.ThreadingTCPServer):
@@ -160,6 +185,15 @@ class FakeImap:
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
+
+    def cut(self):
+        """Ends all connections."""
+        with self.lock:
+            for session in self.open:
+                try:
+                    session.connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # it is about to end
 
     def __exit__(self, *exception):
         self._server.shutdown()

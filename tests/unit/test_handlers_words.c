@@ -48,6 +48,37 @@ static void test_a_moment_is_told_as_shortly_as_its_age_allows(void **state)
     assert_str(words_when_long(*state, now), "Wednesday, 25 November 2026, 12:00");
 }
 
+static void test_how_an_account_is_can_be_understood(void **state)
+{
+    int64_t now = at("2026-11-25T12:00:00Z"), nine = at("2026-11-25T09:07:00Z");
+    const struct {
+        struct account account;
+        const char *words;
+    } rows[] = {
+        {{.sync_state = SYNC_NEW}, "Getting ready"},
+        {{.sync_state = SYNC_SYNCING}, "Syncing"},
+        {{.sync_state = SYNC_SYNCING, .sync_done = 1200, .sync_total = 100000},
+         "Syncing 1,200 of 100,000"},
+        {{.sync_state = SYNC_SYNCING, .sync_done = 20, .sync_total = 20}, "Syncing"},
+        {{.sync_state = SYNC_CURRENT, .sync_since = nine, .synced_at = now},
+         "Up to date since 09:07"},
+        {{.sync_state = SYNC_CURRENT, .sync_since = at("2026-11-03T09:07:00Z"), .synced_at = now},
+         "Up to date since 3 November, 09:07"},
+        {{.sync_state = SYNC_CURRENT, .sync_since = nine, .synced_at = nine, .poll_seconds = 7200},
+         "Up to date since 09:07"},
+        {{.sync_state = SYNC_CURRENT, .sync_since = 1, .synced_at = nine, .poll_seconds = 300},
+         "Not looked at since 09:07"},
+        {{.sync_state = SYNC_UNREACHABLE, .sync_since = nine, .next_sync_at = now + 300000000},
+         "Server unreachable since 09:07; tried again at 12:05"},
+        {{.sync_state = SYNC_UNREACHABLE, .sync_since = nine, .next_sync_at = now - 1},
+         "Server unreachable since 09:07; being tried again"},
+        {{.sync_state = SYNC_REFUSED}, "Stopped: it needs your help"},
+        {{.sync_state = SYNC_PAUSED}, "Paused"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_str(words_status(*state, &rows[i].account, now), rows[i].words);
+}
+
 static void test_numbers_and_sizes_are_easy_to_read(void **state)
 {
     assert_str(words_count(*state, 0), "0");
@@ -130,6 +161,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_moment_is_told_as_shortly_as_its_age_allows, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_how_an_account_is_can_be_understood, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_numbers_and_sizes_are_easy_to_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_name_that_looks_like_another_address_is_not_shown,

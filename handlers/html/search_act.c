@@ -1,0 +1,279 @@
+/* Acting on what a search found, across folders and accounts: on chosen messages at once, on
+ * everything that it finds in the background (bulk.h). Moving concerns a message wherever it lies;
+ * what lies in the trash stays there when the rest is deleted. */
+#include "handlers/html/page.h"
+#include "handlers/html/screens.h"
+#include "handlers/html/verbs.h"
+#include "handlers/html/words.h"
+#include "handlers/search.h"
+#include "server/base/encode.h"
+#include "server/store/bulk.h"
+
+enum {
+    ACCOUNTS_MAX = 100,
+    OPERATIONS_MAX = 40, /* told of in one address */
+    URL_BYTES_MAX = 32 * 1024,
+    FORM_KEY_LENGTH_MAX = 64,
+};
+
+struct asked {
+    struct http_fields form;
+    const struct verb *verb;
+    struct str row; /* "account.email" of the row whose own button it was */
+    struct account *accounts;
+    size_t account_count;
+    int64_t only_id; /* the account that was searched; 0: all */
+    int64_t target_id;
+    bool is_everything;
+    struct buf done; /* "1.12-13~2.5" */
+    size_t done_count;
+};
+
+/* --- where it goes on ------------------------------------------------------------------------ */
+
+static void go_back(const struct request *req, struct response *res, const char *name,
+                    struct str value)
+{
+    struct buf url = BUF_INIT(URL_BYTES_MAX);
+    static const char *const kept[] = {"account", "sort", "after"};
+    buf_text(&url, "/search?q=");
+    encode_percent(&url, request_argument(req, "q"));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        struct str argument = request_argument(req, kept[i]);
+        if (!argument.length)
+            continue;
+        buf_printf(&url, "&%s=", kept[i]);
+        encode_percent(&url, argument);
+    }
+    if (value.length) {
+        buf_printf(&url, "&%s=", name);
+        encode_percent(&url, value);
+    }
+    response_redirect(res, arena_str(req->arena, buf_view(&url)));
+    buf_free(&url);
+}
+
+/* --- what is asked for ----------------------------------------------------------------------- */
+
+static bool read_asked(struct request *req, struct db *db, struct asked *asked, struct error *err)
+{
+    if (!account_list(db, req->arena, signed_in(req)->user_id, &asked->accounts,
+                      &asked->account_count, err))
+        return false;
+    struct str rest = form_text(&asked->form, "do");
+    asked->verb = verb_find(str_cut(&rest, '.'));
+    asked->row = rest;
+    if (!asked->verb || asked->verb->is_whole || asked->verb->kind == ACTION_DESTROY)
+        return error_set(err, ERROR_INVALID, "This page cannot do that.");
+    asked->is_everything = !rest.length && str_equal(form_text(&asked->form, "all"), STR("1"));
+    if (!str_to_i64(form_text(&asked->form, "target"), &asked->target_id))
+        asked->target_id = 0;
+    if (!str_to_i64(request_argument(req, "account"), &asked->only_id))
+        asked->only_id = 0;
+    return true;
+}
+
+/* The chosen messages of one account. */
+static size_t read_ids(const struct asked *asked, struct arena *arena, int64_t account_id,
+                       int64_t **ids)
+{
+    size_t count = 0;
+    *ids = ARENA_ARRAY(arena, asked->form.count + 1, int64_t);
+    for (size_t i = 0; i <= asked->form.count; i++) {
+        bool is_row = i == asked->form.count;
+        int64_t id;
+        if (is_row ? !asked->row.length
+                   : asked->row.length || !str_equal(asked->form.at[i].name, STR("email")))
+            continue;
+        struct str rest = is_row ? asked->row : asked->form.at[i].value;
+        int64_t of;
+        if (str_to_i64(str_cut(&rest, '.'), &of) && of == account_id && str_to_i64(rest, &id) &&
+            id > 0)
+            (*ids)[count++] = id;
+    }
+    return count;
+}
+
+/* --- doing ----------------------------------------------------------------------------------- */
+
+static struct str key_of(const struct asked *asked, const char *step, const int64_t *ids,
+                         size_t count, struct arena *arena)
+{
+    struct str key = form_text(&asked->form, "key");
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ (uint64_t)ids[i]) * 1099511628211u;
+    if (!key.length || key.length > FORM_KEY_LENGTH_MAX)
+        return STR_EMPTY;
+    return arena_printf(arena, "%" STR_FMT ".%s%s.%lld.%016llx", STR_ARG(key), asked->verb->name,
+                        step, (long long)asked->target_id, (unsigned long long)hash);
+}
+
+static void note_done(struct asked *asked, int64_t account_id, const struct action_result *result,
+                      bool *is_begun)
+{
+    for (size_t i = 0; i < result->operation_count && asked->done_count < OPERATIONS_MAX; i++) {
+        if (!*is_begun)
+            buf_printf(&asked->done, "%s%lld.", asked->done_count ? "~" : "",
+                       (long long)account_id);
+        buf_printf(&asked->done, "%s%lld", *is_begun ? "-" : "",
+                   (long long)result->operation_ids[i]);
+        *is_begun = true;
+        asked->done_count++;
+    }
+}
+
+static bool find_target(const struct request *req, struct db *db, const struct asked *asked,
+                        int64_t account_id, int64_t *target_id, struct error *err)
+{
+    struct mailbox target;
+    *target_id = asked->verb->needs_target ? asked->target_id : 0;
+    if (asked->verb->role == ROLE_NONE)
+        return true;
+    if (!mailbox_by_role(db, req->arena, account_id, asked->verb->role, &target, err))
+        return false;
+    *target_id = target.id;
+    return true;
+}
+
+static bool act_on_chosen(const struct request *req, struct db *db, struct asked *asked,
+                          int64_t account_id, struct error *err)
+{
+    const struct verb *verb = asked->verb;
+    struct action_result result;
+    bool is_begun = false;
+    int64_t *ids;
+    struct action action = {.email_count = read_ids(asked, req->arena, account_id, &ids),
+                            .destroys_nothing = true};
+    action.email_ids = ids;
+    if (action.email_count == 0)
+        return true;
+    if (!find_target(req, db, asked, account_id, &action.target_id, err))
+        return false;
+    if (verb->set || verb->clear) {
+        action.kind = ACTION_KEYWORDS;
+        action.set = verb->set;
+        action.clear = verb->clear;
+        action.idempotency_key = key_of(asked, ".mark", ids, action.email_count, req->arena);
+        if (!action_run(db, req->arena, account_id, &action, &result, err))
+            return false;
+        note_done(asked, account_id, &result, &is_begun);
+    }
+    if (verb->kind == ACTION_KEYWORDS)
+        return true;
+    action.kind = verb->kind;
+    action.idempotency_key = key_of(asked, "", ids, action.email_count, req->arena);
+    if (!action_run(db, req->arena, account_id, &action, &result, err))
+        return false;
+    note_done(asked, account_id, &result, &is_begun);
+    return true;
+}
+
+static bool act_on_everything(const struct request *req, struct db *db, const struct asked *asked,
+                              int64_t account_id, struct error *err)
+{
+    int64_t id;
+    struct str text = str_trim(request_argument(req, "q"));
+    struct action action = {.kind = asked->verb->kind,
+                            .set = asked->verb->set,
+                            .clear = asked->verb->clear,
+                            .idempotency_key = key_of(asked, ".all", NULL, 0, req->arena)};
+    return search_check(req, db, account_id, text, err) &&
+           find_target(req, db, asked, account_id, &action.target_id, err) &&
+           bulk_add(db, account_id, &action, text, search_clock().offset_minutes, &id, err);
+}
+
+static bool has_chosen(const struct asked *asked)
+{
+    bool has_any = asked->is_everything || asked->row.length;
+    for (size_t i = 0; i < asked->form.count; i++)
+        has_any = has_any || str_equal(asked->form.at[i].name, STR("email"));
+    return has_any;
+}
+
+static bool act(struct request *req, struct response *res, struct db *db, struct asked *asked,
+                struct error *err)
+{
+    if (!read_asked(req, db, asked, err))
+        return false;
+    if (!has_chosen(asked)) {
+        go_back(req, res, "said", STR("choose"));
+        return true;
+    }
+    if (asked->verb->needs_target && !asked->target_id) {
+        go_back(req, res, "said", STR("folder"));
+        return true;
+    }
+    for (size_t i = 0; i < asked->account_count; i++) {
+        int64_t id = asked->accounts[i].id;
+        struct error why = ERROR_INIT;
+        if (asked->only_id && asked->only_id != id)
+            continue;
+        if (asked->is_everything ? act_on_everything(req, db, asked, id, &why)
+                                 : act_on_chosen(req, db, asked, id, &why))
+            continue;
+        if (why.kind != ERROR_NOT_FOUND) {
+            *err = why;
+            return false;
+        }
+        go_back(req, res, "said", STR("gone"));
+        return true;
+    }
+    if (asked->is_everything)
+        go_back(req, res, "bulk", STR("1"));
+    else
+        go_back(req, res, "done", buf_view(&asked->done));
+    return true;
+}
+
+bool html_search_act(struct request *req, struct response *res, struct error *err)
+{
+    struct asked asked = {.done = BUF_INIT(OPERATIONS_MAX * 48)};
+    if (!request_form(req, &asked.form, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_done = db && act(req, res, db, &asked, err);
+    store_release(app_of(req)->store, &db);
+    buf_free(&asked.done);
+    return is_done;
+}
+
+/* --- taking back ----------------------------------------------------------------------------- */
+
+/* "1.12-13~2.5" */
+static bool undo(struct request *req, struct db *db, struct str rest, struct error *err)
+{
+    while (rest.at) {
+        struct str list = str_cut(&rest, '~'), name = str_cut(&list, '.');
+        int64_t account_id, ids[OPERATIONS_MAX];
+        size_t count = 0;
+        struct account account;
+        bool is_read = str_to_i64(name, &account_id);
+        while (is_read && list.at && count < OPERATIONS_MAX)
+            is_read = str_to_i64(str_cut(&list, '-'), &ids[count++]);
+        if (!is_read)
+            return error_set(err, ERROR_INVALID, "There is nothing to take back.");
+        if (!session_account(req, db, account_id, &account, err) ||
+            !action_undo(db, req->arena, account_id, ids, count, NULL, err))
+            return false;
+    }
+    return true;
+}
+
+bool html_search_undo(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    struct error why = ERROR_INIT;
+    if (!request_form(req, &form, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_done = db && undo(req, db, form_text(&form, "operations"), &why);
+    store_release(app_of(req)->store, &db);
+    if (!is_done && why.kind != ERROR_NOT_FOUND && why.kind != ERROR_CONFLICT) {
+        if (why.kind != ERROR_NONE)
+            *err = why;
+        return false;
+    }
+    go_back(req, res, "said", is_done ? STR("undone") : STR("too-late"));
+    return true;
+}

@@ -1,0 +1,19 @@
+/* An action as part of something larger that is to be true in the same transaction. */
+#ifndef RESTANTE_STORE_ACTIONS_PRIVATE_H
+#define RESTANTE_STORE_ACTIONS_PRIVATE_H
+
+#include "server/store/actions.h"
+#include "server/store/replica_private.h"
+
+/* Whether it may be asked for at all; one on everything that matches names no messages. */
+bool action_check(const struct action *action, bool is_bulk, struct error *err);
+/* action_run within a batch that the caller commits: at most one action in each, since it locks the
+ * account's row after the placements. An idempotency key is not looked up. */
+bool action_run_in(struct replica_batch *batch, struct arena *arena, const struct action *action,
+                   struct action_result *result, struct error *err);
+
+/* action_undo of one operation. With a key (empty: none) the opposite action is done once. */
+bool action_undo_one(struct db *db, struct arena *arena, int64_t account_id, int64_t operation_id,
+                     struct str key, struct action_result *result, struct error *err);
+
+#endif

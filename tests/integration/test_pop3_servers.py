@@ -1,0 +1,249 @@
+"""Servers that no Dovecot plays, one test for each line of what is known about syncing POP3: scripts
+say what goes over the wire. Gmail and Outlook have habits of their own."""
+
+from datetime import datetime, timezone
+
+import pytest
+
+from tests.harness import eventually
+from tests.integration.test_pop3 import (HELLO, QUIT, SIGNED_IN, header, listing, message,
+                                         scripted)  # noqa: F401
+
+ONE = "C: DELE 1\nS: +OK\n"
+
+
+def sized(*messages):
+    """listing() of (number, uidl, size)."""
+    lines = [f"C: STAT\nS: +OK {len(messages)} 1\nC: LIST\nS: +OK"]
+    lines += [f"S: {number} {size}" for number, _, size in messages] + ["S: .\nC: UIDL\nS: +OK"]
+    lines += [f"S: {number} {uidl}" for number, uidl, _ in messages] + ["S: .\n"]
+    return "\n".join(lines)
+
+
+def capable(*capabilities):
+    """SIGNED_IN at a server that says that of itself after the sign-in."""
+    before, after = SIGNED_IN.rsplit("S: USER", 1)
+    return before + "\n".join(["S: USER", *(f"S: {words}" for words in capabilities)]) + after
+
+
+def check_met(account):
+    """The client said what the script expects, and nothing else."""
+    assert account.server.problems == []
+
+
+# --- the listing ---------------------------------------------------------------------------------------
+
+
+def test_a_part_of_the_maildrop_at_a_time_brings_nothing_twice(scripted):
+    """Gmail lists some hundred at a time; what is not listed may come back."""
+    first, all_of_them = sized((1, "a", 40), (2, "b", 40)), sized((1, "a", 40), (2, "b", 40), (3, "c", 50))
+    account = scripted(
+        SIGNED_IN + first + message("RETR 1", "one") + message("RETR 2", "two") + QUIT,
+        SIGNED_IN + sized((1, "c", 50)) + message("RETR 1", "three") + QUIT,
+        SIGNED_IN + all_of_them + header(1, "one") + header(2, "two") + QUIT,
+        SIGNED_IN + all_of_them + QUIT,  # looked at once
+        pop3Policy="leave")
+    for _ in range(4):
+        account.check_now()
+    assert account.subjects() == ["one", "three", "two"]
+    check_met(account)
+
+
+def test_numbers_are_of_one_session(scripted):
+    account = scripted(
+        SIGNED_IN + listing((1, "a"), (2, "b")) + message("RETR 1", "one") + message("RETR 2", "two") + QUIT,
+        SIGNED_IN + listing((1, "b"), (2, "c"), (3, "a")) + message("RETR 2", "three") + QUIT,
+        pop3Policy="leave")
+    account.check_now()
+    account.check_now()
+    assert account.subjects() == ["one", "three", "two"]
+    check_met(account)
+
+
+def test_gaps_spaces_and_ok_on_each_line(scripted):
+    odd = """
+        C: STAT
+        S: +OK   2  80
+        C: LIST
+        S: +OK
+        S: 3    40
+        S: +OK 7 40
+        S: .
+        C: UIDL
+        S: +OK
+        S: +OK 3    a
+        S: 7   b
+        S: .
+    """
+    account = scripted(SIGNED_IN + odd + message("RETR 3", "one") + message("RETR 7", "two") +
+                       "C: DELE 3\nS: +OK\nC: DELE 7\nS: +OK\n" + QUIT)
+    account.check_now()
+    assert account.subjects() == ["one", "two"]
+    check_met(account)
+
+
+def test_a_message_without_a_uidl_among_others_is_left_alone(scripted):
+    odd = listing((1, "a"), (2, "b")).replace("S: 2 b", "S: 2")
+    account = scripted(SIGNED_IN + odd + message("RETR 1", "one") + ONE + QUIT)
+    account.check_now()
+    assert account.subjects() == ["one"]
+    check_met(account)
+
+
+# --- getting -------------------------------------------------------------------------------------------
+
+
+def test_where_there_is_no_top_a_large_message_comes_whole(scripted):
+    account = scripted(
+        SIGNED_IN.replace("    S: TOP\n", "") + sized((1, "a", 90000)) + message("RETR 1", "large") + ONE +
+        QUIT, pop3Policy="remove", pop3MaxBytes=1000)
+    account.check_now()
+    assert account.subjects() == ["large"]
+    check_met(account)
+
+
+def test_a_message_that_the_server_refuses_waits_and_the_others_come(scripted):
+    both = listing((1, "a"), (2, "b"))
+    account = scripted(
+        SIGNED_IN + both + "C: RETR 1\nS: -ERR damaged\n" + message("RETR 2", "two") +
+        "C: DELE 2\nS: +OK\n" + QUIT,
+        SIGNED_IN + listing((1, "a")) + header(1, "one") + message("RETR 1", "one") + ONE + QUIT)
+    account.check_now()
+    assert account.subjects() == ["two"]
+    account.check_now()
+    assert account.subjects() == ["one", "two"]
+    check_met(account)
+
+
+# --- removing ------------------------------------------------------------------------------------------
+
+
+def test_what_was_removed_and_is_listed_again_is_removed_again(scripted):
+    """Outlook shows a removed message for a while; Gmail keeps what it was told to keep."""
+    account = scripted(
+        SIGNED_IN + listing((1, "a")) + message("RETR 1", "one") + ONE + QUIT,
+        SIGNED_IN + listing((1, "a")) + header(1, "one") + ONE + QUIT,
+        SIGNED_IN + listing((1, "a")) + header(1, "one") + ONE + QUIT,
+        SIGNED_IN + listing() + QUIT)
+    for _ in range(4):
+        account.check_now()
+    assert account.subjects() == ["one"]
+    check_met(account)
+
+
+def test_a_dele_that_is_refused_is_tried_again_and_nothing_comes_twice(scripted):
+    account = scripted(
+        SIGNED_IN + listing((1, "a")) + message("RETR 1", "one") + "C: DELE 1\nS: -ERR read-only\n" + QUIT,
+        SIGNED_IN + listing((1, "a")) + header(1, "one") + ONE + QUIT)
+    account.check_now()
+    account.check_now()
+    assert account.subjects() == ["one"]
+    check_met(account)
+
+
+# --- what the server asks for --------------------------------------------------------------------------
+
+
+def seconds_until_next(account):
+    next_at = datetime.fromisoformat(account.sync["nextAt"].replace("Z", "+00:00"))
+    return (next_at - datetime.now(timezone.utc)).total_seconds()
+
+
+def test_a_login_delay_that_is_told_is_kept_also_when_somebody_asks(scripted):
+    account = scripted(capable("UIDL", "TOP", "LOGIN-DELAY 900") + listing() + QUIT,
+                       SIGNED_IN + listing() + QUIT)
+    account.check_now()
+    assert seconds_until_next(account) > 600  # rather than the 60 of the account
+    connections = len(account.server.transcripts)
+    for _ in range(3):
+        account.ask()
+    assert not eventually(lambda: len(account.server.transcripts) > connections, patience=3)
+
+
+def test_coming_too_soon_is_no_wrong_password_and_is_waited_for(scripted):
+    account = scripted(
+        HELLO.replace("S: RESP-CODES", "S: RESP-CODES\n    S: LOGIN-DELAY 900") +
+        "S: -ERR [LOGIN-DELAY] minimum time between mail checks violation\n")
+    account.ask()
+    sync = eventually(lambda: (s := account.sync)["state"] == "unreachable" and s, pause=0.1)
+    assert sync, account.sync
+    assert "minimum time" in sync["error"]
+    assert seconds_until_next(account) > 600
+
+
+def test_the_polling_interval_is_the_accounts(scripted):
+    account = scripted(SIGNED_IN + listing() + QUIT)
+    account.set(pollSeconds=7200)
+    account.check_now()
+    assert 5000 < seconds_until_next(account) <= 7200
+
+
+@pytest.mark.parametrize("told, days, words", [
+    ("EXPIRE 0", 0, "deletes messages by itself as soon as they were fetched"),
+    ("EXPIRE 30", 30, "deletes messages by itself 30 days after they were fetched"),
+    ("EXPIRE NEVER", None, None)])
+def test_what_the_server_throws_away_by_itself_is_told(restante, scripted, told, days, words):
+    account = scripted(capable("UIDL", "TOP", told) + listing() + QUIT, pop3Policy="leave")
+    account.check_now()
+    assert account._get().get("pop3ExpireDays") == days
+    page = restante.sign_in(account.login, "a local password").get(f"//accounts/{account.id}").text
+    assert words in page if words else "by itself" not in page
+
+
+def test_what_the_server_is_about_to_throw_away_comes_whole(scripted):
+    """RFC 2449 section 6.7: EXPIRE 0 leaves no time to ask for the rest."""
+    account = scripted(
+        capable("UIDL", "TOP", "EXPIRE 0") + sized((1, "a", 90000)) + message("RETR 1", "large") + QUIT,
+        pop3Policy="leave", pop3MaxBytes=1000)
+    account.check_now()
+    assert account.subjects() == ["large"]
+    check_met(account)
+
+
+# --- more than can be taken ----------------------------------------------------------------------------
+
+PAD = "x" * 998
+ENDLESS = f"C: RETR 1\nS: +OK\nS: Subject: endless\nS:\nS* 200000: {PAD}\nclose\n"
+
+
+def test_a_message_that_does_not_end_is_in_nobodys_way(scripted):
+    both = listing((1, "a"), (2, "b"))
+    account = scripted(SIGNED_IN + both + ENDLESS,
+                       SIGNED_IN + both + message("RETR 2", "two") + "C: DELE 2\nS: +OK\n" + QUIT,
+                       SIGNED_IN + listing((1, "a")) + QUIT)
+    account.ask()
+    assert eventually(lambda: account.subjects() == ["endless", "two"], patience=60, pause=0.3)
+    account.settled()
+    account.check_now()
+    assert account.subjects() == ["endless", "two"]  # not removed, and not asked for again
+    endless = next(email for email in account.emails() if email["subject"] == "endless")
+    raw = account.api.get(f"/accounts/{account.id}/emails/{endless['id']}/raw")
+    assert raw.is_problem and "larger than is taken here" in raw.json["detail"]
+
+
+def test_a_message_larger_than_listed_is_cut_and_the_session_goes_on(scripted):
+    account = scripted(
+        SIGNED_IN + listing((1, "a"), (2, "b")) +
+        f"C: RETR 1\nS: +OK\nS: Subject: liar\nS:\nS* 3000: {PAD}\nS: .\n" + message("RETR 2", "two") +
+        "C: DELE 2\nS: +OK\n" + QUIT)
+    account.check_now()
+    assert account.subjects() == ["liar", "two"]
+    check_met(account)
+
+
+def test_a_message_listed_as_larger_than_is_taken_comes_with_its_beginning(restante, scripted):
+    account = scripted(
+        SIGNED_IN + sized((1, "a", 300_000_000), (2, "b", 40)) +
+        "C: TOP 1 40\nS: +OK\nS: Subject: giant\nS: From: jack@example.org\nS:\nS: its beginning\nS: .\n" +
+        message("RETR 2", "two") + "C: DELE 2\nS: +OK\n" + QUIT,
+        SIGNED_IN + sized((1, "a", 300_000_000)) + QUIT)
+    account.check_now()
+    assert account.subjects() == ["giant", "two"]
+    account.check_now()
+    check_met(account)
+    giant = next(email for email in account.emails() if email["subject"] == "giant")
+    inbox = next(box["id"] for box in account._get("/mailboxes")["mailboxes"] if box["role"] == "inbox")
+    browser = restante.sign_in(account.login, "a local password")
+    page = browser.get(f"//mail/{account.id}/{inbox}/{giant['id']}").text
+    assert "Only the beginning of this message is here." in page and "its beginning" in page
+    assert "Download the rest" not in page
