@@ -20,8 +20,8 @@ struct str words_count(struct arena *arena, int64_t number);
 /* "27 kB", "1.4 MB". */
 struct str words_size(struct arena *arena, int64_t bytes);
 
-/* How an account is: "Syncing 1,200 of 100,000", "Up to date since 14:05", "Server unreachable since
- * 14:05; tried again at 14:20". */
+/* How an account is: "Syncing 1,200 of 100,000", "Up to date since 14:05", "Server unreachable
+ * since 14:05; tried again at 14:20". */
 struct str words_status(struct arena *arena, const struct account *account, int64_t now_us);
 
 struct person {
