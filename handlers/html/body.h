@@ -12,7 +12,7 @@ struct body_part {
 };
 
 struct body {
-    const struct mime_message *message; /* NULL: structure not known */
+    const struct mime_message *message; /* NULL: structure not known; of the one inside, if asked */
     struct body_part parts[BODY_PARTS_MAX];
     size_t count;
     bool is_here;            /* false: `why` says what is the matter */
@@ -25,6 +25,7 @@ struct body_options {
     bool allow_remote;      /* load pictures from elsewhere */
     struct str picture_url; /* what stands before the part id of a cid: picture; empty: none */
     int64_t wait_ms;        /* for what has to be fetched */
+    struct str inside;      /* part number of a message within it; empty: itself */
 };
 
 /* Loads and renders the text of a message. `db` is given back while waiting for the sync role, and

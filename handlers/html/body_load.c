@@ -61,8 +61,9 @@ static bool render_part(struct request *req, struct db *db, const struct email *
 
 /* Renders each part that is here; the ids of the others go to `missing`. */
 static bool render_parts(struct request *req, struct db *db, const struct email *email,
-                         const struct body_options *options, struct body *body, struct str *missing,
-                         size_t *missing_count, struct error *err)
+                         const struct body_options *options, const struct mime_message *whole,
+                         struct body *body, struct str *missing, size_t *missing_count,
+                         struct error *err)
 {
     *missing_count = 0;
     for (size_t i = 0; i < body->count; i++) {
@@ -75,7 +76,7 @@ static bool render_parts(struct request *req, struct db *db, const struct email 
         }
         struct parser_render_options render = {.allow_remote = options->allow_remote,
                                                .part_url_prefix = options->picture_url,
-                                               .message = body->message,
+                                               .message = whole,
                                                .as_text = options->as_text};
         if (!render_part(req, db, email, &place, &render, &body->parts[i].rendered, err))
             return false;
@@ -92,10 +93,17 @@ static bool render_email(struct request *req, struct db *db, const struct email 
     body->is_here = false;
     if (!content_structure(req->arena, email, &message, err))
         return false;
-    if (!message)
+    const struct mime_message *shown = message;
+    if (message && options->inside.length) {
+        const struct mime_part *around = mime_find(message, options->inside);
+        shown = around ? mime_inner(req->arena, around) : NULL;
+        if (!shown)
+            return error_set(err, ERROR_NOT_FOUND, "There is no such message in it.");
+    }
+    if (!shown)
         return true;
-    choose(message, options->as_text, body);
-    if (!render_parts(req, db, email, options, body, missing, missing_count, err))
+    choose(shown, options->as_text, body);
+    if (!render_parts(req, db, email, options, message, body, missing, missing_count, err))
         return false;
     body->is_here = *missing_count == 0;
     return true;

@@ -49,6 +49,7 @@ static bool show_frame(struct request *req, struct response *res, struct db **db
     struct body body;
     struct body_options options = {.wait_ms = FRAME_WAIT_MS};
     options.allow_remote = str_equal(request_argument(req, "remote"), STR("1"));
+    options.inside = request_argument(req, "inside");
     if (!email_by_id(*db, req->arena, account_id, email_id, &email, err) ||
         !picture_prefix(req, *db, &email, &options.picture_url, err) ||
         !body_load(req, db, &email, &options, &body, err))

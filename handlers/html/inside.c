@@ -1,12 +1,12 @@
-/* A message within a message (message/rfc822), opened where it is: its head and its text, as text.
- * Its pictures and attachments are had by taking it as a file. */
+/* A message within a message (message/rfc822), opened where it is, with its attachments and the
+ * messages within it. One that is encoded is shown as text. */
 #include "handlers/download.h"
 #include "handlers/html/letter.h"
 #include "handlers/html/letter_view.h"
 #include "handlers/html/screens.h"
 #include "server/mail/envelope.h"
 
-enum { INSIDE_BYTES_MAX = 16 * 1024 * 1024 };
+enum { INSIDE_BYTES_MAX = 16 * 1024 * 1024, INSIDE_WAIT_MS = 2500 };
 
 static bool refuse(struct error *err)
 {
@@ -66,6 +66,48 @@ static bool set_texts(struct request *req, struct value *view, struct str raw,
     return true;
 }
 
+/* Its parts stand in the structure of the whole: shown like any message. */
+static bool set_letter(struct request *req, struct response *res, struct value *view,
+                       const struct email *outer, const struct email *inner, struct str part,
+                       struct error *err)
+{
+    struct letter letter = {.email = outer,
+                            .inner = inner,
+                            .inside = part,
+                            .here = req->path,
+                            .wait_ms = INSIDE_WAIT_MS};
+    letter_read(req, &letter);
+    struct db *db = app_db(req, err);
+    bool is_good = db && letter_set(req, res, &db, view, &letter, err);
+    store_release(app_of(req)->store, &db);
+    return is_good;
+}
+
+/* It was encoded, so nothing in it has a number: its texts, as text. */
+static bool set_opaque(struct request *req, struct value *view, struct str raw,
+                       const struct email *inner, const struct mime_message *message,
+                       struct error *err)
+{
+    static const char *const nothing[] = {"remote", "deceptive", "failure"};
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        view_set_text(view, nothing[i], NULL);
+    letter_set_head(view, inner, req->arena);
+    letter_set_marks(req, view, inner, true);
+    view_set_bool(view, "isWaiting", false);
+    view_set_bool(view, "hasAttachments", false);
+    view_set_bool(view, "hasMore", message->attachments.count > 0);
+    return set_texts(req, view, raw, message, err);
+}
+
+static bool is_numbered(struct request *req, const struct email *outer, struct str id)
+{
+    const struct mime_message *whole;
+    if (!content_structure(req->arena, outer, &whole, NULL) || !whole)
+        return false;
+    const struct mime_part *part = mime_find(whole, id);
+    return part && part->first_child;
+}
+
 bool html_inside(struct request *req, struct response *res, struct error *err)
 {
     struct email outer;
@@ -90,6 +132,7 @@ bool html_inside(struct request *req, struct response *res, struct error *err)
                           .from_json = summary.from_json,
                           .to_json = summary.to_json,
                           .cc_json = summary.cc_json,
+                          .header_json = summary.header_json,
                           .sent_at = summary.sent_at,
                           .received_at =
                               summary.received_at ? summary.received_at : summary.sent_at,
@@ -100,10 +143,12 @@ bool html_inside(struct request *req, struct response *res, struct error *err)
     struct value *view = view_set_object(page, "message");
     struct value *account = view_set_object(page, "account");
     view_set_i64(account, "id", outer.account_id);
-    letter_set_head(view, &inner, req->arena);
     view_set_path(view, "downloadUrl", "/mail/%lld/message/%lld/part/%" STR_FMT,
                   (long long)outer.account_id, (long long)outer.id, STR_ARG(place.part->id));
     view_set_str(view, "outer", outer.subject);
-    view_set_bool(view, "hasMore", message->attachments.count > 0);
-    return set_texts(req, view, raw, message, err) && page_send(req, res, "inside", page, err);
+    view_set_bool(view, "hasMore", false);
+    bool is_good = is_numbered(req, &outer, place.part->id)
+                       ? set_letter(req, res, view, &outer, &inner, place.part->id, err)
+                       : set_opaque(req, view, raw, &inner, message, err);
+    return is_good && page_send(req, res, "inside", page, err);
 }

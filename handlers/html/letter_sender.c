@@ -73,12 +73,17 @@ static void set_looks(const struct request *req, struct value *view,
     view_set_bool(score, "isJunk", junk.is_junk);
 }
 
-void letter_set_marks(const struct request *req, struct value *view, const struct email *email)
+void letter_set_marks(const struct request *req, struct value *view, const struct email *email,
+                      bool is_inner)
 {
     struct envelope envelope;
     envelope_read_json(req->arena, email->header_json, email->from_json, &envelope);
-    set_authentication(req, view, &envelope);
-    set_unsubscribe(req, view, email, &envelope);
+    view_set_text(view, "authentication", NULL);
+    view_set_text(view, "unsubscribe", NULL);
+    if (!is_inner) {
+        set_authentication(req, view, &envelope);
+        set_unsubscribe(req, view, email, &envelope);
+    }
     set_looks(req, view, &envelope);
     view_set_str(view, "list", envelope.list_id);
     view_set_bool(view, "isList", envelope.list_post.length > 0);

@@ -106,9 +106,10 @@ static void set_part(struct value *view, const struct body_part *part, const str
     }
     struct buf encoded = BUF_INIT(1024);
     encode_percent(&encoded, part->part->id);
-    view_set_path(view, "frameUrl", "/mail/%lld/message/%lld/body?part=%" STR_FMT "%s",
+    view_set_path(view, "frameUrl", "/mail/%lld/message/%lld/body?part=%" STR_FMT "%s%s%" STR_FMT,
                   (long long)letter->email->account_id, (long long)letter->email->id,
-                  STR_ARG(buf_view(&encoded)), letter->allow_remote ? "&remote=1" : "");
+                  STR_ARG(buf_view(&encoded)), letter->allow_remote ? "&remote=1" : "",
+                  letter->inside.length ? "&inside=" : "", STR_ARG(letter->inside));
     buf_free(&encoded);
 }
 
@@ -215,14 +216,15 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
                 struct letter *letter, struct error *err)
 {
     struct body *body = ARENA_NEW(req->arena, struct body); /* the view borrows its texts */
-    const struct email *email = letter->email;
+    const struct email *email = letter->email, *head = letter->inner ? letter->inner : email;
     bool is_ordinary = email->state == EMAIL_ORDINARY;
-    if (!remote_choice(*db, signed_in(req)->user_id, letter_sender(req->arena, email),
+    if (!remote_choice(*db, signed_in(req)->user_id, letter_sender(req->arena, head),
                        &letter->remote, err))
         return false;
     letter->allow_remote |= letter->remote != REMOTE_ASK;
     struct body_options options = {.as_text = letter->as_text,
                                    .allow_remote = letter->allow_remote,
+                                   .inside = letter->inside,
                                    .wait_ms = letter->wait_ms};
     bool waits = false;
     if (!set_rest(req, *db, view, letter, &waits, err))
@@ -230,12 +232,13 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
     is_ordinary = is_ordinary && !waits;
     if (is_ordinary && !body_load(req, db, email, &options, body, err))
         return false;
-    letter_set_head(view, email, req->arena);
-    letter_set_marks(req, view, email);
+    letter_set_head(view, head, req->arena);
+    letter_set_marks(req, view, head, letter->inner != NULL);
+    view_set_bool(view, "isInner", letter->inner != NULL);
     view_set_str(view, "here", letter->here);
     view_set_str(view, "place", letter->place);
     if (is_ordinary)
         set_body(req, res, view, body, letter);
     attachments_set(view, email, body, letter->as_text, req->arena);
-    return cards_set(req, db, view, email, body->message, err);
+    return cards_set(req, db, view, email, letter->inner ? NULL : body->message, err);
 }

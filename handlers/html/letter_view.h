@@ -9,6 +9,8 @@
 
 struct letter {
     const struct email *email;
+    const struct email *inner; /* the head of the message at `inside`; NULL: of `email` itself */
+    struct str inside;         /* part number of a message within `email`; empty: itself */
     struct str here;           /* path and query of the page that shows it, for its links */
     struct str place;          /* "Work account, Inbox": where it lies; empty: not said */
     bool as_text;              /* ?view=text */
@@ -27,7 +29,9 @@ void letter_set_head(struct value *view, const struct email *email, struct arena
 /* The address that mail of it is known by, empty if there is none. */
 struct str letter_sender(struct arena *arena, const struct email *email);
 
-/* letter_sender.c: `authentication`, `unsubscribe`, and whether it came over a list (`isList`). */
-void letter_set_marks(const struct request *req, struct value *view, const struct email *email);
+/* letter_sender.c: `authentication`, `unsubscribe`, whether it came over a list (`isList`), and
+ * what a careful reader would notice; of one that is `is_inner` only the latter. */
+void letter_set_marks(const struct request *req, struct value *view, const struct email *email,
+                      bool is_inner);
 
 #endif

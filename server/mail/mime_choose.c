@@ -182,9 +182,8 @@ void mime_choose(struct arena *arena, struct mime_message *message)
     mime_choose_parsed(arena, message);
 }
 
-void mime_choose_parsed(struct arena *arena, struct mime_message *message)
+static void choose_lists(struct arena *arena, struct mime_message *message)
 {
-    number_parts(arena, message);
     struct choice choice = {.capacity = MIME_SHOWN_MAX};
     size_t room = message->part_count < MIME_SHOWN_MAX ? message->part_count : MIME_SHOWN_MAX;
     choice.capacity = room;
@@ -201,6 +200,31 @@ void mime_choose_parsed(struct arena *arena, struct mime_message *message)
             message->cut_why = "the message has more parts than are shown";
     }
     message->has_attachment = has_attachment(message);
+}
+
+void mime_choose_parsed(struct arena *arena, struct mime_message *message)
+{
+    number_parts(arena, message);
+    choose_lists(arena, message);
+}
+
+static size_t count_below(const struct mime_part *part)
+{
+    size_t count = 0;
+    unsigned depth = part->depth;
+    for (part = part->first_child; part && part->depth > depth; part = mime_next(part))
+        count++;
+    return count;
+}
+
+struct mime_message *mime_inner(struct arena *arena, const struct mime_part *part)
+{
+    if (!part->first_child || !str_starts(part->type, STR("message/")))
+        return NULL;
+    struct mime_message *message = ARENA_NEW(arena, struct mime_message);
+    *message = (struct mime_message){.root = part->first_child, .part_count = count_below(part)};
+    choose_lists(arena, message);
+    return message;
 }
 
 struct mime_part *mime_find(const struct mime_message *message, struct str id)

@@ -61,7 +61,8 @@ def opened(restante, person):
 
 
 def parts_of(page):
-    return dict(re.findall(r'/part/([\d.]+)" download>.*?attachment-name">([^<]*)<', page.text, re.S))
+    return dict(re.findall(r'class="attachment" href="[^"]*/part/([\d.]+)" download>.*?attachment-name">([^<]*)<',
+                           page.text, re.S))
 
 
 def test_attachments_are_looked_at_as_what_they_are(opened):
@@ -262,5 +263,57 @@ def test_a_message_within_a_message_is_opened_in_its_place(opened):
     client, page, base, link = opened(CARDS, "all the cards")
     inside = re.search(r'href="(/mail/[^"]*/inside/[^"]*)"', page.text).group(1)
     inner = client.get("/" + inside)
-    assert inner.status == 200 and "the inner one" in inner.text and "inner words" in inner.text
-    assert "eve@example.com" in inner.text and "<script>alert" not in inner.text
+    assert inner.status == 200 and "the inner one" in inner.text and "eve@example.com" in inner.text
+    frame = client.get("/" + re.search(r'src="(/mail/[^"]*/body[^"]*)"', inner.text).group(1).replace("&amp;", "&"))
+    assert "inner words" in frame.text and "<script>alert" not in inner.text + frame.text
+    assert "default-src 'none'" in frame.headers["Content-Security-Policy"]
+    assert client.get("/" + inside[:-1] + "77").status == 404
+
+
+def nested(depth):
+    """A message of that depth: HTML with a picture of its own, a file, and a message within."""
+    name = f"b{depth}"
+    text = (f"From: P{depth} <p{depth}@example.org>\nSubject: level {depth}\nMIME-Version: 1.0\n"
+            f"Content-Type: multipart/mixed; boundary={name}\n\n"
+            f"--{name}\nContent-Type: multipart/related; boundary=r{depth}\n\n"
+            f"--r{depth}\nContent-Type: text/html\n\n<p>words of level {depth}</p><img src='cid:pic'>"
+            "<script>alert(1)</script>\n"
+            f"--r{depth}\nContent-Type: image/png\nContent-ID: <pic>\nContent-Transfer-Encoding: base64\n\n"
+            f"{base64.encodebytes(png(depth, depth)).decode()}\n--r{depth}--\n" +
+            part("text/plain", f"file{depth}.txt", f"bytes of level {depth}".encode()).replace("--b\n", f"--{name}\n"))
+    if depth < 4:
+        text += f"--{name}\nContent-Type: message/rfc822\n\n{nested(depth + 1)}\n"
+    return text + f"--{name}--\n"
+
+
+@pytest.mark.parametrize("way", ["imap", "pop3"])
+def test_messages_within_messages_are_opened_each_with_its_own(restante, new_person, way):
+    person = new_person("example.org" if way == "imap" else "example.net")
+    person.receive(nested(1))
+    client = restante.sign_in(person.address, person.password)
+    page = open_email(client, email_links(inbox(client))[0])
+    for depth in (2, 3, 4):
+        inside = re.search(r'href="(/mail/[^"]*/inside/[^"]*)"', page.text).group(1)
+        page = eventually(lambda: (answer := client.get("/" + inside)) and "Refresh" not in answer.headers
+                          and answer)
+        assert page.status == 200 and f"level {depth}" in page.text and f"p{depth}@example.org" in page.text
+        assert page.text.count("<iframe") == 1 and "sandbox=" in page.text
+        frame = client.get("/" + re.search(r'src="(/mail/[^"]*/body[^"]*)"', page.text).group(1).replace("&amp;", "&"))
+        assert f"words of level {depth}" in frame.text and "<script" not in frame.text
+        picture = client.get("/" + re.search(r'src="(/picture/[^"]*)"', frame.text).group(1))
+        assert picture.content == png(depth, depth)
+        number = next(number for number, name in parts_of(page).items() if name == f"file{depth}.txt")
+        base = re.match(r"/mail/\d+/message/\d+", inside).group(0)
+        assert client.get(f"/{base}/part/{number}").content == f"bytes of level {depth}".encode()
+    assert "/inside/" not in page.text[page.text.index("attachments"):]
+
+
+def test_an_encoded_message_within_a_message_is_shown_as_text(opened):
+    inner = b"From: Eve <eve@example.com>\r\nSubject: wrapped\r\nContent-Type: text/html\r\n\r\n<p>in wraps</p>"
+    _, page, _, _ = client_page = opened(
+        "From: a@example.org\nSubject: wrapping\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+        "--b\n\nsee\n--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" +
+        base64.encodebytes(inner).decode() + "--b--\n", "wrapping")
+    inside = client_page[0].get("/" + re.search(r'href="(/mail/[^"]*/inside/[^"]*)"', page.text).group(1))
+    assert inside.status == 200 and "wrapped" in inside.text and "in wraps" in inside.text
+    assert "<iframe" not in inside.text
