@@ -105,7 +105,7 @@ static bool is_numbered(struct request *req, const struct email *outer, struct s
     if (!content_structure(req->arena, outer, &whole, NULL) || !whole)
         return false;
     const struct mime_part *part = mime_find(whole, id);
-    return part && part->first_child;
+    return part && mime_inner(req->arena, part);
 }
 
 bool html_inside(struct request *req, struct response *res, struct error *err)

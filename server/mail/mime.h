@@ -70,8 +70,9 @@ struct mime_message *mime_parse(struct arena *arena, struct str raw);
  * `size`, and chooses text_body, html_body, attachments and has_attachment. */
 void mime_choose(struct arena *arena, struct mime_message *message);
 
-/* The message that lies in a part (message/rfc822), with lists of its own; its parts keep the numbers
- * that they have in the whole. NULL when they are not known, because it is encoded or cut off. */
+/* The message that lies in a part (message/rfc822), with lists of its own; its parts keep the
+ * numbers that they have in the whole. NULL when they are not known, because it is encoded or cut
+ * off. */
 struct mime_message *mime_inner(struct arena *arena, const struct mime_part *part);
 
 /* The part of that number ("1.2"), or NULL; an empty id is the root. */

@@ -219,7 +219,9 @@ static size_t count_below(const struct mime_part *part)
 
 struct mime_message *mime_inner(struct arena *arena, const struct mime_part *part)
 {
-    if (!part->first_child || !str_starts(part->type, STR("message/")))
+    /* of one in base64 a server may have told the structure of its code */
+    if (!part->first_child || !str_starts(part->type, STR("message/")) ||
+        part->encoding != MIME_8BIT)
         return NULL;
     struct mime_message *message = ARENA_NEW(arena, struct mime_message);
     *message = (struct mime_message){.root = part->first_child, .part_count = count_below(part)};
