@@ -6,6 +6,7 @@
 #include "server/mail/charset.h"
 #include "server/mail/filename.h"
 #include "server/mail/header.h"
+#include "server/mail/rtf.h"
 
 /* Section numbers are those of MS-OXTNEF. */
 enum {
@@ -20,6 +21,7 @@ enum {
     ATTRIBUTE_ATTACH_PROPERTIES = 0x9005,
     ATTRIBUTE_CODEPAGE = 0x9007,
     PROPERTY_BODY = 0x1000, /* MS-OXPROPS */
+    PROPERTY_RTF = 0x1009,  /* packed */
     PROPERTY_HTML = 0x1013,
     PROPERTY_DISPLAY_NAME = 0x3001,
     PROPERTY_ATTACH_DATA = 0x3701,
@@ -33,6 +35,7 @@ enum {
     MULTIPLE = 0x1000,
     GUID_BYTES = 16,
     TEXT_BYTES_MAX = 1024 * 1024,
+    RTF_BYTES_MAX = 8 * 1024 * 1024, /* unpacked */
 };
 
 /* What is left to be read; once something is missing all reads give nothing. */
@@ -45,6 +48,7 @@ struct parse {
     struct arena *arena;
     struct tnef *tnef;
     size_t properties;
+    struct str rtf; /* packed; empty: none */
 };
 
 static struct str take(struct reader *r, size_t length)
@@ -97,6 +101,23 @@ static struct str text_of(struct parse *p, struct str bytes, uint32_t type, size
     return copy;
 }
 
+/* The text of a body that is there as rich text only. */
+static void take_rtf(struct parse *p, struct str packed)
+{
+    struct buf rtf = BUF_INIT(RTF_BYTES_MAX), text = BUF_INIT(TEXT_BYTES_MAX);
+    struct buf clean = BUF_INIT(3 * TEXT_BYTES_MAX + 16);
+    bool is_cut = false;
+    if (rtf_unpack(&rtf, packed, &is_cut) &&
+        rtf_to_text(&text, buf_view(&rtf), p->tnef->codepage)) {
+        utf8_repair(&clean, str_trim(buf_view(&text)));
+        p->tnef->text = arena_str(p->arena, utf8_prefix(buf_view(&clean), TEXT_BYTES_MAX));
+        p->tnef->is_cut |= is_cut || text.is_full;
+    }
+    buf_free(&rtf);
+    buf_free(&text);
+    buf_free(&clean);
+}
+
 static void take_property(struct parse *p, struct tnef_attachment *attachment, uint32_t type,
                           uint32_t id, struct str value)
 {
@@ -105,6 +126,8 @@ static void take_property(struct parse *p, struct tnef_attachment *attachment, u
     if (!attachment) {
         if (id == PROPERTY_HTML)
             p->tnef->html = value;
+        else if (id == PROPERTY_RTF)
+            p->rtf = value; /* read when all is known: the codepage, and whether there is a text */
         else if (id == PROPERTY_BODY && is_text)
             p->tnef->text = text_of(p, value, type, TEXT_BYTES_MAX);
     } else if (id == PROPERTY_LONG_NAME && is_text) {
@@ -234,7 +257,7 @@ bool tnef_parse(struct arena *arena, struct str bytes, struct tnef *tnef)
 {
     *tnef = (struct tnef){.html = STR_EMPTY, .text = STR_EMPTY};
     struct reader r = {.rest = bytes};
-    struct parse p = {.arena = arena, .tnef = tnef};
+    struct parse p = {.arena = arena, .tnef = tnef, .rtf = STR_EMPTY};
     struct tnef_attachment *attachment = NULL;
     if (take_number(&r, 4) != SIGNATURE)
         return false;
@@ -254,5 +277,7 @@ bool tnef_parse(struct arena *arena, struct str bytes, struct tnef *tnef)
             take_attachment_attribute(&p, attachment, id, value);
     }
     tnef->is_cut |= r.is_short;
+    if (p.rtf.length && !tnef->text.length)
+        take_rtf(&p, p.rtf);
     return true;
 }

@@ -1,6 +1,6 @@
-/* Outlook's winmail.dat (MS-OXTNEF): a bounded reader of what people miss, the attachments. All
- * that comes out is a slice of the input, so nothing can grow; the compressed RTF body is left
- * where it is, for the message's text stands in the mail beside it. */
+/* Outlook's winmail.dat (MS-OXTNEF): a bounded reader of what people miss, the attachments, and of
+ * the text where it stands nowhere else. Attachments are slices of the input, so nothing can grow;
+ * a body that is there as packed rich text only is read as text (rtf.h), at most a megabyte. */
 #ifndef RESTANTE_MAIL_TNEF_H
 #define RESTANTE_MAIL_TNEF_H
 

@@ -1,7 +1,12 @@
 /* The child's answers for what people read as a card: invitations, contacts, delivery reports, and
  * what lies in a winmail.dat. Each is one JSON object, whose "kind" tells which. */
+#include <stdio.h>
+
+#include "server/base/utf8.h"
 #include "server/mail/calendar.h"
 #include "server/mail/calendar_reply.h"
+#include "server/mail/charset.h"
+#include "server/mail/html_text.h"
 #include "server/mail/report.h"
 #include "server/mail/tnef.h"
 #include "server/mail/vcard.h"
@@ -10,6 +15,7 @@
 enum {
     CARD_BYTES_MAX = 12 * 1024 * 1024,
     DECODED_BYTES_MAX = 64 * 1024 * 1024, /* of a winmail.dat */
+    TNEF_TEXT_BYTES_MAX = 1024 * 1024,
     EVENTS_MAX = 50,
     PEOPLE_MAX = 100,
 };
@@ -206,6 +212,20 @@ static bool put_report(struct json *json, struct arena *arena, const struct mime
 /* --- winmail.dat --------------------------------------------------------------------------------
  */
 
+/* The visible text of a body that is there as HTML only. */
+static struct str html_text(struct arena *arena, const struct tnef *tnef)
+{
+    char label[24];
+    struct buf html = BUF_INIT(ANSWER_TEXT_BYTES_MAX), text = BUF_INIT(TNEF_TEXT_BYTES_MAX);
+    snprintf(label, sizeof label, "cp%u", tnef->codepage ? tnef->codepage : 1252);
+    charset_decode(&html, tnef->html, str_of(label));
+    html_to_text(&text, buf_view(&html), TNEF_TEXT_BYTES_MAX);
+    struct str copy = arena_str(arena, utf8_prefix(buf_view(&text), TNEF_TEXT_BYTES_MAX));
+    buf_free(&html);
+    buf_free(&text);
+    return copy;
+}
+
 static bool put_tnef(struct json *json, struct arena *arena, struct str bytes)
 {
     struct tnef tnef;
@@ -213,7 +233,7 @@ static bool put_tnef(struct json *json, struct arena *arena, struct str bytes)
         return false;
     json_write_object(json);
     put_kind(json, "winmail");
-    put_str(json, "text", tnef.text);
+    put_str(json, "text", tnef.text.length ? tnef.text : html_text(arena, &tnef));
     json_write_name(json, "attachments");
     json_write_array(json);
     for (size_t i = 0; i < tnef.count; i++) {
