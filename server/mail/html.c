@@ -72,11 +72,15 @@ static GumboTag parent_of(const struct html_walk *walk)
 
 static void write_text_node(struct html_walk *walk, struct str text)
 {
-    if (!walk->body->length) /* a parser drops white space before the body */
-        while (text.length && ascii_is_space(text.at[0]))
-            text = str_skip(text, 1);
     if (html_is_table_structure(parent_of(walk)) && str_trim(text).length)
-        return; /* where no parser would leave it */
+        return;                                  /* where no parser would leave it */
+    while (!walk->body->length && text.length) { /* a parser drops white space before the body */
+        struct str first = text;
+        utf8_next(&text);
+        first.length -= text.length;
+        if (!ascii_is_space(first.at[0]))
+            html_write_text(walk, first); /* nothing, maybe */
+    }
     html_write_text(walk, text);
 }
 

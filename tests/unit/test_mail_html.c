@@ -62,6 +62,7 @@ static void test_characters_that_no_parser_keeps_are_gone(void **state)
 {
     (void)state;
     static const struct row rows[] = {
+        {"&#1;\n&#1;<!-- --> &#2; x", "x"},
         {"a\rb&#13;c&#12;d&#1;e&#x7f;f", "a\nb c def"},
         {"a\xef\xbf\xbe"
          "b&#xfdd0;c",
