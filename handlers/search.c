@@ -82,24 +82,24 @@ static bool has_words(const struct search_found *found, struct str text)
     return has_any;
 }
 
-/* The text of a message, as far as it is plain and here; empty otherwise. */
+/* The text of a message as it is seen, as far as it is here; empty otherwise. */
 static struct str read_text(const struct request *req, struct db *db, const struct email *listed)
 {
     struct email email;
     struct content_place place;
     const struct mime_message *message = NULL;
     struct str bytes, text;
-    bool is_cut, is_poison;
+    bool is_poison;
     if (!email_by_id(db, req->arena, listed->account_id, listed->id, &email, NULL) ||
         !content_structure(req->arena, &email, &message, NULL) || !message ||
         message->text_body.count == 0)
         return STR_EMPTY;
     const struct mime_part *part = message->text_body.at[0];
-    if (!str_equal(part->type, STR("text/plain")) ||
+    if (!str_starts(part->type, STR("text/")) ||
         !content_find(req, db, &email, part, &place, NULL) || !place.is_here ||
         !content_read(db, req->arena, &place, TEXT_BYTES_MAX, &bytes, NULL) ||
-        !parser_decode_text(app_of(req)->parsers, req->arena, place.part, bytes, TEXT_BYTES_MAX,
-                            &text, &is_cut, &is_poison, NULL))
+        !parser_visible_text(app_of(req)->parsers, req->arena, place.part, bytes, TEXT_BYTES_MAX,
+                             &text, &is_poison, NULL))
         return STR_EMPTY;
     return text;
 }

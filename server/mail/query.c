@@ -95,7 +95,7 @@ static const struct query_field {
     {"from", QUERY_FROM, read_words},
     {"to", QUERY_TO, read_words},
     {"cc", QUERY_CC, read_words},
-    {"bcc", QUERY_CC, read_words},
+    {"bcc", QUERY_BCC, read_words},
     {"subject", QUERY_SUBJECT, read_words},
     {"body", QUERY_BODY, read_words},
     {"filename", QUERY_FILENAME, read_words},

@@ -25,7 +25,8 @@ enum query_kind {
     QUERY_ANYWHERE,   /* words, in any field */
     QUERY_FROM,       /* words, in From, Sender, Reply-To */
     QUERY_TO,         /* words, in To */
-    QUERY_CC,         /* words, in Cc and Bcc */
+    QUERY_CC,         /* words, in Cc */
+    QUERY_BCC,        /* words, in Bcc */
     QUERY_SUBJECT,    /* words */
     QUERY_BODY,       /* words, in the text */
     QUERY_FILENAME,   /* words, in the names of attachments */

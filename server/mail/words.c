@@ -35,7 +35,7 @@ struct words {
     unsigned position;
     size_t input_bytes;
     size_t vector_bytes; /* as PostgreSQL counts them */
-    enum words_weight weight;
+    enum words_place place;
     bool is_full;
 };
 
@@ -123,13 +123,23 @@ static struct lexeme *lexeme_for(struct words *words, struct str text)
     return lexeme;
 }
 
+/* Of enum words_place. */
+static const struct {
+    unsigned weight; /* D is 0 */
+    char tag;
+} marks[] = {
+    [WORDS_BODY] = {0, 0},       [WORDS_TO] = {1, 'C'}, [WORDS_FROM] = {2, 'B'},
+    [WORDS_SUBJECT] = {3, 'A'},  [WORDS_CC] = {1, 'K'}, [WORDS_BCC] = {1, 'L'},
+    [WORDS_FILENAME] = {1, 'F'},
+};
+
 /* False when there is no room for one more lexeme. */
 static bool note(struct words *words, struct str text)
 {
     struct lexeme *lexeme = lexeme_for(words, text);
     if (!lexeme)
         return false;
-    uint16_t place = (uint16_t)(words->weight << 14 | words->position);
+    uint16_t place = (uint16_t)(marks[words->place].weight << 14 | words->position);
     if (lexeme->count && (lexeme->last & WORDS_POSITION_MAX) == words->position) {
         /* At the last position there is room for one: the highest weight stays. */
         if (place > lexeme->last)
@@ -151,21 +161,20 @@ static bool note(struct words *words, struct str text)
 }
 
 /* "\1A" and the word, into `text`. */
-static struct str tag(char text[WORDS_LEXEME_BYTES_MAX], struct str lexeme,
-                      enum words_weight weight)
+static struct str tag(char text[WORDS_LEXEME_BYTES_MAX], struct str lexeme, enum words_place place)
 {
     text[0] = WORDS_TAG;
-    text[1] = "DCBA"[weight];
+    text[1] = marks[place].tag;
     memcpy(text + WORDS_TAG_BYTES, lexeme.at, lexeme.length);
     return str_make(text, lexeme.length + WORDS_TAG_BYTES);
 }
 
-struct str words_tagged(struct arena *arena, struct str lexeme, enum words_weight weight)
+struct str words_tagged(struct arena *arena, struct str lexeme, enum words_place place)
 {
     char text[WORDS_LEXEME_BYTES_MAX];
-    if (weight == WORDS_BODY || lexeme.length > WORDS_LEXEME_BYTES_MAX - WORDS_TAG_BYTES)
+    if (place == WORDS_BODY || lexeme.length > WORDS_LEXEME_BYTES_MAX - WORDS_TAG_BYTES)
         return lexeme;
-    return arena_str(arena, tag(text, lexeme, weight));
+    return arena_str(arena, tag(text, lexeme, place));
 }
 
 static bool take_lexeme(void *context, const struct segment *segment)
@@ -174,20 +183,20 @@ static bool take_lexeme(void *context, const struct segment *segment)
     struct words *words = context;
     struct str lexeme = segment->lexeme;
     bool is_tagged =
-        words->weight != WORDS_BODY && lexeme.length <= WORDS_LEXEME_BYTES_MAX - WORDS_TAG_BYTES;
+        words->place != WORDS_BODY && lexeme.length <= WORDS_LEXEME_BYTES_MAX - WORDS_TAG_BYTES;
     if (words->position < WORDS_POSITION_MAX)
         words->position++;
-    if (note(words, lexeme) && (!is_tagged || note(words, tag(text, lexeme, words->weight))))
+    if (note(words, lexeme) && (!is_tagged || note(words, tag(text, lexeme, words->place))))
         return true;
     words->is_full = true;
     return false;
 }
 
-bool words_add(struct words *words, struct str text, enum words_weight weight)
+bool words_add(struct words *words, struct str text, enum words_place place)
 {
     struct str taken = utf8_prefix(text, WORDS_INPUT_BYTES_MAX - words->input_bytes);
     words->input_bytes += taken.length;
-    words->weight = weight;
+    words->place = place;
     if (words->position < WORDS_POSITION_MAX) /* no phrase from one field into the next */
         words->position++;
     if (!words->is_full)

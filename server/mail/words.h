@@ -17,23 +17,28 @@ enum {
     WORDS_POSITION_MAX = 16383,
 };
 
-/* Where a word stands; tsvector weights, for the order by relevance. Words of the header are in the
- * vector twice, once with a tag in front ("\1A" and the word of a subject): so `subject:` and
- * `from:` are found by the index alone, whereas for a weight each message would have to be read. */
+/* Where a word stands. It has a tsvector weight, for the order by relevance, and all but the text's
+ * are in the vector twice, once with a tag in front ("\1A" and the word of a subject): so
+ * `subject:` and `cc:` are found by the index alone, whereas for a weight each message would have
+ * to be read. Only `body:` goes by its weight, which nothing else has: the text has most of the
+ * words, and twice all of them would be twice the index. */
 #define WORDS_TAG '\1'
 enum { WORDS_TAG_BYTES = 2 };
-enum words_weight {
-    WORDS_BODY = 0,    /* D: text, attachment names */
-    WORDS_TO = 1,      /* C: to, cc, bcc */
-    WORDS_FROM = 2,    /* B: from, sender, reply-to */
-    WORDS_SUBJECT = 3, /* A */
+enum words_place {
+    WORDS_BODY,     /* weight D */
+    WORDS_TO,       /* C */
+    WORDS_FROM,     /* B: From, Sender, Reply-To */
+    WORDS_SUBJECT,  /* A */
+    WORDS_CC,       /* C */
+    WORDS_BCC,      /* C */
+    WORDS_FILENAME, /* C: names of attachments */
 };
 
 struct words;
 
 struct words *words_new(struct arena *arena);
 /* Adds UTF-8 text; false once a cap was reached (what was added before stays). */
-bool words_add(struct words *words, struct str text, enum words_weight weight);
+bool words_add(struct words *words, struct str text, enum words_place place);
 /* Appends the tsvector as tsvectorrecv reads it. */
 void words_write_tsvector(struct words *words, struct buf *out);
 
@@ -46,8 +51,8 @@ struct word {
 /* The words of a query's text, in order, repeated ones too; at most 100. */
 struct word *words_of_query(struct arena *arena, struct str text, size_t *count);
 
-/* A word of a query as it stands in the subject, From or To alone; for WORDS_BODY as it is. */
-struct str words_tagged(struct arena *arena, struct str lexeme, enum words_weight weight);
+/* A word of a query as it stands in that place alone; for WORDS_BODY as it is. */
+struct str words_tagged(struct arena *arena, struct str lexeme, enum words_place place);
 
 /* Loads ICU's tables; called once before the sandbox closes. */
 void words_prepare(void);

@@ -401,9 +401,9 @@ static bool read_decoded(void *context, struct wire *in)
     return !in->is_bad;
 }
 
-bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
-                        struct str body, size_t bytes_max, struct str *text, bool *is_cut,
-                        bool *is_poison, struct error *err)
+static bool decode(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
+                   struct str body, size_t bytes_max, bool is_as_seen, struct str *text,
+                   bool *is_cut, bool *is_poison, struct error *err)
 {
     struct decoded decoded = {.text = STR_EMPTY, .bytes_max = bytes_max};
     if (bytes_max > PROTOCOL_REPLY_BYTES_MAX / 4)
@@ -411,6 +411,7 @@ bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const str
     struct buf head = BUF_INIT(BATCH_BYTES_MAX);
     wire_put_part(&head, part);
     wire_put_u64(&head, decoded.bytes_max);
+    wire_put_u8(&head, is_as_seen);
     const struct parser_ask ask = {
         .kind = PROTOCOL_DECODE_TEXT, .head = buf_view(&head), .tail = body, .fd = -1};
     struct target target = {arena, &decoded};
@@ -419,6 +420,21 @@ bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const str
     *text = is_good && !*is_poison ? decoded.text : STR_EMPTY;
     *is_cut = decoded.is_cut;
     return is_good;
+}
+
+bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
+                        struct str body, size_t bytes_max, struct str *text, bool *is_cut,
+                        bool *is_poison, struct error *err)
+{
+    return decode(pool, arena, part, body, bytes_max, false, text, is_cut, is_poison, err);
+}
+
+bool parser_visible_text(struct parser_pool *pool, struct arena *arena,
+                         const struct mime_part *part, struct str body, size_t bytes_max,
+                         struct str *text, bool *is_poison, struct error *err)
+{
+    bool is_cut;
+    return decode(pool, arena, part, body, bytes_max, true, text, &is_cut, is_poison, err);
 }
 
 struct fields {

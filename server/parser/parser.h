@@ -180,6 +180,10 @@ bool parser_render(struct parser_pool *pool, struct arena *arena, const struct m
 bool parser_decode_text(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
                         struct str body, size_t bytes_max, struct str *text, bool *is_cut,
                         bool *is_poison, struct error *err);
+/* The same as a reader sees it: of HTML, its visible text. */
+bool parser_visible_text(struct parser_pool *pool, struct arena *arena,
+                         const struct mime_part *part, struct str body, size_t bytes_max,
+                         struct str *text, bool *is_poison, struct error *err);
 /* What people read as a card, as one JSON object:
  *   text/calendar: {"kind": "calendar", "method", "events": [{"summary", "starts": {"at", "zone",
  *       "isDay", "isFloating"}, "ends", "location", "organizer", "attendees"...}]}

@@ -118,14 +118,20 @@ bool answer_decode_text(struct arena *arena, struct wire *in, struct buf *reply)
     struct mime_part part = {0};
     wire_part(in, &part);
     uint64_t bytes_max = wire_u64(in);
+    bool is_as_seen = wire_u8(in) && answer_is_html(&part);
     if (in->is_bad || bytes_max > PROTOCOL_REPLY_BYTES_MAX / 4)
         return false;
-    struct buf text = BUF_INIT((size_t)bytes_max + DECODE_SLACK_BYTES);
+    size_t source_max = is_as_seen ? ANSWER_TEXT_BYTES_MAX : (size_t)bytes_max + DECODE_SLACK_BYTES;
+    struct buf text = BUF_INIT(source_max), visible = BUF_INIT((size_t)bytes_max + 1);
     bool is_cut = !mime_decode_text(&text, in->rest, &part);
-    struct str shown = utf8_prefix(buf_view(&text), (size_t)bytes_max);
-    wire_put_u8(reply, is_cut || shown.length < text.length);
+    if (is_as_seen)
+        html_to_text(&visible, buf_view(&text), (size_t)bytes_max);
+    struct buf *answer = is_as_seen ? &visible : &text;
+    struct str shown = utf8_prefix(buf_view(answer), (size_t)bytes_max);
+    wire_put_u8(reply, is_cut || shown.length < answer->length);
     wire_put_str(reply, shown);
     buf_free(&text);
+    buf_free(&visible);
     return true;
 }
 

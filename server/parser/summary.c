@@ -59,11 +59,11 @@ static void put_structure(struct buf *reply, const struct mime_message *message)
 }
 
 static void add_addresses(struct words *words, const struct mail_addresses *list,
-                          enum words_weight weight)
+                          enum words_place place)
 {
     for (size_t i = 0; i < list->count; i++) {
-        words_add(words, list->at[i].name, weight);
-        words_add(words, list->at[i].email, weight);
+        words_add(words, list->at[i].name, place);
+        words_add(words, list->at[i].email, place);
     }
 }
 
@@ -106,10 +106,10 @@ static void add_words(struct words *words, const struct envelope *e,
     add_addresses(words, &e->sender, WORDS_FROM);
     add_addresses(words, &e->reply_to, WORDS_FROM);
     add_addresses(words, &e->to, WORDS_TO);
-    add_addresses(words, &e->cc, WORDS_TO);
-    add_addresses(words, &e->bcc, WORDS_TO);
+    add_addresses(words, &e->cc, WORDS_CC);
+    add_addresses(words, &e->bcc, WORDS_BCC);
     for (size_t i = 0; message && i < message->attachments.count; i++)
-        words_add(words, message->attachments.at[i]->name, WORDS_BODY);
+        words_add(words, message->attachments.at[i]->name, WORDS_FILENAME);
     if (message && matter->raw.length)
         for (size_t i = 0; i < message->text_body.count; i++)
             add_text(words, message->text_body.at[i],

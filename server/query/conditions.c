@@ -10,15 +10,14 @@ struct translating {
     size_t folder_count;
 };
 
-static void set_words(struct translating *t, const struct query *q, enum words_weight weight,
+static void set_words(struct translating *t, const struct query *q, enum words_place place,
                       struct search_condition *c)
 {
     struct search_word *words = ARENA_ARRAY(t->arena, q->word_count, struct search_word);
     for (size_t i = 0; i < q->word_count; i++)
-        words[i] =
-            (struct search_word){.lexeme = words_tagged(t->arena, q->words[i].lexeme, weight),
-                                 .position = q->words[i].position,
-                                 .is_prefix = q->words[i].is_prefix};
+        words[i] = (struct search_word){.lexeme = words_tagged(t->arena, q->words[i].lexeme, place),
+                                        .position = q->words[i].position,
+                                        .is_prefix = q->words[i].is_prefix};
     c->kind = SEARCH_WORDS;
     c->words = words;
     c->word_count = q->word_count;
@@ -80,16 +79,23 @@ static struct search_condition *translate(struct translating *t, const struct qu
         set_words(t, q, WORDS_BODY, c);
         break;
     case QUERY_BODY:
-    case QUERY_FILENAME: /* names of attachments stand with the text */
         set_words(t, q, WORDS_BODY, c);
         c->weights = SEARCH_IN_BODY;
+        break;
+    case QUERY_FILENAME:
+        set_words(t, q, WORDS_FILENAME, c);
         break;
     case QUERY_FROM:
         set_words(t, q, WORDS_FROM, c);
         break;
-    case QUERY_TO: /* To, Cc and Bcc stand together */
-    case QUERY_CC:
+    case QUERY_TO:
         set_words(t, q, WORDS_TO, c);
+        break;
+    case QUERY_CC:
+        set_words(t, q, WORDS_CC, c);
+        break;
+    case QUERY_BCC:
+        set_words(t, q, WORDS_BCC, c);
         break;
     case QUERY_SUBJECT:
         set_words(t, q, WORDS_SUBJECT, c);

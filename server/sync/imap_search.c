@@ -38,22 +38,12 @@ static struct imap_term *add_term(struct terms *t, const char *key)
     return term;
 }
 
+/* IMAP looks for a piece of text as it stands: a word, or all that stood in quotes. */
 static void add_text(struct terms *t, const char *key, struct str text)
 {
     struct imap_term *term = add_term(t, key);
     term->has_text = true;
     term->text = text;
-}
-
-/* IMAP looks for a piece of text as it stands: a word, or all that stood in quotes. `other`: a
- * second field that will do. */
-static void add_words(struct terms *t, const struct query *q, const char *key, const char *other)
-{
-    if (other)
-        add_term(t, "OR");
-    add_text(t, key, q->text);
-    if (other)
-        add_text(t, other, q->text);
 }
 
 static void add_date(struct terms *t, const char *key, int64_t at_us, int offset_minutes)
@@ -138,23 +128,26 @@ static void add_query(struct terms *t, const struct query *q, int offset_minutes
         add_query(t, q->first_child, offset_minutes);
         break;
     case QUERY_ANYWHERE:
-        add_words(t, q, "TEXT", NULL);
+        add_text(t, "TEXT", q->text);
         break;
     case QUERY_FROM:
-        add_words(t, q, "FROM", NULL);
+        add_text(t, "FROM", q->text);
         break;
     case QUERY_TO:
-        add_words(t, q, "TO", "CC");
+        add_text(t, "TO", q->text);
         break;
     case QUERY_CC:
-        add_words(t, q, "CC", "BCC");
+        add_text(t, "CC", q->text);
+        break;
+    case QUERY_BCC:
+        add_text(t, "BCC", q->text);
         break;
     case QUERY_SUBJECT:
-        add_words(t, q, "SUBJECT", NULL);
+        add_text(t, "SUBJECT", q->text);
         break;
     case QUERY_BODY:
-    case QUERY_FILENAME:
-        add_words(t, q, "BODY", NULL);
+    case QUERY_FILENAME: /* which IMAP has no key for */
+        add_text(t, "BODY", q->text);
         break;
     case QUERY_ATTACHMENT: /* IMAP does not know; most that have one are this */
         add_text(t, "HEADER Content-Type", STR("multipart/mixed"));

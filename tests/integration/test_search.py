@@ -54,6 +54,48 @@ def test_words_are_found_where_they_stand(found):
     assert found("from:山田") == ["東京の天気"]
 
 
+def test_fields_are_told_apart(restante, person):
+    person.receive("From: a@example.org\nTo: Tom <tom@example.org>\nCc: Carla <carla@example.org>\n"
+                   "Bcc: Berta <berta@example.org>\nSubject: fields\nMIME-Version: 1.0\n"
+                   "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nThe text of quagga.\n"
+                   "--b\nContent-Type: application/pdf\n"
+                   "Content-Disposition: attachment; filename=okapi.pdf\n\n%PDF-1.4\n--b--\n")
+    client = restante.sign_in(person.address, person.password)
+    count = lambda text: len(client.get("/search?" + urllib.parse.urlencode({"q": text})).json["emails"])
+    eventually(lambda: count("quagga") == 1)
+    words = {"to": "tom", "cc": "carla", "bcc": "berta", "body": "quagga", "filename": "okapi",
+             "subject": "fields"}
+    told = {(field, word): count(f"{field}:{word}") for field in words for word in words.values()}
+    assert told == {(field, word): int(words[field] == word)
+                    for field in words for word in words.values()}
+    assert all(count(word) == 1 for word in words.values()), "without a field, in any"
+    assert count("body:okapi.pdf") == 0 and count("filename:okapi.pdf") == 1
+    assert count('body:"text of quagga"') == 1 and count('filename:"text of quagga"') == 0
+
+
+def test_languages_without_spaces_and_phrases(restante, person):
+    texts = {"th": ("พยากรณ์อากาศ", "วันนี้อากาศดีมาก เราไปเที่ยวทะเลกัน"),
+             "zh": ("会议安排", "明天上午十点在北京图书馆开会"),
+             "ja": ("お知らせ", "来週の火曜日に東京タワーへ行きます"),
+             "ko": ("회의 안내", "내일 오후에 도서관에서 만나요")}
+    for subject, text in texts.values():
+        person.receive(f"From: a@example.org\nSubject: {subject}\nMIME-Version: 1.0\n"
+                       f"Content-Type: text/plain; charset=utf-8\n\n{text}\n")
+    client = restante.sign_in(person.address, person.password)
+    subjects = lambda text: [email["subject"] for email in client.get(
+        "/search?" + urllib.parse.urlencode({"q": text})).json["emails"]]
+    eventually(lambda: len(subjects("")) == len(texts))
+    for text, language in [("อากาศ", "th"), ("ทะเล", "th"), ("subject:พยากรณ์", "th"), ("图书馆", "zh"),
+                           ("图", "zh"), ('"北京图书馆"', "zh"), ("东京", None), ("東京タワー", "ja"),
+                           ("火曜", "ja"), ("お知らせ", "ja"), ("도서관", "ko"), ("subject:회의", "ko"),
+                           ('"京北"', None)]:
+        wanted = [texts[language][0]] if language else []
+        eventually(lambda: subjects(text) == wanted) if wanted else None
+        assert subjects(text) == wanted, text
+    snippet = client.get("/search?" + urllib.parse.urlencode({"q": "图书馆"})).json["emails"][0]["snippet"]
+    assert "北京<mark>图书馆</mark>开会" in snippet["preview"]
+
+
 def test_conditions_narrow(found):
     assert found("has:attachment") == ["Annual report"]
     assert found("ann -has:attachment") == ["Lunch on Friday"]
@@ -85,6 +127,18 @@ def test_words_deep_in_a_text_are_shown_where_they_stand(restante, person):
     client = restante.sign_in(person.address, person.password)
     emails = eventually(lambda: client.get("/search?q=treasure").json["emails"])
     assert "&lt;<mark>treasure</mark>&gt; is below" in emails[0]["snippet"]["preview"]
+
+
+def test_words_of_mail_that_is_only_html_are_shown_where_they_stand(restante, person):
+    rows = "<tr><td style='color:treasure'>nothing <b>here</b></td></tr>\n" * 100
+    person.receive("From: Ann <ann@example.org>\nSubject: news\nMIME-Version: 1.0\n"
+                   "Content-Type: text/html; charset=utf-8\n\n<style>.treasure{}</style><table>" + rows +
+                   "<tr><td>the hidden &lt;b&gt; <i>treasure</i> is&nbsp;below</td></tr>" + rows + "</table>\n")
+    client = restante.sign_in(person.address, person.password)
+    emails = eventually(lambda: client.get("/search?q=treasure").json["emails"])
+    preview = emails[0]["snippet"]["preview"]
+    assert "the hidden &lt;b&gt; <mark>treasure</mark> is" in preview, preview
+    assert client.get("/search?q=body:color").json["emails"] == [], "what is not seen is not found"
 
 
 def test_what_cannot_be_understood_is_said(found):

@@ -40,7 +40,7 @@ static void test_queries_are_understood(void **state)
         {"from:ann", "from:ann"},
         {"FROM:Ann@Example.org", "from:Ann@Example.org"},
         {"subject:\"annual report\" to:bob cc:eve", "(subject:\"annual report\" to:bob cc:eve)"},
-        {"bcc:x filename:pdf body:y", "(cc:x filename:pdf body:y)"},
+        {"bcc:x cc:y filename:pdf body:y", "(bcc:x cc:y filename:pdf body:y)"},
         {"has:attachment is:unread is:STARRED", "(has:attachment is:unread is:starred)"},
         {"is:seen is:flagged is:replied", "(is:read is:starred is:answered)"},
         {"in:inbox label:\"to do\"", "(in:inbox label:\"to do\")"},

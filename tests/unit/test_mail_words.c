@@ -53,6 +53,13 @@ static void test_words_of_fields_stand_there_with_a_tag_too(void **state)
     words_add(words, STR("lunch with Ann"), WORDS_BODY);
     assert_str(printed_if(arena, words, true), "\1Alunch:2A \1Atoday:3A \1Bann:5B");
     assert_str(words_tagged(arena, STR("lunch"), WORDS_SUBJECT), "\1Alunch");
+    struct words *others = words_new(arena);
+    words_add(others, STR("a"), WORDS_TO);
+    words_add(others, STR("a"), WORDS_CC);
+    words_add(others, STR("a"), WORDS_BCC);
+    words_add(others, STR("a"), WORDS_FILENAME);
+    assert_str(printed_if(arena, others, true), "\1Ca:2C \1Fa:8C \1Ka:4C \1La:6C");
+    assert_str(printed(arena, others), "a:2C,4C,6C,8C");
     assert_str(words_tagged(arena, STR("lunch"), WORDS_BODY), "lunch");
 }
 
