@@ -164,6 +164,11 @@ $(BUILD)/bench/bench_html: $(BUILD)/tests/bench/bench_html.o $(call room_archive
 	@mkdir -p $(@D)
 	@echo "LINK $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+$(BUILD)/bench/bench_search: $(BUILD)/tests/bench/bench_search.o $(call room_archive,store) $(call room_archive,mail) \
+                             $(call room_archive,base)
+	@mkdir -p $(@D)
+	@echo "LINK $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lcmocka -lm
 .PHONY: bench-store
 bench-store: $(BUILD)/bench/bench_store
 	$<
@@ -201,7 +206,7 @@ integration: $(BUILD)/restante
 	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q $(wildcard tests/integration tests/browser)
 
 bench: deps-test
-	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor $(BUILD)/bench/bench_html
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor $(BUILD)/bench/bench_html $(BUILD)/bench/bench_search
 	RESTANTE_BIN=$(CURDIR)/$(BUILD)/restante tests/bench/run $(BENCH)
 
 # --- linting -----------------------------------------------------------------------------------------

@@ -5,10 +5,7 @@
 /* Tokens of HTML (WHATWG HTML, 13.2.5), as far as they are written as they should be, or broken in
  * ways that all mail is. Line ends are "\n" already and there is no NUL. */
 
-enum {
-    NUMBER_BYTES_MAX = 10, /* of "&#1114111;"; gumbo reads longer ones as something else */
-    BARE_MAX = 16,         /* attributes without a value in one tag: each is looked for in it */
-};
+enum { BARE_MAX = 16 }; /* attributes without a value in one tag: each is looked for in it */
 
 static bool is_white(char c)
 {
@@ -41,10 +38,8 @@ static bool starts_in_capitals(struct str name)
 /* The reference at the front of `rest`: its length, 0 when it is text, and -1 when unsure. */
 static ptrdiff_t reference(struct str rest, bool in_attribute, uint32_t *character)
 {
-    if (rest.length > 1 && rest.at[1] == '#') {
-        size_t length = html_entity(rest, character);
-        return length > NUMBER_BYTES_MAX ? -1 : (ptrdiff_t)length;
-    }
+    if (rest.length > 1 && rest.at[1] == '#')
+        return (ptrdiff_t)html_entity(rest, character);
     size_t run = 1;
     while (run < rest.length && is_alphanumeric(rest.at[run]))
         run++;

@@ -64,16 +64,54 @@ static void fence_forget(void *context, void *memory)
     (void)memory;
 }
 
+/* How long the number of a reference is whose digits begin at `digits`, when it is larger than any
+ * character; else 0. */
+static size_t excess_length(struct str digits)
+{
+    enum { SIGNIFICANT_MAX = 7 }; /* 9999999 does not overflow, nor does 0xfffffff */
+    bool is_hex = digits.length && ascii_lower(digits.at[0]) == 'x';
+    size_t at = is_hex, significant = 0;
+    for (; at < digits.length; at++) {
+        char c = ascii_lower(digits.at[at]);
+        if (!ascii_is_digit(c) && !(is_hex && c >= 'a' && c <= 'f'))
+            break;
+        significant += significant || c != '0';
+    }
+    return significant > SIGNIFICANT_MAX ? at : 0;
+}
+
+/* Copies the text, but for numbers of references that overflow in gumbo: it takes some of them for
+ * the end of the input, and what is behind them would not be read. They stand for U+FFFD. */
+static size_t copy_text(char *to, struct str html)
+{
+    static const struct str replaced = {"&#65533", 7}; /* not longer than what it is for */
+    char *start = to;
+    while (html.length) {
+        ptrdiff_t found = str_find(html, STR("&#"));
+        size_t run = found < 0 ? html.length : (size_t)found;
+        memcpy(to, html.at, run);
+        to += run;
+        html = str_skip(html, run);
+        if (!html.length)
+            break;
+        size_t excess = excess_length(str_skip(html, 2));
+        struct str piece = excess ? replaced : str_sub(html, 0, 2);
+        memcpy(to, piece.at, piece.length);
+        to += piece.length;
+        html = str_skip(html, 2 + excess);
+    }
+    return (size_t)(to - start);
+}
+
 /* A document without a doctype would be parsed in quirks mode; the page that shows it is none. */
 static struct str with_doctype(struct html_fence *fence, struct str html)
 {
     static const struct str doctype = {"<!DOCTYPE html>", 15};
     char *text = fence_allocate(fence, doctype.length + html.length + 1);
     memcpy(text, doctype.at, doctype.length);
-    if (html.length)
-        memcpy(text + doctype.length, html.at, html.length);
-    text[doctype.length + html.length] = '\0';
-    return str_make(text, doctype.length + html.length);
+    size_t length = doctype.length + copy_text(text + doctype.length, html);
+    text[length] = '\0';
+    return str_make(text, length);
 }
 
 const GumboNode *html_parse(struct html_fence *fence, struct str html, int64_t cpu_until_us)

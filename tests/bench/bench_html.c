@@ -4,10 +4,10 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "server/mail/html_private.h"
 #include "server/mail/mime.h"
+#include "tests/bench/bench.h"
 
 enum {
     FILE_BYTES_MAX = 32 * 1024 * 1024,
@@ -60,13 +60,6 @@ static int add_file(const char *path, const struct stat *info, int type, struct 
     return 0;
 }
 
-static int64_t user_us(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
-}
-
 /* Sanitises all of it once; the bytes of those that came through. */
 static size_t sanitise_all(bool is_fast)
 {
@@ -86,10 +79,10 @@ static size_t sanitise_all(bool is_fast)
 static double megabytes_a_second(bool is_fast)
 {
     size_t bytes = 0;
-    int64_t begin = user_us(), taken;
+    int64_t begin = bench_user_us(), taken;
     do {
         bytes += sanitise_all(is_fast);
-        taken = user_us() - begin;
+        taken = bench_user_us() - begin;
     } while (taken < ROUND_US_MIN);
     return (double)bytes / (double)taken;
 }

@@ -63,6 +63,9 @@ static void test_characters_that_no_parser_keeps_are_gone(void **state)
     (void)state;
     static const struct row rows[] = {
         {"&#1;\n&#1;<!-- --> &#2; x", "x"},
+        {"<x>a&#4294967295;b<i title='&#xfffffffffffffffff;'>c</i><svg></svg>&#00000000065;",
+         "a\xef\xbf\xbd"
+         "b<i title=\"\xef\xbf\xbd\">c</i>A"},
         {"a\rb&#13;c&#12;d&#1;e&#x7f;f", "a\nb c def"},
         {"a\xef\xbf\xbe"
          "b&#xfdd0;c",
