@@ -495,10 +495,15 @@ bool client_check(struct imap_client *client, struct error *err)
     return !client->is_idling || imap_idle_done(client, err);
 }
 
-bool client_check_name(struct imap_client *client, struct str wire_path, struct error *err)
+bool client_is_name(struct str wire_path)
 {
     enum { MOST = 8192 };
-    if (!wire_path.length || wire_path.length > MOST || str_find_char(wire_path, '\0') >= 0)
+    return wire_path.length > 0 && wire_path.length <= MOST && str_find_char(wire_path, '\0') < 0;
+}
+
+bool client_check_name(struct imap_client *client, struct str wire_path, struct error *err)
+{
+    if (!client_is_name(wire_path))
         return error_set(err, ERROR_INVALID, "No folder can have that name");
     return client_check(client, err);
 }

@@ -74,8 +74,8 @@ static bool take_list(void *context, const struct imap_response *response)
     }
     if (response->type != IMAP_RESPONSE_LIST)
         return false;
-    if (!response->mailbox.wire_path.length)
-        return true;
+    if (!client_is_name(response->mailbox.wire_path))
+        return true; /* nothing could be asked of it: the others shall not suffer for it */
     struct imap_mailbox **to = response->is_lsub ? &listing->subscribed : &listing->listed;
     size_t *count = response->is_lsub ? &listing->subscribed_count : &listing->listed_count;
     size_t *capacity =

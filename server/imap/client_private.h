@@ -121,7 +121,9 @@ void client_explain(struct imap_client *client, enum imap_condition condition, e
                     const char *text, struct error *err);
 /* True while another command may be sent: alive, not idling. Fills `err` otherwise. */
 bool client_check(struct imap_client *client, struct error *err);
-/* The same, and that the name can be sent: opaque bytes without NUL. ERROR_INVALID. */
+/* Whether a mailbox's wire name can be sent: opaque bytes without NUL. */
+bool client_is_name(struct str wire_path);
+/* Both. ERROR_INVALID. */
 bool client_check_name(struct imap_client *client, struct str wire_path, struct error *err);
 
 /* --- state ------------------------------------------------------------------------------------ */

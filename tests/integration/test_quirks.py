@@ -2,6 +2,8 @@
 the client's alone (those are transcripts in tests/protocol/imap), and some that mean harm. The mail
 that is here stays."""
 
+import html
+
 import pytest
 
 from tests import harness
@@ -187,8 +189,54 @@ def test_a_refused_password_tells_what_to_do(fake, person):
     assert person.subjects() == FIVE  # what is here can still be read
 
 
+def test_33_uids_that_cannot_be_are_nobodys(fake, person):
+    fake.folders["INBOX"].add(letter(6))
+    fake.folders["INBOX"].add(letter(7))
+
+    def confused(session, words):
+        """UID 0, the same one twice with other contents, the highest first."""
+        if "HEADER" not in words and "BODYSTRUCTURE" not in words:
+            return None
+        items = words.partition(" ")[2]
+        return [session.fetch(7, items), session.fetch(6, items).replace(b"UID 6", b"UID 0"),
+                session.fetch(3, items).replace(b"UID 3", b"UID 7"), session.fetch(7, items),
+                session.fetch(6, items), "{tag} OK done"]
+
+    fake.answers["UID SEARCH"] = lambda *_: ["* SEARCH 7 0 6 7 6", "{tag} OK done"]
+    fake.answers["UID FETCH"] = confused
+    person.looks_again(fake)
+    fake.answers.clear()
+    assert person.sees(FIVE + ["m6", "m7"])
+    # and what is done to one of them happens to that one
+    inbox = person.here.mailboxes()["INBOX"]["id"]
+    third = next(each for each in person.here.emails(inbox) if each["subject"] == "m3")
+    person.here.act(action="keywords", emailIds=[third["id"]], keywords={"$flagged": True})
+    assert eventually(lambda: [uid for uid, (_, flags) in fake.folders["INBOX"].messages.items()
+                               if "\\Flagged" in flags] == [3])
+
+
+def test_34_names_of_folders_are_names(fake, person):
+    odd = ["../..", "../../etc/passwd", "`touch x`", "$(id)", "%s%n%x", "&bad", "&AAo-", "a//b", "/"]
+    for number, name in enumerate(odd):
+        fake.folders[name] = Folder(10 + number)
+        fake.folders[name].add(letter(20 + number))
+    fake.folders["evil\r\nA9 DELETE INBOX"] = Folder(99)
+    listing = [f'* LIST () "/" "{name}"' for name in ["INBOX", *odd]]
+    evil = [b'* LIST () "/" {21}\r\nevil\r\nA9 DELETE INBOX', b'* LIST () "/" {3}\r\na\x00b']
+    fake.answers["LIST"] = lambda *_: listing + evil + ["{tag} OK done"]
+    fake.answers["STATUS"] = lambda session, words: ["{tag} NO none"] if "evil" in words else None
+    assert person.sees(["m22"], "`touch x`") and person.sees(["m23"], "$(id)")
+    assert person.sees(FIVE)
+    # none of them became a command, and all can be written into a page and into an archive
+    assert {each.split(" ", 1)[1].split('"')[0].split()[0] for each in fake.commands} <= {
+        "AUTHENTICATE", "LIST", "LSUB", "STATUS", "SELECT", "UID", "FETCH", "NOOP", "LOGOUT"}
+    browser = person.restante.sign_in("ada@example.org", "any")
+    page = browser.get(f"//accounts/{person.here.account}/folders")
+    assert page.status == 200 and "$(id)" in html.unescape(page.text)
+
+
 @pytest.mark.parametrize("harm", [
-    "* " + "(" * 100_000,
+    "* " + "(" * 1_000_000,
     "* 5 FETCH (UID 5 BODY[1] {4294967295}",
     "* 4294967295 EXISTS",
     "* OK " + "x" * 3_000_000,

@@ -56,6 +56,12 @@ class Session(socketserver.StreamRequestHandler):
         if self.server.fake.greeting.startswith("* BYE"):
             return
         while line := self.rfile.readline().decode(errors="replace").strip():
+            while literal := re.search(r"\{(\d+)(\+?)\}$", line):
+                if not literal.group(2):
+                    self.say("+ go on")
+                text = self.rfile.read(int(literal.group(1))).decode(errors="replace")
+                line = f'{line[:literal.start()]}"{text}"' + \
+                    self.rfile.readline().decode(errors="replace").rstrip("\r\n")
             self.server.fake.commands.append(line)
             tag, _, rest = line.partition(" ")
             name = re.match(r"(UID )?\S+", rest).group(0).upper()

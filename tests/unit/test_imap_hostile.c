@@ -43,6 +43,16 @@ static void test_a_literal_too_large_to_hold_is_cut(void **state)
     end(&house);
 }
 
+static void test_a_literal_byte_by_byte_is_what_it_is(void **state)
+{
+    (void)state;
+    struct house house = {0};
+    sign_in(&house, "hostile_split");
+    must(&house, fetch_section(&house, "HEADER"));
+    assert_events(&house, "seq 1 uid 1 flags 0 [HEADER] abcdefghijklmnopqrst;");
+    end(&house);
+}
+
 /* --- servers that are no script ----------------------------------------------------------------
  */
 
@@ -57,24 +67,36 @@ static struct imap_client *attach(int client_fd, bool use_deflate)
     return client;
 }
 
+/* What a server sends, and then sends and sends again. */
+struct endless {
+    const char *first, *more;
+    int fd;
+};
+
 static void *send_without_end(void *context)
 {
-    static const char greeting[] = "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n* SEARCH";
-    static const char more[] = " 123456 123457 123458 123459 123460 123461 123462 123463";
-    int fd = *(int *)context;
-    ssize_t n = send(fd, greeting, sizeof greeting - 1, MSG_NOSIGNAL);
-    while (n > 0)
-        n = send(fd, more, sizeof more - 1, MSG_NOSIGNAL);
+    static const char greeting[] = "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n";
+    struct endless *endless = context;
+    struct buf chunk = BUF_INIT(1 << 20); /* few calls: there is much to send */
+    while (chunk.length < 60000)
+        buf_text(&chunk, endless->more);
+    ssize_t n = send(endless->fd, greeting, sizeof greeting - 1, MSG_NOSIGNAL);
+    if (n > 0)
+        n = send(endless->fd, endless->first, strlen(endless->first), MSG_NOSIGNAL);
+    while (n >= 0)
+        n = send(endless->fd, chunk.at, chunk.length, MSG_NOSIGNAL);
+    buf_free(&chunk);
     return NULL;
 }
 
-static void test_a_line_without_end_takes_bounded_memory(void **state)
+/* The session ends with a clean error, and with no more than 64 MiB (oracle N). */
+static void must_end(const char *first, const char *more)
 {
-    (void)state;
     int fds[2];
     pthread_t thread;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    pthread_create(&thread, NULL, send_without_end, &fds[0]);
+    struct endless endless = {.first = first, .more = more, .fd = fds[0]};
+    pthread_create(&thread, NULL, send_without_end, &endless);
     struct imap_client *client = attach(fds[1], false);
     struct error err = ERROR_INIT;
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
@@ -82,9 +104,34 @@ static void test_a_line_without_end_takes_bounded_memory(void **state)
     assert_int_equal(err.kind, ERROR_LIMIT);
     size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
     assert_true(after < before + (64u << 20));
+    assert_false(imap_is_alive(client));
     imap_free(&client);
     pthread_join(thread, NULL);
     close(fds[0]);
+}
+
+static void test_a_line_without_end_takes_bounded_memory(void **state)
+{
+    (void)state;
+    must_end("* SEARCH", " 123456 123457 123458 123459 123460 123461 123462");
+}
+
+static void test_parentheses_without_end_take_bounded_memory(void **state)
+{
+    (void)state;
+    must_end("* 1 FETCH ", "((((((((((((((((((((((((((((((((((((((((((((((");
+}
+
+static void test_literals_without_end_take_bounded_memory(void **state)
+{
+    (void)state;
+    must_end("* 1 FETCH (FLAGS (", "{1}\r\na {0}\r\n ");
+}
+
+static void test_responses_without_end_take_bounded_memory(void **state)
+{
+    (void)state;
+    must_end("", "* 9 EXISTS\r\n");
 }
 
 static void *compress_from_the_second_command_on(void *context)
@@ -141,7 +188,11 @@ int main(void)
         cmocka_unit_test(test_a_literal_that_is_only_announced_costs_nothing),
         cmocka_unit_test(test_a_literal_that_does_not_come_times_out),
         cmocka_unit_test(test_a_literal_too_large_to_hold_is_cut),
+        cmocka_unit_test(test_a_literal_byte_by_byte_is_what_it_is),
         cmocka_unit_test(test_a_line_without_end_takes_bounded_memory),
+        cmocka_unit_test(test_parentheses_without_end_take_bounded_memory),
+        cmocka_unit_test(test_literals_without_end_take_bounded_memory),
+        cmocka_unit_test(test_responses_without_end_take_bounded_memory),
         cmocka_unit_test(test_a_session_is_compressed_where_that_is_offered),
         cmocka_unit_test(test_a_renumbered_mailbox_ends_the_session),
     };
