@@ -8,6 +8,15 @@
 
 enum { EXPORT_MAX = 20000, NAME_BYTES_MAX = 500, NOTE_BYTES_MAX = 16 * 1024 };
 
+bool contact_check(const struct contact *contact, struct error *err)
+{
+    if (contact->name.length > NAME_BYTES_MAX || contact->organization.length > NAME_BYTES_MAX ||
+        contact->note.length > NOTE_BYTES_MAX)
+        return error_set(err, ERROR_LIMIT, "That is too long.");
+    return contact->name.length || contact->emails.length ||
+           error_set(err, ERROR_INVALID, "A contact has a name or an address.");
+}
+
 /* RFC 6350 section 3.4: commas, semicolons, backslashes and line ends escaped. */
 static void write_property(struct buf *out, const char *name, struct str value)
 {

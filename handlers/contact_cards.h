@@ -3,7 +3,10 @@
 #define RESTANTE_HANDLERS_CONTACT_CARDS_H
 
 #include "handlers/session.h"
+#include "server/store/contacts.h"
 
+/* Whether it may be kept: a name or an address, nothing too long. */
+bool contact_check(const struct contact *contact, struct error *err);
 /* Answers with all contacts that were entered by hand. */
 bool contact_cards_export(struct request *req, struct response *res, struct error *err);
 /* Adds every card of the text, or none; a parser child reads them. ERROR_INVALID: there is no card

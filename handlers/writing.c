@@ -6,6 +6,7 @@
 #include "server/base/log.h"
 #include "server/mail/address.h"
 #include "server/mail/decode.h"
+#include "server/mail/html_text.h"
 #include "server/mail/preview.h"
 #include "server/store/accounts.h"
 #include "server/store/contacts.h"
@@ -34,22 +35,6 @@ bool writing_key(const struct request *req, struct str *key, struct error *err)
     *key = given.at ? str_trim(given) : STR_EMPTY;
     return key->length <= KEY_BYTES_MAX ||
            error_set(err, ERROR_INVALID, "An Idempotency-Key has at most %d bytes.", KEY_BYTES_MAX);
-}
-
-bool writing_identity(const struct request *req, struct db *db, int64_t account_id,
-                      int64_t identity_id, struct identity *identity, struct error *err)
-{
-    struct identity *list;
-    size_t count;
-    if (!identity_list(db, req->arena, account_id, &list, &count, err))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (list[i].id == identity_id || (!identity_id && i == 0)) {
-            *identity = list[i];
-            return true;
-        }
-    }
-    return error_set(err, ERROR_NOT_FOUND, "There is no such sender.");
 }
 
 /* --- saving ---------------------------------------------------------------------------------- */
@@ -148,12 +133,31 @@ static bool check_sizes(const struct draft *draft, struct error *err)
     return !is_long || error_set(err, ERROR_LIMIT, "A field of this message is too long.");
 }
 
+/* The plain form of a letter that was only written formatted. */
+static void make_text(struct arena *arena, struct draft *draft)
+{
+    struct buf text = BUF_INIT(TEXT_BYTES_MAX + 1);
+    if (!draft->html.length || draft->text.length)
+        return;
+    html_to_letter(&text, draft->html, TEXT_BYTES_MAX);
+    draft->text = arena_str(arena, buf_view(&text));
+    buf_free(&text);
+}
+
+static bool make_safe(struct request *req, struct db *db, struct draft *draft, struct error *err)
+{
+    if (!sanitise(req, db, draft, err))
+        return false;
+    make_text(req->arena, draft);
+    return true;
+}
+
 bool writing_save(struct request *req, struct db *db, struct draft *draft, int expected,
                   struct error *err)
 {
     struct draft_face face;
     draft->changed_at = clock_now_us();
-    return check_sizes(draft, err) && sanitise(req, db, draft, err) &&
+    return check_sizes(draft, err) && make_safe(req, db, draft, err) &&
            face_of(req, db, draft, &face, err) && draft_put(db, draft, &face, expected, err);
 }
 
@@ -443,6 +447,7 @@ static bool prepare(struct sending *s, struct error *err)
     submission->account_id = s->draft.account_id;
     submission->identity_id = s->identity.id;
     submission->draft_id = s->draft.email_id;
+    submission->wants_report = s->draft.wants_report;
     submission->answers_id = s->draft.answers_id;
     submission->answers_how = s->draft.answers_how;
     submission->message_id = compose_message_id(arena, from);

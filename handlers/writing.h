@@ -13,10 +13,28 @@
 bool writing_identity(const struct request *req, struct db *db, int64_t account_id,
                       int64_t identity_id, struct identity *identity, struct error *err);
 
-/* Saves (see draft_put). HTML is sanitised: what is kept is what is sent. ERROR_LIMIT for texts
- * that are too long. */
+/* What a sender may be: addresses that are some, texts not too long; the HTML signature becomes
+ * what is safe. ERROR_INVALID, ERROR_LIMIT. */
+bool writing_identity_check(struct request *req, struct identity *identity, struct error *err);
+
+/* Saves (see draft_put). HTML is sanitised: what is kept is what is sent; where there is HTML and
+ * no text, the text is made of it. ERROR_LIMIT for texts that are too long. */
 bool writing_save(struct request *req, struct db *db, struct draft *draft, int expected,
                   struct error *err);
+
+/* What comes along from the message that is answered or forwarded: the pictures within its text as
+ * far as the draft's HTML shows them, also its attachments, or all of it as an attachment. */
+enum take { TAKE_NOTHING, TAKE_PICTURES, TAKE_PARTS, TAKE_MESSAGE };
+struct writing_take {
+    enum take how;
+    int64_t email_id;
+};
+/* The Content-ID by which a draft's HTML shows a picture of the original. */
+struct str writing_picture_cid(struct arena *arena, int64_t email_id, struct str part_id);
+/* Saves, and takes along. `db` is given back while the original is fetched. After a failure the
+ * draft may be there (`draft->email_id`) without what was to come along. */
+bool writing_begin(struct request *req, struct db **db, struct draft *draft, int expected,
+                   const struct writing_take *take, struct error *err);
 
 /* Bytes [offset, offset + length) of the request's body into a new blob, a chunk at a time. */
 bool writing_upload(struct request *req, struct db *db, int64_t account_id, uint64_t offset,

@@ -1,137 +1,71 @@
-// Formatted text: an editor in place of the plain text field, for who wants it. The form's fields
-// "html" and "text" follow it, so that saving and sending know nothing of it. The server sanitises
-// what is saved.
+// Formatted text in the form in which mail is written, for who wants it: the field "html" follows the
+// editor, and the server makes the plain form of it.
+import { edit, htmlOfText, textOf } from "./editor.js";
+
 const form = document.getElementById("compose");
 const text = form.elements.text;
 const html = form.elements.html;
-const COMMANDS = [
-  ["bold", "B", "Bold"], ["italic", "I", "Italic"], ["underline", "U", "Underline"],
-  ["insertUnorderedList", "•", "List"], ["insertOrderedList", "1.", "Numbered list"],
-  ["indent", "›", "Quote"], ["removeFormat", "×", "Plain"],
-];
-// What is shown in the editor was sanitised by the server when it was saved.
-const trusted = window.trustedTypes?.createPolicy("draft", { createHTML: (markup) => markup });
+html.disabled = false; // without a script the plain text is all there is
 
-// Nothing is loaded in a document without a window.
-const inert = document.implementation.createHTMLDocument("");
+let editing = null;
 
-let editor = null;
-
-function followEditor() {
-  const copy = inert.importNode(editor, true);
-  for (const picture of copy.querySelectorAll("img[data-cid]")) {
-    picture.setAttribute("src", `cid:${picture.dataset.cid}`);
-    picture.removeAttribute("data-cid");
-  }
-  html.value = copy.innerHTML;
-  text.value = editor.innerText.replace(/\u00a0/g, " ").trimEnd();
-  text.dispatchEvent(new Event("input", { bubbles: true }));
+// Attachments of the draft, and pictures of the message that is answered, which are named by it.
+function pictureUrl(cid) {
+  const row = [...document.querySelectorAll("#attachments li")].find((one) => one.dataset.cid === cid);
+  const [, email, part] = /^o(\d+)@([\d.]+)$/.exec(cid) ?? [];
+  if (row) return row.querySelector("a").href;
+  return email ? `/mail/${form.dataset.account}/message/${email}/part/${part}` : "";
 }
 
-// cid: pictures are shown from where they are kept.
-function showPictures() {
-  for (const picture of editor.querySelectorAll("img[src^='cid:']")) {
-    const cid = picture.getAttribute("src").slice(4);
-    const row = [...document.querySelectorAll("#attachments li")].find((one) => one.dataset.cid === cid);
-    picture.dataset.cid = cid;
-    if (row) picture.src = row.querySelector("a").href;
-  }
+const kept = new Map(); // pictures of this page: where they are seen
+
+async function attachPicture(file) {
+  const cid = `${crypto.randomUUID()}@restante`;
+  kept.set(cid, await form.attachPicture(file, cid));
+  return cid;
 }
 
-function insert(node) {
-  editor.focus();
-  const range = getSelection().getRangeAt(0);
-  range.deleteContents();
-  range.insertNode(node);
-  range.collapse(false);
-  followEditor();
+// Where one's own words go.
+function placeCaret(root) {
+  const range = document.createRange();
+  const first = form.dataset.quoting === "above" ? root.querySelector(":scope > blockquote")?.nextElementSibling : null;
+  range.selectNodeContents(first ?? root);
+  range.collapse(true);
+  return range;
 }
 
-async function insertPictures(files) {
-  for (const file of files) {
-    const cid = `${crypto.randomUUID()}@restante`;
-    const picture = document.createElement("img");
-    picture.alt = file.name;
-    picture.dataset.cid = cid;
-    picture.src = await form.attachPicture(file, cid);
-    insert(picture);
-  }
-}
-
-function picturesOf(data) {
-  return [...data.files].filter((file) => /^image\/(png|jpeg|gif|webp)$/.test(file.type));
-}
-
-function takePictures(event, data) {
-  const pictures = picturesOf(data);
-  if (!pictures.length) return;
-  event.preventDefault();
-  insertPictures(pictures);
-}
-
-function addLink() {
-  const url = prompt("Address of the link", "https://");
-  if (url) document.execCommand("createLink", false, url);
-}
-
-function toolbar() {
-  const bar = document.createElement("div");
-  bar.className = "buttons editor-bar";
-  bar.setAttribute("role", "toolbar");
-  bar.setAttribute("aria-label", "Formatting");
-  const add = (label, name, action) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button";
-    button.textContent = label;
-    button.title = name;
-    button.setAttribute("aria-label", name);
-    button.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the selection
-    button.addEventListener("click", () => { editor.focus(); action(); followEditor(); });
-    bar.append(button);
-  };
-  for (const [command, label, name] of COMMANDS) add(label, name, () => document.execCommand(command));
-  add("🔗", "Link", addLink);
-  const field = document.createElement("input");
-  field.type = "file";
-  field.accept = "image/png,image/jpeg,image/gif,image/webp";
-  field.id = "picture";
-  field.hidden = true;
-  field.addEventListener("change", () => { insertPictures([...field.files]); field.value = ""; });
-  add("🖼", "Picture", () => field.click());
-  bar.append(field);
-  return bar;
-}
-
-function openEditor(button) {
-  const frame = document.createElement("div");
-  editor = document.createElement("div");
-  editor.className = "editor";
-  editor.id = "editor";
-  editor.contentEditable = "true";
-  editor.setAttribute("role", "textbox");
-  editor.setAttribute("aria-multiline", "true");
-  editor.setAttribute("aria-label", "Text");
-  if (html.value.trim()) {
-    editor.innerHTML = trusted ? trusted.createHTML(html.value) : html.value;
-    showPictures();
-  } else {
-    for (const line of text.value.split("\n")) {
-      const row = document.createElement("div");
-      row.append(line || document.createElement("br"));
-      editor.append(row);
-    }
-  }
-  frame.append(toolbar(), editor);
+function open() {
+  button.hidden = true;
   text.hidden = true;
-  text.after(frame);
-  button.remove();
-  editor.addEventListener("input", followEditor);
-  editor.addEventListener("paste", (event) => takePictures(event, event.clipboardData));
-  editor.addEventListener("drop", (event) => takePictures(event, event.dataTransfer));
-  editor.focus();
-  if (!html.value.trim()) followEditor();
+  editing = edit(html, {
+    label: "Text", attachPicture, pictureUrl: (cid) => kept.get(cid) ?? pictureUrl(cid),
+  });
+  editing.root.id = "editor";
+  document.querySelector("label[for='text']").removeAttribute("for");
+  const plain = document.createElement("button");
+  plain.type = "button";
+  plain.id = "plain";
+  plain.className = "button is-quiet";
+  plain.textContent = "Plain text";
+  plain.addEventListener("click", close);
+  editing.bar.append(plain);
+  text.value = ""; // the server makes it of the formatted text
 }
+
+function close() {
+  if (!confirm("Make it plain text? Its formatting and pictures are lost.")) return;
+  text.value = textOf(editing.root).join("\n");
+  editing.close();
+  editing = null;
+  html.value = "";
+  text.hidden = false;
+  button.hidden = false;
+  text.dispatchEvent(new Event("input", { bubbles: true }));
+  text.focus();
+}
+
+const isUntouched = () => !form.action.match(/compose\/\d+$/)
+  && ["to", "cc", "bcc", "subject", "text"].every((name) => form.elements[name].value === form.elements[name].defaultValue);
 
 const button = document.createElement("button");
 button.type = "button";
@@ -139,5 +73,28 @@ button.id = "format";
 button.className = "button is-quiet";
 button.textContent = "Format the text";
 text.before(button);
-button.addEventListener("click", () => openEditor(button));
-if (html.value.trim()) openEditor(button);
+button.addEventListener("click", () => {
+  if (/[?&](reply|forward)=/.test(location.search) && isUntouched()) {
+    location.search += "&as=html"; // the original is quoted as it looks
+    return;
+  }
+  html.value = htmlOfText(text.value);
+  open();
+  editing.follow();
+  editing.editor.focus();
+});
+
+if (html.value.trim()) {
+  open();
+  if (form.elements.to.value) {
+    editing.editor.setSelection(placeCaret(editing.root));
+    editing.editor.focus();
+  } else {
+    form.elements.to.focus();
+  }
+} else if (form.dataset.quoting && form.elements.to.value) {
+  const signature = text.value.lastIndexOf("\n\n-- \n");
+  const at = form.dataset.quoting === "above" ? (signature < 0 ? text.value.length : signature) : 0;
+  text.focus();
+  text.setSelectionRange(at, at);
+}

@@ -31,12 +31,13 @@ function fields() {
   const values = {
     identityId: of("identity"), to: of("to"), cc: of("cc"), bcc: of("bcc"), subject: of("subject"),
     text: of("text"), html: of("html"), priority: of("priority"),
-    requestReceipt: form.elements.receipt.checked,
+    requestReceipt: form.elements.receipt.checked, requestReport: form.elements.report.checked,
   };
   if (!draft) {
     Object.assign(values, {
       inReplyTo: of("inReplyTo"), references: of("references"), answersId: of("answersId"),
       answersHow: of("answersId") ? of("answersHow") : undefined,
+      takeFrom: of("takeFrom"), take: of("takeFrom") ? of("take") : undefined,
     });
   }
   return values;
@@ -51,12 +52,16 @@ function adopt(saved) {
     form.action = url;
     history.replaceState(null, "", url);
   }
+  // What came along with a forwarded message is the draft's own now.
+  if (!form.elements.takeFrom) return;
+  form.elements.takeFrom.remove();
+  form.elements.take.remove();
+  document.getElementById("takes")?.remove();
+  saved.attachments.forEach(showAttached);
 }
 
 async function saveNow() {
   if (!isDirty) return;
-  // What comes along with a forwarded message is taken by the form itself: its first save is a page.
-  if (!draft && form.elements.takeFrom) return;
   isDirty = false;
   try {
     const saved = draft
@@ -102,6 +107,21 @@ function row(file) {
   item.append(name, progress);
   list.append(item);
   return { item, progress };
+}
+
+// An attachment that the draft has got, as the page would show it.
+function showAttached(one) {
+  const item = document.createElement("li");
+  const name = document.createElement("div");
+  const link = document.createElement("a");
+  link.href = `/mail/${form.dataset.account}/compose/${draft}/attachment/${one.number}`;
+  link.download = "";
+  link.textContent = one.name || "Unnamed";
+  name.append(link);
+  item.dataset.number = one.number;
+  item.dataset.cid = one.cid ?? "";
+  item.append(name, removal(one.number, one.name));
+  list.append(item);
 }
 
 function removal(number, name) {
@@ -155,8 +175,8 @@ async function attach(files) {
     try {
       const saved = await upload(file, (part) => { progress.value = part; });
       const added = saved.attachments[saved.attachments.length - 1];
-      progress.replaceWith(removal(added.number, added.name));
-      item.dataset.number = added.number;
+      showAttached(added);
+      item.remove();
     } catch {
       item.remove();
       say(`${file.name} could not be attached`);
@@ -165,7 +185,6 @@ async function attach(files) {
 }
 
 form.elements.files.addEventListener("change", async (event) => {
-  if (!draft && form.elements.takeFrom) return; // goes with the form
   const files = [...event.target.files];
   event.target.value = "";
   await attach(files);

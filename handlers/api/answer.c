@@ -102,6 +102,16 @@ bool body_str(struct arena *arena, const json_t *object, const char *name, bool 
            error_set(err, ERROR_INVALID, "\"%s\" is empty.", name);
 }
 
+bool body_texts(struct arena *arena, const json_t *object, const struct body_text *texts,
+                size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (json_object_get(object, texts[i].name) &&
+            !body_str(arena, object, texts[i].name, false, texts[i].text, err))
+            return false;
+    return true;
+}
+
 bool body_int(const json_t *object, const char *name, int64_t low, int64_t high, int64_t *number,
               struct error *err)
 {

@@ -30,6 +30,13 @@ json_t *body_json(const struct request *req, struct error *err);
 bool body_str(struct arena *arena, const json_t *object, const char *name, bool is_needed,
               struct str *text, struct error *err);
 /* A number from `low` to `high`, left alone when it is missing. */
+/* Texts that are left alone when they are not there. */
+struct body_text {
+    const char *name;
+    struct str *text;
+};
+bool body_texts(struct arena *arena, const json_t *object, const struct body_text *texts,
+                size_t count, struct error *err);
 bool body_int(const json_t *object, const char *name, int64_t low, int64_t high, int64_t *number,
               struct error *err);
 

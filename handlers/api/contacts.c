@@ -8,8 +8,6 @@
 enum {
     LIST_MAX = 500,
     COMPLETE_MAX = 10,
-    NAME_BYTES_MAX = 500,
-    NOTE_BYTES_MAX = 16 * 1024,
 };
 
 static void write_emails(struct json *json, struct str emails)
@@ -63,25 +61,11 @@ static bool read_emails(struct request *req, const json_t *body, struct str *ema
 static bool read_contact(struct request *req, const json_t *body, struct contact *c,
                          struct error *err)
 {
-    const struct {
-        const char *name;
-        struct str *text;
-        size_t bytes_max;
-    } fields[] = {{"name", &c->name, NAME_BYTES_MAX},
-                  {"organization", &c->organization, NAME_BYTES_MAX},
-                  {"note", &c->note, NOTE_BYTES_MAX}};
-    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
-        if (!json_object_get(body, fields[k].name))
-            continue;
-        if (!body_str(req->arena, body, fields[k].name, false, fields[k].text, err))
-            return false;
-        if (fields[k].text->length > fields[k].bytes_max)
-            return error_set(err, ERROR_LIMIT, "\"%s\" is too long.", fields[k].name);
-    }
-    if (!read_emails(req, body, &c->emails, err))
+    const struct body_text texts[] = {
+        {"name", &c->name}, {"organization", &c->organization}, {"note", &c->note}};
+    if (!body_texts(req->arena, body, texts, sizeof texts / sizeof *texts, err))
         return false;
-    return c->name.length || c->emails.length ||
-           error_set(err, ERROR_INVALID, "A contact has a name or an address.");
+    return read_emails(req, body, &c->emails, err) && contact_check(c, err);
 }
 
 /* ?collected=1: people written to as well; ?after=<id>: the next ones. */

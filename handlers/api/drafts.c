@@ -7,6 +7,7 @@ enum { NAME_BYTES_MAX = 255, TYPE_BYTES_MAX = 127, CID_BYTES_MAX = 200 };
 
 static const char *const priorities[] = {"normal", "high", "low"};
 static const char *const answer_names[] = {NULL, "reply", "forward"};
+static const char *const takes[] = {"nothing", "pictures", "parts", "message"};
 
 /* --- writing --------------------------------------------------------------------------------- */
 
@@ -44,6 +45,7 @@ static void write_draft(struct response *res, const struct draft *d,
     answer_str(&json, "html", d->html);
     answer_text(&json, "priority", priorities[d->priority]);
     answer_bool(&json, "requestReceipt", d->wants_receipt);
+    answer_bool(&json, "requestReport", d->wants_report);
     answer_str(&json, "inReplyTo", d->in_reply_to);
     answer_str(&json, "references", d->references);
     answer_id(&json, "answersId", d->answers_id);
@@ -108,24 +110,20 @@ static bool read_word(struct request *req, const json_t *body, const char *name,
     return !text.length || error_set(err, ERROR_INVALID, "\"%s\" has no such value.", name);
 }
 
-/* A text that is left alone when it is not there. */
-static bool read_text(struct request *req, const json_t *body, const char *name, struct str *text,
-                      struct error *err)
-{
-    return !json_object_get(body, name) || body_str(req->arena, body, name, false, text, err);
-}
-
 static bool read_draft(struct request *req, const json_t *body, struct draft *d, struct error *err)
 {
+    const struct body_text texts[] = {{"subject", &d->subject},
+                                      {"text", &d->text},
+                                      {"html", &d->html},
+                                      {"inReplyTo", &d->in_reply_to},
+                                      {"references", &d->references}};
     int priority = (int)d->priority, how = (int)d->answers_how;
+    if (json_object_get(body, "html") && !json_object_get(body, "text"))
+        d->text = STR_EMPTY; /* made of the HTML anew */
     bool is_good = read_people(req, body, "to", &d->to, err) &&
                    read_people(req, body, "cc", &d->cc, err) &&
                    read_people(req, body, "bcc", &d->bcc, err) &&
-                   read_text(req, body, "subject", &d->subject, err) &&
-                   read_text(req, body, "text", &d->text, err) &&
-                   read_text(req, body, "html", &d->html, err) &&
-                   read_text(req, body, "inReplyTo", &d->in_reply_to, err) &&
-                   read_text(req, body, "references", &d->references, err) &&
+                   body_texts(req->arena, body, texts, sizeof texts / sizeof *texts, err) &&
                    read_id(req, body, "identityId", &d->identity_id, err) &&
                    read_id(req, body, "answersId", &d->answers_id, err) &&
                    read_word(req, body, "priority", priorities, 3, &priority, err) &&
@@ -134,6 +132,8 @@ static bool read_draft(struct request *req, const json_t *body, struct draft *d,
     d->answers_how = d->answers_id ? (enum answers_how)how : ANSWERS_NOTHING;
     if (json_object_get(body, "requestReceipt"))
         d->wants_receipt = json_is_true(json_object_get(body, "requestReceipt"));
+    if (json_object_get(body, "requestReport"))
+        d->wants_report = json_is_true(json_object_get(body, "requestReport"));
     return is_good;
 }
 
@@ -152,18 +152,34 @@ static bool show(struct request *req, struct response *res, struct db *db, int64
     return true;
 }
 
+/* "takeFrom" is the email whose "take" comes along: "pictures" that the HTML shows, "parts" (the
+ * attachments too), or the "message" itself. */
+static bool read_take(struct request *req, const json_t *body, struct writing_take *take,
+                      struct error *err)
+{
+    int how = TAKE_PARTS;
+    if (!read_id(req, body, "takeFrom", &take->email_id, err) ||
+        !read_word(req, body, "take", takes, 4, &how, err))
+        return false;
+    take->how = take->email_id ? (enum take)how : TAKE_NOTHING;
+    return true;
+}
+
 bool api_draft_create(struct request *req, struct response *res, struct error *err)
 {
     struct db *db = NULL;
     struct account account;
     struct draft draft = {0};
+    struct writing_take take = {TAKE_NOTHING, 0};
     json_t *body = body_json(req, err);
-    bool is_good =
-        body && read_draft(req, body, &draft, err) && answer_account(req, &db, &account, err);
+    bool is_good = body && read_draft(req, body, &draft, err) && read_take(req, body, &take, err) &&
+                   answer_account(req, &db, &account, err);
     json_decref(body);
     draft.account_id = is_good ? account.id : 0;
-    is_good = is_good && writing_save(req, db, &draft, 0, err) &&
-              show(req, res, db, account.id, draft.email_id, err);
+    is_good = is_good && writing_begin(req, &db, &draft, 0, &take, err);
+    if (!is_good && db && draft.email_id) /* half of it is not what was asked for */
+        draft_delete(db, draft.account_id, draft.email_id, NULL);
+    is_good = is_good && show(req, res, db, account.id, draft.email_id, err);
     if (is_good)
         res->status = 201;
     return answer_done(req, &db, is_good);

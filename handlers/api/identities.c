@@ -3,8 +3,6 @@
 #include "handlers/api/api.h"
 #include "handlers/writing.h"
 
-enum { NAME_BYTES_MAX = 500, SIGNATURE_BYTES_MAX = 64 * 1024 };
-
 static void write_identity(struct json *json, const struct identity *i)
 {
     json_write_object(json);
@@ -15,34 +13,29 @@ static void write_identity(struct json *json, const struct identity *i)
     answer_str(json, "bcc", i->bcc);
     answer_str(json, "textSignature", i->text_signature);
     answer_str(json, "htmlSignature", i->html_signature);
+    answer_text(json, "quoting", quoting_name(i->quoting));
+    answer_bool(json, "isHtml", i->is_html);
     json_write_object_end(json);
 }
 
 static bool read_identity(struct request *req, const json_t *body, struct identity *i,
                           struct error *err)
 {
-    const struct {
-        const char *name;
-        struct str *text;
-        size_t bytes_max;
-    } fields[] = {{"name", &i->name, NAME_BYTES_MAX},
-                  {"email", &i->email, NAME_BYTES_MAX},
-                  {"replyTo", &i->reply_to, NAME_BYTES_MAX},
-                  {"bcc", &i->bcc, NAME_BYTES_MAX},
-                  {"textSignature", &i->text_signature, SIGNATURE_BYTES_MAX},
-                  {"htmlSignature", &i->html_signature, SIGNATURE_BYTES_MAX}};
-    struct compose_addresses people;
-    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
-        if (!json_object_get(body, fields[k].name))
-            continue;
-        if (!body_str(req->arena, body, fields[k].name, false, fields[k].text, err))
-            return false;
-        if (fields[k].text->length > fields[k].bytes_max)
-            return error_set(err, ERROR_LIMIT, "\"%s\" is too long.", fields[k].name);
-    }
-    return compose_email_check(req->arena, i->email, &i->email, err) &&
-           compose_addresses_read(req->arena, i->reply_to, &people, err) &&
-           compose_addresses_read(req->arena, i->bcc, &people, err);
+    const struct body_text texts[] = {{"name", &i->name},
+                                      {"email", &i->email},
+                                      {"replyTo", &i->reply_to},
+                                      {"bcc", &i->bcc},
+                                      {"textSignature", &i->text_signature},
+                                      {"htmlSignature", &i->html_signature}};
+    struct str quoting = STR_EMPTY;
+    if (!body_texts(req->arena, body, texts, sizeof texts / sizeof *texts, err) ||
+        !body_str(req->arena, body, "quoting", false, &quoting, err))
+        return false;
+    if (quoting.length && !quoting_parse(quoting, &i->quoting))
+        return error_set(err, ERROR_INVALID, "\"quoting\" is below, above or none.");
+    if (json_object_get(body, "isHtml"))
+        i->is_html = json_is_true(json_object_get(body, "isHtml"));
+    return writing_identity_check(req, i, err);
 }
 
 bool api_identities(struct request *req, struct response *res, struct error *err)

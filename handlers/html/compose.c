@@ -87,6 +87,18 @@ static int64_t form_id(const struct form *form, const char *name)
     return str_to_i64(form_text(&form->fields, name), &id) && id > 0 ? id : 0;
 }
 
+static const char *const takes[] = {"nothing", "pictures", "parts", "message"};
+
+static void read_take(const struct form *form, struct writing_take *take)
+{
+    struct str how = form_text(&form->fields, "take");
+    *take = (struct writing_take){TAKE_NOTHING, form_id(form, "takeFrom")};
+    for (int i = TAKE_PICTURES; take->email_id && i <= TAKE_MESSAGE; i++)
+        if (str_equal(how, str_of(takes[i])))
+            take->how = (enum take)i;
+}
+
+/* What is formatted comes only from a script: without one the text is all there is. */
 static void read_draft(const struct form *form, struct composing *c)
 {
     struct draft *d = &c->draft;
@@ -102,20 +114,17 @@ static void read_draft(const struct form *form, struct composing *c)
                   : str_equal(priority, STR("low")) ? PRIORITY_LOW
                                                     : PRIORITY_NORMAL;
     d->wants_receipt = http_field_value(&form->fields, "receipt").at != NULL;
+    d->wants_report = http_field_value(&form->fields, "report").at != NULL;
+    read_take(form, &c->take);
     if (d->email_id)
         return;
-    struct str how = form_text(&form->fields, "answersHow"),
-               take = form_text(&form->fields, "take");
+    struct str how = form_text(&form->fields, "answersHow");
     d->in_reply_to = form_text(&form->fields, "inReplyTo");
     d->references = form_text(&form->fields, "references");
     d->answers_id = form_id(form, "answersId");
     d->answers_how = !d->answers_id                 ? ANSWERS_NOTHING
                      : str_equal(how, STR("reply")) ? ANSWERS_REPLY
                                                     : ANSWERS_FORWARD;
-    c->take_from = form_id(form, "takeFrom");
-    c->take = !c->take_from                     ? TAKE_NOTHING
-              : str_equal(take, STR("message")) ? TAKE_MESSAGE
-                                                : TAKE_PARTS;
 }
 
 /* --- showing it ------------------------------------------------------------------------------ */
@@ -205,12 +214,20 @@ static void set_fields(struct value *page, const struct composing *c)
         view_set_i64(page, "answersId", d->answers_id);
     view_set_text(page, "answersHow", d->answers_how == ANSWERS_REPLY ? "reply" : "forward");
     view_set_text(page, "takeFrom", NULL);
-    if (c->take != TAKE_NOTHING)
-        view_set_i64(page, "takeFrom", c->take_from);
-    view_set_text(page, "take", c->take == TAKE_MESSAGE ? "message" : "parts");
+    if (c->take.how != TAKE_NOTHING)
+        view_set_i64(page, "takeFrom", c->take.email_id);
+    view_set_text(page, "take", takes[c->take.how]);
+    view_set_bool(page, "takesFiles", c->take.how >= TAKE_PARTS);
+    view_set_text(page, "quoting", quoting_name(c->quoting));
+    view_set_bool(page, "isQuoteMissing", c->is_quote_missing);
+    bool is_quoted = str_find(d->text, STR("\n>")) >= 0 || str_starts(d->text, STR(">"));
+    view_set_bool(page, "canQuote",
+                  d->answers_id && d->answers_how == ANSWERS_REPLY && !is_quoted &&
+                      !c->is_quote_missing);
     view_set_bool(page, "isHigh", d->priority == PRIORITY_HIGH);
     view_set_bool(page, "isLow", d->priority == PRIORITY_LOW);
     view_set_bool(page, "wantsReceipt", d->wants_receipt);
+    view_set_bool(page, "wantsReport", d->wants_report);
 }
 
 static bool show(struct request *req, struct response *res, struct db *db,
@@ -403,17 +420,17 @@ static bool act(struct request *req, struct response *res, struct db **db, struc
 {
     struct str what = form_text(&form->fields, "do");
     int64_t revision = form_id(form, "revision");
-    bool was_new = c->draft.email_id == 0;
     if (str_equal(what, STR("discard"))) {
-        if (!was_new && !draft_delete(*db, c->account_id, c->draft.email_id, err))
+        if (c->draft.email_id && !draft_delete(*db, c->account_id, c->draft.email_id, err))
             return false;
         response_redirect(res, arena_printf(req->arena, "/mail/%lld", (long long)c->account_id));
         return true;
     }
-    if (!writing_save(req, *db, &c->draft, (int)revision, err) ||
-        (was_new && !compose_take(req, db, c, err)))
+    if (str_equal(what, STR("quote")) && !compose_add_quote(req, db, c, err))
         return false;
-    c->take = TAKE_NOTHING;
+    if (!writing_begin(req, db, &c->draft, (int)revision, &c->take, err))
+        return false;
+    c->take = (struct writing_take){TAKE_NOTHING, 0};
     if (!attach_files(req, *db, c, form, err))
         return false;
     if (str_starts(what, STR("detach-")) && !detach(*db, c, what, err))

@@ -5,24 +5,22 @@
 #include "handlers/html/page.h"
 #include "handlers/writing.h"
 
-/* Whose attachments come along when the draft is first saved. */
-enum take { TAKE_NOTHING, TAKE_PARTS, TAKE_MESSAGE };
-
 struct composing {
     int64_t account_id;
     struct draft draft;
-    enum take take;
-    int64_t take_from; /* an email */
+    struct writing_take take; /* what comes along when the draft is first saved */
+    enum quoting quoting;     /* of an answer that begins: where one's own words go */
+    bool is_quote_missing;    /* the original was not here in time */
 };
 
 /* What an answer, a forward or an edit as new begins with: ?reply=7 (&all=1, &list=1), ?forward=7,
- * ?attach=7, ?again=7, ?to=…&subject=…&body=… (of a mailto: link). `db` is given back while the
- * original is fetched. */
+ * ?attach=7, ?again=7, ?to=…&subject=…&body=… (of a mailto: link); &as=html, &as=plain rather than
+ * as the sender is used to. `db` is given back while the original is fetched. */
 bool compose_begin(struct request *req, struct db **db, struct composing *composing,
                    struct error *err);
-/* Takes the attachments (or the whole message) of `take_from` into the saved draft. ERROR_TIMEOUT
- * while it is not here yet. */
-bool compose_take(struct request *req, struct db **db, const struct composing *composing,
-                  struct error *err);
+/* Puts the text of the original into an answer that has it not. ERROR_INVALID: it is not here yet.
+ */
+bool compose_add_quote(struct request *req, struct db **db, struct composing *composing,
+                       struct error *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include "handlers/html/screens.h"
 #include "handlers/writing.h"
 
-enum { PAGE_ROWS = 200, TEXT_BYTES_MAX = 500, NOTE_BYTES_MAX = 16 * 1024 };
+enum { PAGE_ROWS = 200 };
 
 static bool show(struct request *req, struct response *res, const struct contact *typed,
                  const struct error *problem, struct error *err)
@@ -95,9 +95,6 @@ static bool read_contact(struct request *req, const struct http_fields *form,
     contact->emails = form_text(form, "emails");
     contact->organization = form_text(form, "organization");
     contact->note = form_text(form, "note");
-    if (contact->name.length > TEXT_BYTES_MAX || contact->organization.length > TEXT_BYTES_MAX ||
-        contact->note.length > NOTE_BYTES_MAX)
-        return error_set(err, ERROR_LIMIT, "That is too long.");
     char *typed = arena_text(req->arena, contact->emails);
     for (size_t i = 0; i < contact->emails.length; i++)
         if (ascii_is_space(typed[i]))
@@ -108,8 +105,7 @@ static bool read_contact(struct request *req, const struct http_fields *form,
         buf_printf(&emails, "%s%" STR_FMT, i ? " " : "", STR_ARG(people.at[i].email));
     contact->emails = arena_str(req->arena, buf_view(&emails));
     buf_free(&emails);
-    return contact->name.length || contact->emails.length ||
-           error_set(err, ERROR_INVALID, "A contact has a name or an address.");
+    return contact_check(contact, err);
 }
 
 static bool save(struct request *req, struct response *res, struct contact *contact,

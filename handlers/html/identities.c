@@ -3,8 +3,6 @@
 #include "handlers/html/screens.h"
 #include "handlers/writing.h"
 
-enum { TEXT_BYTES_MAX = 500, SIGNATURE_BYTES_MAX = 64 * 1024 };
-
 static bool show(struct request *req, struct response *res, const struct identity *typed,
                  const struct error *problem, struct error *err)
 {
@@ -39,6 +37,10 @@ static bool show(struct request *req, struct response *res, const struct identit
         view_set_str(row, "replyTo", one->reply_to);
         view_set_str(row, "bcc", one->bcc);
         view_set_str(row, "signature", one->text_signature);
+        view_set_str(row, "htmlSignature", one->html_signature);
+        view_set_bool(row, "isHtml", one->is_html);
+        view_set_bool(row, "isAbove", one->quoting == QUOTING_ABOVE);
+        view_set_bool(row, "isNone", one->quoting == QUOTING_NONE);
     }
     if (problem) {
         page_set_problem(page, problem);
@@ -52,24 +54,20 @@ bool html_identities(struct request *req, struct response *res, struct error *er
     return show(req, res, NULL, NULL, err);
 }
 
-static bool read_identity(struct request *req, const struct http_fields *form,
-                          struct identity *identity, struct error *err)
+static bool read_identity(const struct http_fields *form, struct identity *identity,
+                          struct error *err)
 {
-    struct compose_addresses people;
     identity->name = form_text(form, "name");
     identity->email = form_text(form, "email");
     identity->reply_to = form_text(form, "replyTo");
     identity->bcc = form_text(form, "bcc");
     identity->text_signature = form_text(form, "signature");
-    bool is_long =
-        identity->name.length > TEXT_BYTES_MAX || identity->email.length > TEXT_BYTES_MAX ||
-        identity->reply_to.length > TEXT_BYTES_MAX || identity->bcc.length > TEXT_BYTES_MAX ||
-        identity->text_signature.length > SIGNATURE_BYTES_MAX;
-    if (is_long)
-        return error_set(err, ERROR_LIMIT, "That is too long.");
-    return compose_email_check(req->arena, identity->email, &identity->email, err) &&
-           compose_addresses_read(req->arena, identity->reply_to, &people, err) &&
-           compose_addresses_read(req->arena, identity->bcc, &people, err);
+    /* a script brings it: without one it stays as it is */
+    if (http_field_value(form, "htmlSignature").at)
+        identity->html_signature = form_text(form, "htmlSignature");
+    identity->is_html = str_equal(form_text(form, "format"), STR("html"));
+    return quoting_parse(form_text(form, "quoting"), &identity->quoting) ||
+           error_set(err, ERROR_INVALID, "Say where the quoted text goes.");
 }
 
 /* The row of the form: 0 in the path is a new sender. */
@@ -92,7 +90,8 @@ bool html_identity_save(struct request *req, struct response *res, struct error 
                                                    &identity, err));
     bool is_done =
         is_good && (is_removal ? identity_delete(db, identity.account_id, identity.id, &why)
-                               : read_identity(req, &form, &identity, &why) &&
+                               : read_identity(&form, &identity, &why) &&
+                                     writing_identity_check(req, &identity, &why) &&
                                      identity_put(db, &identity, &why));
     store_release(app_of(req)->store, &db);
     if (!is_good)

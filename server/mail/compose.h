@@ -113,6 +113,15 @@ struct compose_forwarded {
 };
 bool compose_forward_block(struct buf *out, const struct compose_forwarded *forwarded);
 
+/* --- formatted ------------------------------------------------------------------------------- */
+
+/* Text as HTML for a letter: a <div> a line, quotes as <blockquote type="cite">. */
+bool compose_text_html(struct buf *out, struct str text);
+/* HTML that is sanitised, as a quote. */
+bool compose_quote_html(struct buf *out, struct str html);
+/* "-- " and the signature: of two forms the formatted one, if there is one. */
+bool compose_signature_html(struct buf *out, struct str html, struct str text);
+
 /* Text as format=flowed (RFC 3676): paragraphs in lines of at most 72 characters with a space at
  * their soft ends, quotes kept, lines stuffed; CRLF. */
 bool compose_flow(struct buf *out, struct str text);

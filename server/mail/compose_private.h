@@ -18,6 +18,10 @@ bool compose_write_addresses(struct buf *out, struct compose_addresses addresses
                              bool *needs_smtputf8, struct error *err);
 /* "text/calendar; method=REPLY" and its like (RFC 6047): a type whose parameter is kept. */
 bool compose_is_itip(struct str type);
+/* The next line without its end; LF, CRLF and CR all end one. */
+struct str compose_next_line(struct str *rest);
+/* Takes the quote marks off a line, in the manners people type: ">>", "> > "; how many. */
+size_t compose_take_quotes(struct str *line);
 /* Whether it is printable ASCII without space and <>: an id that may be written. */
 bool compose_is_id(struct str id);
 

@@ -3,12 +3,12 @@
 #include <time.h>
 
 #include "server/mail/compose.h"
+#include "server/mail/compose_private.h"
 #include "server/mail/thread.h"
 
 enum { FLOW_COLUMN = 72, QUOTE_DEPTH_MAX = 50 };
 
-/* The next line without its end; LF, CRLF and CR all end one. */
-static struct str next_line(struct str *rest)
+struct str compose_next_line(struct str *rest)
 {
     size_t length = 0;
     while (length < rest->length && rest->at[length] != '\n' && rest->at[length] != '\r')
@@ -29,8 +29,7 @@ static size_t width_of(struct str text)
     return width;
 }
 
-/* Quote marks in front of a line, in the manners people type: ">>", "> > ". */
-static size_t take_quotes(struct str *line)
+size_t compose_take_quotes(struct str *line)
 {
     size_t depth = 0;
     for (;;) {
@@ -83,8 +82,8 @@ static void flow_line(struct buf *out, size_t depth, struct str line)
 bool compose_flow(struct buf *out, struct str text)
 {
     while (text.length) {
-        struct str line = next_line(&text);
-        size_t depth = take_quotes(&line);
+        struct str line = compose_next_line(&text);
+        size_t depth = compose_take_quotes(&line);
         bool is_signature = str_equal(line, STR("-- "));
         while (!is_signature && line.length && line.at[line.length - 1] == ' ')
             line.length--; /* a space at the end would join it with the next */
@@ -98,7 +97,7 @@ bool compose_flow(struct buf *out, struct str text)
 bool compose_quote(struct buf *out, struct str text)
 {
     while (text.length) {
-        struct str line = next_line(&text);
+        struct str line = compose_next_line(&text);
         if (str_equal(line, STR("-- ")))
             break;
         buf_text(out, line.length == 0 || line.at[0] == '>' ? ">" : "> ");

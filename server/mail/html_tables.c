@@ -229,6 +229,8 @@ static bool belongs(const struct html_attribute_row *row, GumboTag tag)
     case HTML_ATTRIBUTE_COLOUR:
         return tag == GUMBO_TAG_BODY || !str_equal(name, STR("text"));
     default:
+        if (tag == GUMBO_TAG_BLOCKQUOTE && str_equal(name, STR("type")))
+            return true; /* cite: what mail programs fold away */
         if (str_equal(name, STR("type")) || str_equal(name, STR("value")) ||
             str_equal(name, STR("start")))
             return tag == GUMBO_TAG_OL || tag == GUMBO_TAG_UL || tag == GUMBO_TAG_LI;

@@ -6,6 +6,8 @@
 /* White space owed to the output; written only when a visible character follows. */
 enum gap { GAP_NONE, GAP_SPACE, GAP_LINE, GAP_PARAGRAPH };
 
+enum { QUOTES_MAX = 50 };
+
 struct reader {
     struct buf *out;
     size_t start;          /* where in `out` our text begins */
@@ -15,6 +17,10 @@ struct reader {
     struct str left_out; /* the element whose content is skipped now; empty: none */
     unsigned left_out_depth;
     bool is_full;
+    /* html_to_letter: */
+    bool is_letter, has_item;       /* an item of a list begins */
+    unsigned quotes, quotes_before; /* now, and where something was written last */
+    struct buf line;                /* the gap being made */
 };
 
 enum effect {
@@ -93,6 +99,38 @@ static void owe(struct reader *r, enum gap gap)
         r->gap = gap;
 }
 
+static void write_quotes(struct buf *gap, unsigned quotes)
+{
+    for (unsigned i = 0; i < quotes && i < QUOTES_MAX; i++)
+        buf_char(gap, '>');
+}
+
+/* The gap as a letter has it: each of its lines with its quote marks. */
+static struct str letter_gap(struct reader *r, bool is_first)
+{
+    struct buf *gap = &r->line;
+    enum gap owed = r->quotes != r->quotes_before && r->gap < GAP_LINE ? GAP_LINE : r->gap;
+    bool is_line = is_first || owed >= GAP_LINE;
+    buf_reset(gap);
+    if (!is_first && owed == GAP_SPACE)
+        buf_char(gap, ' ');
+    if (!is_first && owed == GAP_PARAGRAPH) {
+        buf_char(gap, '\n');
+        write_quotes(gap, r->quotes < r->quotes_before ? r->quotes : r->quotes_before);
+    }
+    if (!is_first && is_line)
+        buf_char(gap, '\n');
+    if (is_line && r->quotes) {
+        write_quotes(gap, r->quotes);
+        buf_char(gap, ' ');
+    }
+    if (r->has_item)
+        buf_text(gap, "* ");
+    r->has_item = false;
+    r->quotes_before = r->quotes;
+    return buf_view(gap);
+}
+
 static void write_character(struct reader *r, uint32_t character, struct str bytes)
 {
     static const char *const gaps[] = {"", " ", "\n", "\n\n"};
@@ -102,6 +140,8 @@ static void write_character(struct reader *r, uint32_t character, struct str byt
     /* Joiners that only pad a newsletter's preview line. */
     if ((character == 0x200c || character == 0x200d) && (is_first || r->gap))
         return;
+    if (r->is_letter)
+        gap = letter_gap(r, is_first);
     if (gap.length + bytes.length > r->text_bytes_max - used) {
         r->is_full = true;
         return;
@@ -245,6 +285,19 @@ static void tag_in_left_out(struct reader *r, struct tag tag, bool is_known, enu
     }
 }
 
+/* What quotes and lists are to a letter. */
+static void mark_tag(struct reader *r, struct tag tag)
+{
+    if (str_equal_nocase(tag.name, STR("li")))
+        r->has_item = !tag.is_end;
+    else if (!str_equal_nocase(tag.name, STR("blockquote")))
+        return;
+    else if (!tag.is_end)
+        r->quotes++;
+    else if (r->quotes)
+        r->quotes--;
+}
+
 static struct str apply_tag(struct reader *r, struct tag tag, struct str rest)
 {
     enum effect effect = EFFECT_SPACE;
@@ -257,6 +310,8 @@ static struct str apply_tag(struct reader *r, struct tag tag, struct str rest)
         return tag.is_end ? rest : skip_raw(rest, tag.name);
     if (r->left_out.length)
         return rest;
+    if (r->is_letter)
+        mark_tag(r, tag);
     switch (effect) {
     case EFFECT_SPACE:
         owe(r, GAP_SPACE);
@@ -299,22 +354,57 @@ static struct str skip_comment(struct str rest)
     return end < 0 ? STR_EMPTY : str_skip(rest, (size_t)end + 1);
 }
 
-void html_to_text(struct buf *out, struct str html, size_t text_bytes_max)
+static void read_html(struct reader *reader, struct str html)
 {
-    struct reader r = {.out = out, .start = out->length, .text_bytes_max = text_bytes_max};
-    while (html.length && !r.is_full) {
+    while (html.length && !reader->is_full) {
         char second = html.length > 1 ? html.at[1] : '\0';
         char third = html.length > 2 ? html.at[2] : '\0';
         if (html.at[0] != '<') {
-            html = read_text(&r, html);
+            html = read_text(reader, html);
         } else if (ascii_is_alpha(second) || (second == '/' && ascii_is_alpha(third))) {
             struct tag tag = {0};
             html = read_tag(html, &tag);
-            html = apply_tag(&r, tag, html);
+            html = apply_tag(reader, tag, html);
         } else if (second == '!' || second == '?' || (second == '/' && html.length > 2)) {
             html = skip_comment(html);
         } else {
-            html = read_text(&r, html);
+            html = read_text(reader, html);
         }
     }
+}
+
+void html_to_text(struct buf *out, struct str html, size_t text_bytes_max)
+{
+    struct reader r = {.out = out, .start = out->length, .text_bytes_max = text_bytes_max};
+    read_html(&r, html);
+}
+
+/* White space at the end of a line is gone, that of "-- " too. */
+static void mend_signature(struct buf *out, size_t start)
+{
+    for (size_t at = start; at + 1 < out->length; at++) {
+        struct str rest = str_skip(buf_view(out), at);
+        bool is_line = at == start || out->at[at - 1] == '\n';
+        if (is_line && str_starts(rest, STR("--\n"))) {
+            struct buf tail = BUF_INIT(rest.length + 1);
+            buf_str(&tail, str_skip(rest, 2));
+            out->length = at + 2;
+            buf_char(out, ' ');
+            buf_str(out, buf_view(&tail));
+            buf_free(&tail);
+            return;
+        }
+    }
+}
+
+void html_to_letter(struct buf *out, struct str html, size_t text_bytes_max)
+{
+    struct reader r = {.out = out,
+                       .start = out->length,
+                       .text_bytes_max = text_bytes_max,
+                       .is_letter = true,
+                       .line = BUF_INIT(4 * QUOTES_MAX)};
+    read_html(&r, html);
+    buf_free(&r.line);
+    mend_signature(out, r.start);
 }

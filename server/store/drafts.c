@@ -109,7 +109,7 @@ static bool insert_draft(struct db *db, const struct draft *d, struct error *err
                    db_text(d->bcc), db_text(d->subject), db_text(d->text), db_text(d->html),
                    db_i16((int16_t)d->priority), db_bool(d->wants_receipt), db_text(d->in_reply_to),
                    db_text(d->references), db_or_null(db_i64(d->answers_id)),
-                   db_name(answers_how_name(d->answers_how)));
+                   db_name(answers_how_name(d->answers_how)), db_bool(d->wants_report));
 }
 
 static bool create(struct db *db, struct draft *draft, const struct draft_face *face,
@@ -157,7 +157,8 @@ static bool update_draft(struct db *db, struct draft *d, int expected, struct er
     if (!db_select(db, "draft_update", &rows, err, db_i64(d->account_id), db_i64(d->email_id),
                    db_or_null(db_i64(d->identity_id)), db_text(d->to), db_text(d->cc),
                    db_text(d->bcc), db_text(d->subject), db_text(d->text), db_text(d->html),
-                   db_i16((int16_t)d->priority), db_bool(d->wants_receipt), db_i32(expected)))
+                   db_i16((int16_t)d->priority), db_bool(d->wants_receipt), db_i32(expected),
+                   db_bool(d->wants_report)))
         return false;
     bool is_found = db_next(&rows);
     if (is_found)
@@ -212,6 +213,7 @@ bool draft_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t
     draft->answers_how = answers_how_parse(db_get_slice(&rows));
     draft->priority = (enum draft_priority)db_get_i16(&rows);
     draft->wants_receipt = db_get_bool(&rows);
+    draft->wants_report = db_get_bool(&rows);
     draft->changed_at = db_get_time(&rows);
     draft->mailbox_id = db_get_i64(&rows);
     draft->is_hidden = db_get_bool(&rows);

@@ -19,7 +19,8 @@ struct draft {
     struct str to, cc, bcc; /* as typed */
     struct str subject, text, html;
     enum draft_priority priority;
-    bool wants_receipt;
+    bool wants_receipt; /* of reading: RFC 8098 */
+    bool wants_report;  /* of delivery: RFC 3461 */
     /* set once, when it is made */
     struct str in_reply_to, references; /* ids without <> */
     int64_t answers_id;                 /* 0: none */

@@ -5,6 +5,25 @@
 
 static const char no_identity[] = "there is no such sender";
 
+static const char *const quoting_names[] = {
+    [QUOTING_BELOW] = "below", [QUOTING_ABOVE] = "above", [QUOTING_NONE] = "none"};
+
+const char *quoting_name(enum quoting quoting)
+{
+    return quoting_names[quoting];
+}
+
+bool quoting_parse(struct str name, enum quoting *quoting)
+{
+    for (int i = 0; i < QUOTINGS; i++) {
+        if (str_equal(name, str_of(quoting_names[i]))) {
+            *quoting = (enum quoting)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_identity(struct db_rows *rows, struct arena *arena, int64_t account_id,
                           struct identity *identity)
 {
@@ -16,6 +35,8 @@ static void read_identity(struct db_rows *rows, struct arena *arena, int64_t acc
     identity->bcc = db_get_str(rows, arena);
     identity->text_signature = db_get_str(rows, arena);
     identity->html_signature = db_get_str(rows, arena);
+    quoting_parse(db_get_slice(rows), &identity->quoting);
+    identity->is_html = db_get_bool(rows);
 }
 
 bool identity_list(struct db *db, struct arena *arena, int64_t account_id,
@@ -52,7 +73,8 @@ static bool write(struct db *db, struct identity *i, bool is_new, struct error *
     if (!db_execute(db, is_new ? "identity_insert" : "identity_update", &affected, err,
                     db_i64(i->account_id), db_i64(i->id), db_text(i->name), db_text(i->email),
                     db_text(i->reply_to), db_text(i->bcc), db_text(i->text_signature),
-                    db_text(i->html_signature)))
+                    db_text(i->html_signature), db_name(quoting_name(i->quoting)),
+                    db_bool(i->is_html)))
         return false;
     return affected || error_set(err, ERROR_NOT_FOUND, "%s", no_identity);
 }

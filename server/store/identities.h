@@ -4,11 +4,19 @@
 
 #include "server/store/store.h"
 
+/* Where the original's text stands in an answer. */
+enum quoting { QUOTING_BELOW, QUOTING_ABOVE, QUOTING_NONE, QUOTINGS };
+const char *quoting_name(enum quoting quoting);
+/* False: no such name. */
+bool quoting_parse(struct str name, enum quoting *quoting);
+
 struct identity {
     int64_t account_id, id; /* 0: a new one */
     struct str name, email;
-    struct str reply_to, bcc; /* as typed; empty: none */
-    struct str text_signature, html_signature;
+    struct str reply_to, bcc;                  /* as typed; empty: none */
+    struct str text_signature, html_signature; /* the HTML is sanitised */
+    enum quoting quoting;
+    bool is_html; /* what is written as this sender begins formatted */
 };
 
 bool identity_list(struct db *db, struct arena *arena, int64_t account_id,

@@ -45,6 +45,7 @@ static void read_submission(struct db_rows *rows, struct arena *arena, int64_t a
     s->recipients = db_get_str(rows, arena);
     s->needs_smtputf8 = db_get_bool(rows);
     s->needs_8bit = db_get_bool(rows);
+    s->wants_report = db_get_bool(rows);
     s->bcc_field = db_get_str(rows, arena);
     s->subject = db_get_str(rows, arena);
     s->to = db_get_str(rows, arena);
@@ -110,7 +111,7 @@ bool submission_create(struct db *db, struct submission *s, struct str idempoten
                    db_i64(s->blob_id), db_text(s->message_id), db_text(s->mail_from),
                    db_json(s->recipients), db_bool(s->needs_smtputf8), db_bool(s->needs_8bit),
                    db_text(s->bcc_field), db_text(s->subject), db_text(s->to), db_time(s->send_at),
-                   db_or_null(db_text(idempotency_key))) &&
+                   db_or_null(db_text(idempotency_key)), db_bool(s->wants_report)) &&
         hide_once(db, s, err) && changes_write(db, s->account_id, &change, 1, NULL, err) &&
         db_post(db, "submission_notify", err, db_i64(s->account_id));
     return db_leave(db, started, is_good, err);

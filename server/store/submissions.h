@@ -41,6 +41,7 @@ struct submission {
     struct str mail_from;
     struct str recipients; /* JSON: [{"email", "state": "waiting"|"accepted"|"refused", "reply"}] */
     bool needs_smtputf8, needs_8bit;
+    bool wants_report;      /* DSN: of what becomes of it (RFC 3461) */
     struct str bcc_field;   /* what the copy in Sent has in front: "Bcc: …\r\n" or empty */
     struct str subject, to; /* for the outbox */
     int64_t send_at;

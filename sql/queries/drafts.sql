@@ -62,14 +62,15 @@ UPDATE mailbox SET total = total + $3 WHERE account_id = $1 AND id = $2;
 -- name: draft_create
 INSERT INTO draft (account_id, email_id, identity_id, to_text, cc_text, bcc_text, subject, body_text,
                    body_html, priority, wants_receipt, in_reply_to, "references", answers_id,
-                   answers_how)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+                   answers_how, wants_report)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
 
 -- A revision of 0 writes over whatever is there. One that is being sent is not to be changed.
 -- name: draft_update
 UPDATE draft d
    SET identity_id = $3, to_text = $4, cc_text = $5, bcc_text = $6, subject = $7, body_text = $8,
-       body_html = $9, priority = $10, wants_receipt = $11, revision = d.revision + 1,
+       body_html = $9, priority = $10, wants_receipt = $11, wants_report = $13,
+       revision = d.revision + 1,
        changed_at = now()
  WHERE d.account_id = $1 AND d.email_id = $2 AND ($12 = 0 OR d.revision = $12)
    AND NOT EXISTS (SELECT FROM submission s
@@ -83,7 +84,7 @@ SELECT revision FROM draft WHERE account_id = $1 AND email_id = $2 FOR UPDATE;
 -- name: draft_by_id
 SELECT d.email_id, d.revision, d.identity_id, d.to_text, d.cc_text, d.bcc_text, d.subject,
        d.body_text, d.body_html, d.in_reply_to, d."references", d.answers_id, d.answers_how,
-       d.priority, d.wants_receipt, d.changed_at, p.mailbox_id, p.is_hidden
+       d.priority, d.wants_receipt, d.wants_report, d.changed_at, p.mailbox_id, p.is_hidden
   FROM draft d
   JOIN placement p ON p.account_id = d.account_id AND p.email_id = d.email_id
  WHERE d.account_id = $1 AND d.email_id = $2

@@ -6,8 +6,8 @@ SELECT id FROM submission WHERE account_id = $1 AND idempotency_key = $2;
 -- name: submission_create
 INSERT INTO submission (account_id, id, identity_id, draft_id, answers_id, answers_how, blob_id,
                         message_id, mail_from, recipients, needs_smtputf8, needs_8bit, bcc_field,
-                        subject, to_text, send_at, idempotency_key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
+                        subject, to_text, send_at, idempotency_key, wants_report)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 
 -- name: submission_notify
 SELECT pg_notify('restante', format('op %s', ($1)::bigint));
@@ -15,7 +15,7 @@ SELECT pg_notify('restante', format('op %s', ($1)::bigint));
 -- The columns of submissions_list and submission_next too.
 -- name: submission_by_id
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
-       recipients, needs_smtputf8, needs_8bit, bcc_field, subject, to_text, phase,
+       recipients, needs_smtputf8, needs_8bit, wants_report, bcc_field, subject, to_text, phase,
        send_at, not_before, attempts, filings, error, created_at, ended_at
   FROM submission
  WHERE account_id = $1 AND id = $2;
@@ -23,7 +23,7 @@ SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, 
 -- Those under way first, then the others, newest first.
 -- name: submissions_list
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
-       recipients, needs_smtputf8, needs_8bit, bcc_field, subject, to_text, phase,
+       recipients, needs_smtputf8, needs_8bit, wants_report, bcc_field, subject, to_text, phase,
        send_at, not_before, attempts, filings, error, created_at, ended_at
   FROM submission
  WHERE account_id = $1
@@ -52,7 +52,7 @@ RETURNING id, draft_id;
 
 -- name: submission_next
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
-       recipients, needs_smtputf8, needs_8bit, bcc_field, subject, to_text, phase,
+       recipients, needs_smtputf8, needs_8bit, wants_report, bcc_field, subject, to_text, phase,
        send_at, not_before, attempts, filings, error, created_at, ended_at
   FROM submission
  WHERE account_id = $1 AND phase = $2 AND greatest(send_at, not_before) <= now()

@@ -1,10 +1,13 @@
 """Writing in a real browser: with the script a letter saves itself, takes files and pictures; without
 it the same form does the same work."""
 
+import base64
 import os
+import re
 
 import pytest
 
+from tests.integration.test_compose_formatted import formatted
 from tests.integration.test_reading import sign_in_browser
 from tests.integration.test_sending import PNG, Writer, awaited, received
 
@@ -65,6 +68,81 @@ def test_a_letter_with_file_and_picture_arrives_equal(restante, writer, new_pers
     assert parts["application/octet-stream"].get_content() == (files / "any.bin").read_bytes()
     assert [e["subject"] for e in awaited(lambda: reader.emails("inbox"))] == ["Grüße mit Bild"]
     assert not problems(browser)
+
+
+def test_an_answer_shows_and_takes_along_what_it_quotes(restante, writer, new_person, browser):
+    reader, email_id = Writer(restante, new_person()), formatted(writer)
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(f"{restante.url}/mail/{writer.account}/compose?reply={email_id}")
+    browser.find_element(By.ID, "format").click()  # nothing is typed yet: quoted as it looks
+    editor = awaited(lambda: browser.find_elements(By.ID, "editor"))[0]
+    assert editor.find_element(By.CSS_SELECTOR, "blockquote b").text == "fett"
+    assert awaited(lambda: browser.execute_script(
+        "return document.querySelector('#editor img').naturalWidth")) == 1
+    editor.send_keys("Eine ")
+    browser.find_element(By.CSS_SELECTOR, "[aria-label='Bold']").click()
+    editor.send_keys("Antwort")
+    browser.find_element(By.ID, "to").clear()
+    browser.find_element(By.ID, "to").send_keys(reader.person.address)
+    awaited(lambda: state(browser) == "Saved")
+    assert browser.find_elements(By.CSS_SELECTOR, "#attachments li[data-cid]")
+    browser.refresh()  # the draft, opened again
+    assert awaited(lambda: browser.execute_script(
+        "return document.querySelector('#editor img').naturalWidth")) == 1
+    browser.find_element(By.CSS_SELECTOR, "#editor img").click()
+    about = browser.find_element(By.CSS_SELECTOR, ".editor-alt input")
+    assert about.get_property("value") == "a dot"
+    about.send_keys(", red")
+    browser.find_element(By.CSS_SELECTOR, "#delay option[value='0']").click()
+    browser.find_element(By.CSS_SELECTOR, "button[value='send']").click()
+    message, = awaited(lambda: received(writer.person._mailserver, reader.person))
+    parts = {part.get_content_type(): part for part in message.walk()}
+    letter = parts["text/html"].get_content()
+    assert re.match(r"<div>Eine[\xa0 ]<b>Antwort</b>", letter) and "a dot, red" in letter
+    assert parts["text/plain"].get_content().startswith("Eine Antwort")
+    assert "> Grüße fett" in parts["text/plain"].get_content()
+    assert parts["image/png"].get_content() == PNG
+    assert message["In-Reply-To"] == "<look@example.org>"
+    assert not problems(browser)
+
+
+def test_plain_text_becomes_formatted_and_plain_again(restante, writer, browser):
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(f"{restante.url}/mail/{writer.account}/compose")
+    text = browser.find_element(By.ID, "text")
+    text.send_keys("one\n> quoted\n>> twice\n\n<b>")
+    browser.find_element(By.ID, "format").click()
+    editor = browser.find_element(By.ID, "editor")
+    assert editor.find_element(By.CSS_SELECTOR, "blockquote blockquote").text == "twice"
+    assert not editor.find_elements(By.TAG_NAME, "b")
+    browser.find_element(By.ID, "plain").click()
+    browser.switch_to.alert.accept()
+    assert text.get_property("value") == "one\n> quoted\n>> twice\n\n<b>"
+    assert not problems(browser)
+
+
+def test_what_is_pasted_is_made_safe_and_undone(restante, writer, browser):
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(f"{restante.url}/mail/{writer.account}/compose")
+    browser.find_element(By.ID, "format").click()
+    editor = browser.find_element(By.ID, "editor")
+    picture = base64.b64encode(PNG).decode()
+    browser.execute_script("""
+        const data = new DataTransfer();
+        data.setData("text/html", arguments[0]);
+        const root = document.getElementById("editor");
+        root.focus();
+        root.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+    """, "<p onclick='x()' style='color:red'>in <i>style</i><script>window.pwned = 1</script>"
+         f"<img src=x onerror='window.pwned = 1'><img id=kept src='data:image/png;base64,{picture}'></p>")
+    assert awaited(lambda: editor.find_elements(By.TAG_NAME, "i"))[0].text == "style"
+    awaited(lambda: editor.find_elements(By.CSS_SELECTOR, "img[data-cid]"))
+    kept = browser.execute_script("return document.getElementById('html').value")
+    assert "script" not in kept and "onclick" not in kept and 'src="cid:' in kept
+    assert not browser.execute_script("return window.pwned")
+    editor.send_keys(" more")
+    editor.send_keys("\ue009z\ue000")  # control, z
+    awaited(lambda: "more" not in editor.text)
 
 
 def test_a_letter_saves_itself_and_is_found_in_another_browser(restante, writer, browser):

@@ -14,6 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         html_to_text(&text, str_make(bytes, size), limits[i]);
         if (text.length > limits[i] || !utf8_is_valid(buf_view(&text)))
             abort();
+        buf_reset(&text);
+        html_to_letter(&text, str_make(bytes, size), limits[i]);
+        if (!utf8_is_valid(buf_view(&text)))
+            abort();
         buf_free(&text);
     }
     return 0;

@@ -29,9 +29,10 @@ class Page:
             if kind == "file" or (kind == "checkbox" and " checked" not in tag):
                 continue
             self.fields[attributes["name"]] = html.unescape(attributes.get("value", ""))
-        for name, text in re.findall(r'<textarea [^>]*name="(\w+)"[^>]*>\n(.*?)</textarea>',
-                                     self.form, re.S):
-            self.fields[name] = html.unescape(text)
+        for tag, name, text in re.findall(r'(<textarea [^>]*name="(\w+)"[^>]*>)\n(.*?)</textarea>',
+                                          self.form, re.S):
+            if " disabled" not in tag:  # what only a script brings
+                self.fields[name] = html.unescape(text)
         for name, options in re.findall(r'<select [^>]*name="(\w+)">(.*?)</select>', self.form, re.S):
             values = re.findall(r'<option value="([^"]*)"( selected)?>', options)
             self.fields[name] = next((v for v, chosen in values if chosen), values[0][0])
@@ -212,7 +213,8 @@ def test_a_sender_has_a_signature_and_an_address_for_answers(writer, new_person,
     token = writer.api.form_token(where)
     number = re.search(r'name="id" value="(\d+)"', writer.api.get(where).text).group(1)
     saved = {"csrf": token, "id": number, "name": "Ada", "email": writer.person.address,
-             "replyTo": "elsewhere@example.org", "signature": "Ada\nCountess", "do": "save"}
+             "replyTo": "elsewhere@example.org", "signature": "Ada\nCountess", "do": "save",
+             "quoting": "below", "format": "plain"}
     assert writer.api.post(where, form=saved).status == 303
     bad = writer.api.post(where, form=saved | {"email": "nobody"})
     assert bad.status == 422 and "nobody" in bad.text
@@ -224,7 +226,8 @@ def test_a_sender_has_a_signature_and_an_address_for_answers(writer, new_person,
     assert message["Reply-To"] == "elsewhere@example.org"
     last = writer.api.post(where, form=saved | {"do": "delete"})
     assert last.status == 422 and "last sender" in last.text
-    more = {"csrf": token, "name": "Other", "email": "other@example.org", "do": "save"}
+    more = {"csrf": token, "name": "Other", "email": "other@example.org", "do": "save",
+            "quoting": "none", "format": "html"}
     assert writer.api.post(where, form=more).status == 303
     assert "other@example.org" in page(writer).form
 

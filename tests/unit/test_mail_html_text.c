@@ -42,6 +42,27 @@ static void test_white_space_collapses_and_blocks_break(void **state)
     CHECK(rows);
 }
 
+static void test_a_letter_has_quotes_lists_and_a_signature(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"<div>yes</div><div><br></div><div>Ada wrote:</div><blockquote type=\"cite\"><p>one</p>"
+         "<p>two</p><blockquote>deep</blockquote></blockquote><div>end</div>",
+         "yes\n\nAda wrote:\n\n> one\n>\n> two\n>\n>> deep\n\nend"},
+        {"<blockquote>a<br>b</blockquote>", "> a\n> b"},
+        {"<b>x</b><blockquote></blockquote></blockquote>y", "x\n\ny"},
+        {"<ul><li>one</li><li>two</li></ul>end", "* one\n* two\n\nend"},
+        {"hi<div>-- </div><div>Ada</div>", "hi\n-- \nAda"},
+        {"--<br>Ada<br>--<br>", "-- \nAda\n--"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf out = BUF_INIT(4096);
+        html_to_letter(&out, str_of(rows[i].html), 1000);
+        assert_string_equal(out.at, rows[i].text);
+        buf_free(&out);
+    }
+}
+
 static void test_what_is_not_shown_is_left_out(void **state)
 {
     (void)state;
@@ -134,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_white_space_collapses_and_blocks_break),
+        cmocka_unit_test(test_a_letter_has_quotes_lists_and_a_signature),
         cmocka_unit_test(test_what_is_not_shown_is_left_out),
         cmocka_unit_test(test_what_is_no_tag_is_text),
         cmocka_unit_test(test_references_are_decoded),
