@@ -282,9 +282,13 @@ static bool read_people(struct sending *s, struct error *err)
 {
     struct arena *arena = s->req->arena;
     struct compose_addresses own;
-    if (!compose_addresses_read(arena, s->draft.to, &s->to, err) ||
-        !compose_addresses_read(arena, s->draft.cc, &s->cc, err) ||
-        !compose_addresses_read(arena, s->draft.bcc, &s->bcc, err) ||
+    struct str to, cc, bcc;
+    if (!writing_expand(s->req, s->db, s->draft.to, &to, err) ||
+        !writing_expand(s->req, s->db, s->draft.cc, &cc, err) ||
+        !writing_expand(s->req, s->db, s->draft.bcc, &bcc, err) ||
+        !compose_addresses_read(arena, to, &s->to, err) ||
+        !compose_addresses_read(arena, cc, &s->cc, err) ||
+        !compose_addresses_read(arena, bcc, &s->bcc, err) ||
         !compose_addresses_read(arena, s->identity.reply_to, &s->reply_to, err) ||
         !compose_addresses_read(arena, s->identity.bcc, &own, err))
         return false;

@@ -47,6 +47,10 @@ bool writing_copy(struct request *req, struct db *db, const struct blob *blob, i
 bool writing_put(struct db *db, int64_t account_id, struct str bytes, int64_t *blob_id,
                  struct error *err);
 
+/* Addresses as typed, with the names of the address book's groups replaced by who is in them. */
+bool writing_expand(struct request *req, struct db *db, struct str typed, struct str *expanded,
+                    struct error *err);
+
 struct writing_send {
     int64_t send_at;            /* UTC microseconds */
     struct str idempotency_key; /* empty: none */

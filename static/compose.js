@@ -256,7 +256,8 @@ function completion(input) {
       option.id = `${box.id}-${i}`;
       option.setAttribute("role", "option");
       option.dataset.typed = match.typed;
-      option.textContent = match.name ? `${match.name} <${match.email}>` : match.email;
+      if (match.memberCount > 1 || !match.email) option.textContent = `${match.name} (group of ${match.memberCount})`;
+      else option.textContent = match.name ? `${match.name} <${match.email}>` : match.email;
       option.addEventListener("mousedown", (event) => { event.preventDefault(); take(option); });
       return option;
     }));

@@ -55,6 +55,15 @@ void answer_bool(struct json *json, const char *name, bool is_true)
     json_write_bool(json, is_true);
 }
 
+void answer_words(struct json *json, const char *name, struct str words)
+{
+    json_write_name(json, name);
+    json_write_array(json);
+    while (words.at && words.length)
+        json_write_str(json, str_cut(&words, ' '));
+    json_write_array_end(json);
+}
+
 void answer_raw(struct json *json, const char *name, struct str text)
 {
     json_write_name(json, name);

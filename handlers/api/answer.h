@@ -20,6 +20,8 @@ void answer_str(struct json *json, const char *name, struct str text);
 void answer_text(struct json *json, const char *name, const char *text); /* NULL: null */
 void answer_i64(struct json *json, const char *name, int64_t number);
 void answer_bool(struct json *json, const char *name, bool is_true);
+/* Words separated by spaces, as a list. */
+void answer_words(struct json *json, const char *name, struct str words);
 void answer_raw(struct json *json, const char *name, struct str text);
 
 /* The request's body as a JSON object, to be json_decref'd; NULL with ERROR_INVALID for another

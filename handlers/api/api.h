@@ -41,6 +41,8 @@ route_handler api_submission_hurry, api_invitation_answer;
 route_handler api_export_summary, api_export_complete, api_import;
 route_handler api_transfers, api_transfer, api_transfer_cancel;
 /* identities.c */
+route_handler api_contact_groups, api_contact_group, api_contact_group_create,
+    api_contact_group_save, api_contact_group_delete;
 route_handler api_identities, api_identity_create, api_identity_save, api_identity_delete;
 /* contacts.c */
 route_handler api_contacts, api_contact, api_contact_create, api_contact_save, api_contact_delete;

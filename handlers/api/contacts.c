@@ -1,32 +1,22 @@
 /* The address book; completion of what is typed; vCard in and out. */
-#include "server/store/contacts.h"
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
 #include "handlers/contact_cards.h"
 #include "handlers/writing.h"
+#include "server/store/contact_groups.h"
 
 enum {
     LIST_MAX = 500,
     COMPLETE_MAX = 10,
+    GROUPS_MAX = 3,
 };
-
-static void write_emails(struct json *json, struct str emails)
-{
-    json_write_name(json, "emails");
-    json_write_array(json);
-    while (emails.at && emails.length) {
-        struct str email = str_cut(&emails, ' ');
-        json_write_str(json, email);
-    }
-    json_write_array_end(json);
-}
 
 static void write_contact(struct json *json, const struct contact *c)
 {
     json_write_object(json);
     answer_id(json, "id", c->id);
     answer_str(json, "name", c->name);
-    write_emails(json, c->emails);
+    answer_words(json, "emails", c->emails);
     answer_str(json, "organization", c->organization);
     answer_str(json, "note", c->note);
     answer_bool(json, "isCollected", c->is_collected);
@@ -152,32 +142,62 @@ bool api_contact_delete(struct request *req, struct response *res, struct error 
     return answer_done(req, &db, is_good);
 }
 
-/* ?q=…: {"matches": [{"name", "email"}]}, likeliest first. */
+/* A match as what is typed instead: of a group all who are in it. */
+static void write_match(struct json *json, struct arena *arena, struct str name,
+                        const struct contact_match *people, size_t count)
+{
+    struct compose_address *all = ARENA_ARRAY(arena, count, struct compose_address);
+    for (size_t i = 0; i < count; i++)
+        all[i] = (struct compose_address){people[i].name, people[i].email};
+    json_write_object(json);
+    answer_str(json, "name", name);
+    answer_str(json, "email", count == 1 ? people[0].email : STR_EMPTY);
+    answer_i64(json, "memberCount", (int64_t)count);
+    answer_str(json, "typed",
+               compose_addresses_show(arena, (struct compose_addresses){all, count}));
+    json_write_object_end(json);
+}
+
+static bool write_groups(struct request *req, struct db *db, struct str typed, struct json *json,
+                         struct error *err)
+{
+    struct contact_group *groups;
+    struct contact_match *people;
+    size_t count, people_count;
+    int64_t user_id = signed_in(req)->user_id;
+    if (!contact_group_complete(db, req->arena, user_id, typed, GROUPS_MAX, &groups, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!contact_group_people(db, req->arena, user_id, groups[i].name, &people, &people_count,
+                                  err))
+            return false;
+        if (people_count)
+            write_match(json, req->arena, groups[i].name, people, people_count);
+    }
+    return true;
+}
+
+/* ?q=…: {"matches": [{"name", "email", "memberCount", "typed"}]}: groups, then people, likeliest
+ * first. */
 bool api_contacts_complete(struct request *req, struct response *res, struct error *err)
 {
     struct contact_match *matches = NULL;
     size_t count = 0;
     struct str typed = request_argument(req, "q");
     typed = typed.at ? str_trim(typed) : STR_EMPTY;
-    struct db *db = app_db(req, err);
-    bool is_good =
-        db && (!typed.length || contact_complete(db, req->arena, signed_in(req)->user_id, typed,
-                                                 COMPLETE_MAX, &matches, &count, err));
-    if (!answer_done(req, &db, is_good))
-        return false;
     struct json json = answer_json(res);
     json_write_object(&json);
     json_write_name(&json, "matches");
     json_write_array(&json);
-    for (size_t i = 0; i < count; i++) {
-        struct compose_address one = {matches[i].name, matches[i].email};
-        json_write_object(&json);
-        answer_str(&json, "name", one.name);
-        answer_str(&json, "email", one.email);
-        answer_str(&json, "typed",
-                   compose_addresses_show(req->arena, (struct compose_addresses){&one, 1}));
-        json_write_object_end(&json);
-    }
+    struct db *db = app_db(req, err);
+    bool is_good =
+        db && (!typed.length || (write_groups(req, db, typed, &json, err) &&
+                                 contact_complete(db, req->arena, signed_in(req)->user_id, typed,
+                                                  COMPLETE_MAX, &matches, &count, err)));
+    if (!answer_done(req, &db, is_good))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        write_match(&json, req->arena, matches[i].name, &matches[i], 1);
     json_write_array_end(&json);
     json_write_object_end(&json);
     return true;

@@ -118,8 +118,6 @@ static bool read_draft(struct request *req, const json_t *body, struct draft *d,
                                       {"inReplyTo", &d->in_reply_to},
                                       {"references", &d->references}};
     int priority = (int)d->priority, how = (int)d->answers_how;
-    if (json_object_get(body, "html") && !json_object_get(body, "text"))
-        d->text = STR_EMPTY; /* made of the HTML anew */
     bool is_good = read_people(req, body, "to", &d->to, err) &&
                    read_people(req, body, "cc", &d->cc, err) &&
                    read_people(req, body, "bcc", &d->bcc, err) &&

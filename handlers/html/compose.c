@@ -361,8 +361,11 @@ static const char *warning_of(struct request *req, struct db *db, const struct c
     own = quote >= 0 ? str_sub(own, 0, (size_t)quote) : own;
     if (!d->subject.length)
         return "The subject is empty.";
-    if (compose_addresses_read(req->arena, d->to, &to, NULL) &&
-        compose_addresses_read(req->arena, d->cc, &cc, NULL) &&
+    struct str all_to, all_cc;
+    if (writing_expand(req, db, d->to, &all_to, NULL) &&
+        writing_expand(req, db, d->cc, &all_cc, NULL) &&
+        compose_addresses_read(req->arena, all_to, &to, NULL) &&
+        compose_addresses_read(req->arena, all_cc, &cc, NULL) &&
         to.count + cc.count > MANY_RECIPIENTS)
         return "Everybody will see the addresses of many others. Bcc hides them.";
     if (!draft_attachments(db, req->arena, c->account_id, d->email_id, &list, &count, NULL) ||

@@ -1,9 +1,9 @@
 /* The address book. */
-#include "server/store/contacts.h"
 #include "handlers/contact_cards.h"
 #include "handlers/html/page.h"
 #include "handlers/html/screens.h"
 #include "handlers/writing.h"
+#include "server/store/contact_groups.h"
 
 enum { PAGE_ROWS = 200 };
 
@@ -11,15 +11,19 @@ static bool show(struct request *req, struct response *res, const struct contact
                  const struct error *problem, struct error *err)
 {
     struct contact *list;
-    size_t count;
+    struct contact_group *groups;
+    size_t count, group_count;
     int64_t after = 0;
     struct str place = request_argument(req, "after");
     bool with_collected = request_argument(req, "collected").at != NULL;
     if (place.at && !str_to_i64(place, &after))
         return error_set(err, ERROR_NOT_FOUND, "There is no such page.");
     struct db *db = app_db(req, err);
-    bool is_good = db && contact_list(db, req->arena, signed_in(req)->user_id, with_collected,
-                                      after, PAGE_ROWS, &list, &count, err);
+    bool is_good =
+        db &&
+        contact_list(db, req->arena, signed_in(req)->user_id, with_collected, after, PAGE_ROWS,
+                     &list, &count, err) &&
+        contact_group_list(db, req->arena, signed_in(req)->user_id, &groups, &group_count, err);
     store_release(app_of(req)->store, &db);
     if (!is_good)
         return false;
@@ -32,6 +36,13 @@ static bool show(struct request *req, struct response *res, const struct contact
         view_set_str(row, "emails", list[i].emails);
         view_set_str(row, "organization", list[i].organization);
         view_set_bool(row, "isCollected", list[i].is_collected);
+    }
+    rows = view_set_list(page, "groups");
+    for (size_t i = 0; i < group_count; i++) {
+        struct value *row = view_add_object(rows);
+        view_set_i64(row, "id", groups[i].id);
+        view_set_str(row, "name", groups[i].name);
+        view_set_i64(row, "count", groups[i].member_count);
     }
     view_set_bool(page, "withCollected", with_collected);
     view_set_bool(page, "isSaved", request_argument(req, "saved").at != NULL);

@@ -84,6 +84,9 @@ const struct route html_routes[] = {
     {HTTP_POST, "/contacts", html_contact_add, 0},
     {HTTP_POST, "/contacts/import", html_contacts_import, ROUTE_LARGE_BODY},
     {HTTP_GET, "/contacts/export", html_contacts_export, 0},
+    {HTTP_POST, "/contacts/groups", html_contact_group_add, 0},
+    {HTTP_GET, "/contacts/groups/{group}", html_contact_group, 0},
+    {HTTP_POST, "/contacts/groups/{group}", html_contact_group_save, 0},
     {HTTP_GET, "/contacts/{contact}", html_contact, 0},
     {HTTP_POST, "/contacts/{contact}", html_contact_save, 0},
 

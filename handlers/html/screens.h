@@ -53,6 +53,7 @@ route_handler html_compose, html_compose_post, html_draft, html_draft_post, html
 /* outbox.c */
 route_handler html_outbox, html_outbox_cancel, html_outbox_hurry;
 /* identities.c */
+route_handler html_contact_group, html_contact_group_add, html_contact_group_save;
 route_handler html_identities, html_identity_save;
 /* contacts.c */
 route_handler html_contacts, html_contact, html_contact_add, html_contact_save,

@@ -18,8 +18,15 @@ static const struct {
     const char *name;
     enum vcard_kind kind;
 } kinds[] = {
-    {"EMAIL", VCARD_EMAIL}, {"TEL", VCARD_PHONE}, {"ADR", VCARD_ADDRESS},   {"URL", VCARD_URL},
-    {"TITLE", VCARD_TITLE}, {"NOTE", VCARD_NOTE}, {"BDAY", VCARD_BIRTHDAY},
+    {"EMAIL", VCARD_EMAIL},
+    {"TEL", VCARD_PHONE},
+    {"ADR", VCARD_ADDRESS},
+    {"URL", VCARD_URL},
+    {"TITLE", VCARD_TITLE},
+    {"NOTE", VCARD_NOTE},
+    {"BDAY", VCARD_BIRTHDAY},
+    {"MEMBER", VCARD_MEMBER},
+    {"X-ADDRESSBOOKSERVER-MEMBER", VCARD_MEMBER},
 };
 
 /* TYPE words that tell a person something. */
@@ -246,6 +253,11 @@ static void take_line(struct arena *arena, struct vcards *cards, struct reading 
     } else if (str_equal_nocase(line->name, STR("ORG"))) {
         if (card->organization.length == 0)
             card->organization = value_of(arena, line, ", ", false);
+    } else if (str_equal_nocase(line->name, STR("UID"))) {
+        card->uid = value_of(arena, line, NULL, false);
+    } else if (str_equal_nocase(line->name, STR("KIND")) ||
+               str_equal_nocase(line->name, STR("X-ADDRESSBOOKSERVER-KIND"))) {
+        card->is_group = str_equal_nocase(str_trim(line->value), STR("group"));
     } else {
         add_line(arena, cards, card, line);
     }

@@ -20,6 +20,7 @@ enum vcard_kind {
     VCARD_TITLE,
     VCARD_NOTE, /* lines */
     VCARD_BIRTHDAY,
+    VCARD_MEMBER, /* of a group: an address, or another card's UID */
 };
 
 struct vcard_line {
@@ -31,6 +32,8 @@ struct vcard_line {
 struct vcard {
     struct str name;         /* FN, or made of N */
     struct str organization; /* ORG, its units joined by ", " */
+    struct str uid;
+    bool is_group; /* KIND:group (RFC 6350 section 6.1.4), X-ADDRESSBOOKSERVER-KIND */
     struct vcard_line *lines;
     size_t count;
 };

@@ -121,12 +121,15 @@ static bool put_calendar(struct json *json, struct arena *arena, struct str text
 static void put_card(struct json *json, const struct vcard *card)
 {
     static const char *const kinds[] = {
-        [VCARD_EMAIL] = "email",      [VCARD_PHONE] = "phone", [VCARD_ADDRESS] = "address",
-        [VCARD_URL] = "url",          [VCARD_TITLE] = "title", [VCARD_NOTE] = "note",
-        [VCARD_BIRTHDAY] = "birthday"};
+        [VCARD_EMAIL] = "email",       [VCARD_PHONE] = "phone",  [VCARD_ADDRESS] = "address",
+        [VCARD_URL] = "url",           [VCARD_TITLE] = "title",  [VCARD_NOTE] = "note",
+        [VCARD_BIRTHDAY] = "birthday", [VCARD_MEMBER] = "member"};
     json_write_object(json);
     put_str(json, "name", card->name);
     put_str(json, "organization", card->organization);
+    put_str(json, "uid", card->uid);
+    if (card->is_group)
+        put_bool(json, "isGroup", true);
     json_write_name(json, "lines");
     json_write_array(json);
     for (size_t i = 0; i < card->count; i++) {

@@ -187,7 +187,7 @@ bool parser_visible_text(struct parser_pool *pool, struct arena *arena,
 /* What people read as a card, as one JSON object:
  *   text/calendar: {"kind": "calendar", "method", "events": [{"summary", "starts": {"at", "zone",
  *       "isDay", "isFloating"}, "ends", "location", "organizer", "attendees"...}]}
- *   vCard types: {"kind": "contacts", "cards": [{"name", "organization", "lines": [{"kind",
+ *   vCard types: {"kind": "contacts", "cards": [{"name", "organization", "uid", "isGroup", "lines": [{"kind",
  * "label", "value"}]}]} message/delivery-status, message/disposition-notification: {"kind":
  * "delivery" or "receipt", "messageId", "server", "recipients": [{"email", "action", "status",
  * "diagnostic"}]} winmail.dat: {"kind": "winmail", "text", "attachments": [{"name", "type",

@@ -1,6 +1,7 @@
 #include "server/store/contacts.h"
 
 #include "server/base/buf.h"
+#include "server/store/contacts_private.h"
 #include "server/store/db.h"
 
 static const char no_contact[] = "there is no such contact";
@@ -16,6 +17,17 @@ static void read_contact(struct db_rows *rows, struct arena *arena, struct conta
     contact->used_at = db_get_time(rows);
 }
 
+bool contacts_read(struct db_rows *rows, struct arena *arena, struct contact **contacts,
+                   size_t *count)
+{
+    *count = (size_t)rows->row_count;
+    *contacts = ARENA_ARRAY(arena, *count, struct contact);
+    for (struct contact *contact = *contacts; db_next(rows); contact++)
+        read_contact(rows, arena, contact);
+    db_rows_free(rows);
+    return true;
+}
+
 bool contact_list(struct db *db, struct arena *arena, int64_t user_id, bool with_collected,
                   int64_t after, int limit, struct contact **contacts, size_t *count,
                   struct error *err)
@@ -24,12 +36,7 @@ bool contact_list(struct db *db, struct arena *arena, int64_t user_id, bool with
     if (!db_select(db, "contact_list", &rows, err, db_i64(user_id), db_bool(with_collected),
                    db_i64(after), db_i64(limit)))
         return false;
-    *count = (size_t)rows.row_count;
-    *contacts = ARENA_ARRAY(arena, *count, struct contact);
-    for (struct contact *contact = *contacts; db_next(&rows); contact++)
-        read_contact(&rows, arena, contact);
-    db_rows_free(&rows);
-    return true;
+    return contacts_read(&rows, arena, contacts, count);
 }
 
 bool contact_by_id(struct db *db, struct arena *arena, int64_t user_id, int64_t id,
@@ -39,6 +46,18 @@ bool contact_by_id(struct db *db, struct arena *arena, int64_t user_id, int64_t 
     if (!db_select_one(db, "contact_by_id", &rows, no_contact, err, db_i64(user_id), db_i64(id)))
         return false;
     read_contact(&rows, arena, contact);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool contact_by_email(struct db *db, int64_t user_id, struct str email, int64_t *id,
+                      struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "contact_by_email", &rows, no_contact, err, db_i64(user_id),
+                       db_text(email)))
+        return false;
+    *id = db_get_i64(&rows);
     db_rows_free(&rows);
     return true;
 }
@@ -84,8 +103,7 @@ bool contact_delete(struct db *db, int64_t user_id, int64_t id, struct error *er
     return affected || error_set(err, ERROR_NOT_FOUND, "%s", no_contact);
 }
 
-/* `before` + what was typed + "%", with the signs of LIKE taken literally. */
-static struct str pattern(struct arena *arena, const char *before, struct str typed)
+struct str contacts_pattern(struct arena *arena, const char *before, struct str typed)
 {
     struct buf text = BUF_INIT(1024);
     buf_text(&text, before);
@@ -106,8 +124,9 @@ bool contact_complete(struct db *db, struct arena *arena, int64_t user_id, struc
     struct db_rows rows;
     typed = str_sub(typed, 0, 200);
     if (!db_select(db, "contact_complete", &rows, err, db_i64(user_id),
-                   db_text(pattern(arena, "", typed)), db_text(pattern(arena, "% ", typed)),
-                   db_text(pattern(arena, "%@", typed)), db_i64(limit)))
+                   db_text(contacts_pattern(arena, "", typed)),
+                   db_text(contacts_pattern(arena, "% ", typed)),
+                   db_text(contacts_pattern(arena, "%@", typed)), db_i64(limit)))
         return false;
     *count = (size_t)rows.row_count;
     *matches = ARENA_ARRAY(arena, *count, struct contact_match);

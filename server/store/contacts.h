@@ -21,6 +21,9 @@ bool contact_list(struct db *db, struct arena *arena, int64_t user_id, bool with
                   struct error *err);
 bool contact_by_id(struct db *db, struct arena *arena, int64_t user_id, int64_t id,
                    struct contact *contact, struct error *err);
+/* Who has that address. ERROR_NOT_FOUND: nobody. */
+bool contact_by_email(struct db *db, int64_t user_id, struct str email, int64_t *id,
+                      struct error *err);
 /* Makes (filling `id`) or changes it. */
 bool contact_put(struct db *db, int64_t user_id, struct contact *contact, struct error *err);
 bool contact_delete(struct db *db, int64_t user_id, int64_t id, struct error *err);

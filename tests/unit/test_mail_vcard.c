@@ -5,8 +5,8 @@
 /* "name|organization|kind[label]=value ..." of each card. */
 static struct str written(struct arena *arena, const char *text)
 {
-    static const char *const names[] = {"email", "phone", "address", "url",
-                                        "title", "note",  "birthday"};
+    static const char *const names[] = {"email", "phone", "address",  "url",
+                                        "title", "note",  "birthday", "member"};
     struct vcards cards;
     struct buf out = BUF_INIT(64 * 1024);
     if (!vcard_parse(arena, str_of(text), &cards))
@@ -15,6 +15,8 @@ static struct str written(struct arena *arena, const char *text)
         const struct vcard *card = &cards.at[i];
         buf_printf(&out, "%s%" STR_FMT "|%" STR_FMT "|", i ? " & " : "", STR_ARG(card->name),
                    STR_ARG(card->organization));
+        if (card->is_group)
+            buf_printf(&out, "group of %" STR_FMT ": ", STR_ARG(card->uid));
         for (size_t k = 0; k < card->count; k++)
             buf_printf(&out, "%s%s[%" STR_FMT "]=%" STR_FMT, k ? " " : "",
                        names[card->lines[k].kind], STR_ARG(card->lines[k].label),
@@ -49,6 +51,13 @@ static void test_cards_of_every_version_are_read(void **state)
         {CARD("FN:1\r\n") CARD("FN:2\r\n"), "1|| & 2||"},
         {"BEGIN:VCARD\nFN:never ended", "never ended||"},
         {CARD("PHOTO;ENCODING=b:AAAA\r\n:no name\r\nno colon\r\n"), "||"},
+        {CARD("KIND:group\r\nUID:urn:uuid:1\r\nFN:Fam\r\nMEMBER:mailto:a@b\r\nMEMBER:urn:uuid:"
+              "2\r\n"),
+         "Fam||group of urn:uuid:1: member[]=a@b member[]=urn:uuid:2"},
+        {CARD("VERSION:3.0\r\nX-ADDRESSBOOKSERVER-KIND:group\r\nN:Fam\r\n"
+              "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:2\r\n"),
+         "Fam||group of : member[]=urn:uuid:2"},
+        {CARD("KIND:individual\r\nUID:x\r\nFN:Ann\r\n"), "Ann||"},
         {"FN:outside\r\n", "none"},
         {"", "none"},
         {"BEGIN:VCALENDAR\r\nEND:VCALENDAR", "none"},
