@@ -57,7 +57,7 @@ function adopt(saved) {
   form.elements.takeFrom.remove();
   form.elements.take.remove();
   document.getElementById("takes")?.remove();
-  saved.attachments.forEach(showAttached);
+  saved.attachments.forEach((one) => showAttached(one));
 }
 
 async function saveNow() {
@@ -110,8 +110,7 @@ function row(file) {
 }
 
 // An attachment that the draft has got, as the page would show it.
-function showAttached(one) {
-  const item = document.createElement("li");
+function showAttached(one, item = document.createElement("li")) {
   const name = document.createElement("div");
   const link = document.createElement("a");
   link.href = `/mail/${form.dataset.account}/compose/${draft}/attachment/${one.number}`;
@@ -120,8 +119,8 @@ function showAttached(one) {
   name.append(link);
   item.dataset.number = one.number;
   item.dataset.cid = one.cid ?? "";
-  item.append(name, removal(one.number, one.name));
-  list.append(item);
+  item.replaceChildren(name, removal(one.number, one.name));
+  if (!item.isConnected) list.append(item);
 }
 
 function removal(number, name) {
@@ -175,8 +174,7 @@ async function attach(files) {
     try {
       const saved = await upload(file, (part) => { progress.value = part; });
       const added = saved.attachments[saved.attachments.length - 1];
-      showAttached(added);
-      item.remove();
+      showAttached(added, item);
     } catch {
       item.remove();
       say(`${file.name} could not be attached`);
