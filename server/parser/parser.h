@@ -187,12 +187,12 @@ bool parser_visible_text(struct parser_pool *pool, struct arena *arena,
 /* What people read as a card, as one JSON object:
  *   text/calendar: {"kind": "calendar", "method", "events": [{"summary", "starts": {"at", "zone",
  *       "isDay", "isFloating"}, "ends", "location", "organizer", "attendees"...}]}
- *   vCard types: {"kind": "contacts", "cards": [{"name", "organization", "uid", "isGroup", "lines": [{"kind",
- * "label", "value"}]}]} message/delivery-status, message/disposition-notification: {"kind":
- * "delivery" or "receipt", "messageId", "server", "recipients": [{"email", "action", "status",
- * "diagnostic"}]} winmail.dat: {"kind": "winmail", "text", "attachments": [{"name", "type",
- * "size"}]} Empty texts are left out. `*json` is empty when there is nothing of its kind in it, or
- * when it is poison. */
+ *   vCard types: {"kind": "contacts", "cards": [{"name", "organization", "uid", "isGroup", "lines":
+ * [{"kind", "label", "value"}]}]} message/delivery-status, message/disposition-notification:
+ * {"kind": "delivery" or "receipt", "messageId", "server", "recipients": [{"email", "action",
+ * "status", "diagnostic"}]} winmail.dat: {"kind": "winmail", "text", "attachments": [{"name",
+ * "type", "size"}]} Empty texts are left out. `*json` is empty when there is nothing of its kind in
+ * it, or when it is poison. */
 bool parser_card(struct parser_pool *pool, struct arena *arena, const struct mime_part *part,
                  struct str body, struct str *json, struct error *err);
 /* The answer to an invitation as `email` (mail/calendar_reply.h): the text of a text/calendar part.
