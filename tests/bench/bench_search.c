@@ -166,8 +166,8 @@ static double number_of(const char *sql)
 
 static void build(struct db *db, int64_t messages)
 {
-    int64_t bare = fill(db, "bare", INT64_C(10000000), messages, false);
-    int64_t filled = fill(db, "INBOX", 0, messages, true);
+    int64_t bare = fill(db, "bare", 0, messages, false);
+    int64_t filled = fill(db, "INBOX", INT64_C(10000000), messages, true);
     int backend = PQbackendPID(db->pg);
     int64_t tidied = -bench_cpu_us_of(backend);
     run_script(db, "SELECT gin_clean_pending_list('search_words')");

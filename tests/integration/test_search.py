@@ -1,5 +1,7 @@
 """Searching the replica, and on request the mail server, through /api/v1 and the search page."""
 
+import html
+import re
 import urllib.parse
 
 import pytest
@@ -195,3 +197,6 @@ def test_the_search_page_finds_and_keeps(found):
     page = client.get(f"//search?q=noodle&account={account}&upstream=1")
     assert "The mail server found nothing more" in page.text
     assert client.get("//search?q=brave").text.count("<script>alert") == 0
+    for example in re.findall(r"<dt><code>(.*?)</code>", client.get("//search").text):
+        answer = client.get("//search?" + urllib.parse.urlencode({"q": html.unescape(example)}))
+        assert answer.status == 200 or "There is no folder" in answer.text, example
