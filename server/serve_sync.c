@@ -36,6 +36,14 @@ static struct str lease_owner(struct serve_context *c)
     return arena_printf(c->arena, "%s:%s", host, c->config->state_directory);
 }
 
+/* NULL where the database's user may not have it: then everything goes the ordinary way. */
+static struct store *open_bulk(struct store *ordinary, const struct store_options *its_options)
+{
+    struct store_options options = *its_options;
+    options.is_bulk = true;
+    return store_may_be_bulk(ordinary) ? store_open(&options, NULL) : NULL;
+}
+
 int serve_sync(struct serve_context *c)
 {
     struct error err = ERROR_INIT;
@@ -63,10 +71,13 @@ int serve_sync(struct serve_context *c)
     sync.hosts = hosts_new(&rules);
     if (egress && (sync.tls = tls_context_new(ca_file, &err)) &&
         (sync.parsers = parser_pool_new(&parser_options, &err)) &&
-        (sync.store = store_open(&store_options, &err)))
+        (sync.store = store_open(&store_options, &err))) {
+        sync.bulk = open_bulk(sync.store, &store_options);
         status = sync_run(&sync);
-    else
+    } else {
         LOG_ERROR("sync.start", LOG_ERR(&err));
+    }
+    store_close(&sync.bulk);
     store_close(&sync.store);
     parser_pool_free(&sync.parsers);
     hosts_free(&sync.hosts);

@@ -50,6 +50,7 @@ struct store {
     char *conninfo;
     int connections_max;
     int statement_timeout_ms;
+    bool is_bulk;        /* store_options */
     struct arena *arena; /* of the queries */
     struct queries queries;
 

@@ -167,6 +167,16 @@ bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, st
            (!is_untouched || db_begin(db, err));
 }
 
+bool replica_hold_emails(struct db *db, int64_t account_id, const int64_t *email_ids, size_t count,
+                         struct error *err)
+{
+    int64_t held = 0;
+    return db_execute(db, "replica_hold_emails", &held, err, db_i64(account_id),
+                      db_i64_array(email_ids, count)) &&
+           (held == (int64_t)count ||
+            error_set(err, ERROR_CONFLICT, "a message of this batch was removed meanwhile"));
+}
+
 /* Counts and cursors, in the order of ids. */
 bool replica_write_counts(struct replica_batch *batch, struct error *err)
 {
@@ -348,6 +358,7 @@ bool replica_mailbox_remove(struct replica_batch *batch, int64_t mailbox_id, str
 {
     struct db_rows rows;
     struct id_list emails = {0};
+    assert(!batch->db->store->is_bulk);
     if (!db_select(batch->db, "replica_mailbox_clear", &rows, err, db_i64(batch->account_id),
                    db_i64(mailbox_id)))
         return false;

@@ -414,6 +414,21 @@ static bool copy_words(struct adding *adding, struct error *err)
     return db_copy_end(db, is_good, err);
 }
 
+/* In place of the foreign keys of what is added (store.h, is_bulk): what they name stays. */
+static bool hold(struct adding *adding, struct error *err)
+{
+    struct replica_batch *batch = adding->batch;
+    struct db_rows rows;
+    if (!db_select_one(batch->db, "replica_hold_mailbox", &rows, "there is no such folder", err,
+                       db_i64(batch->account_id), db_i64(adding->mailbox_id)))
+        return false;
+    db_rows_free(&rows);
+    if (adding->fate_counts[FATE_PLACE] == 0)
+        return true;
+    struct told told = told_of(adding, FATE_PLACE);
+    return replica_hold_emails(batch->db, batch->account_id, told.email_ids, told.count, err);
+}
+
 /* `next_id`: as many ids as twice the new ones, for them and for their threads. */
 static bool add_new(struct adding *adding, int64_t next_id, struct error *err)
 {
@@ -462,6 +477,8 @@ bool replica_emails_add(struct replica_batch *batch, int64_t mailbox_id,
         return false;
     for (size_t i = 0; i < count; i++)
         adding.fate_counts[adding.fates[i]]++;
+    if (batch->db->store->is_bulk && !hold(&adding, err))
+        return false;
     if ((adding.fate_counts[FATE_NEW] && !add_new(&adding, next_id, err)) ||
         (adding.fate_counts[FATE_PLACE] && !place_known(&adding, err)) ||
         (adding.fate_counts[FATE_UID] && !set_uids(&adding, err)) ||

@@ -1,6 +1,7 @@
 /* Placements as the server tells of them: flags, expunges, UIDs that lost their meaning. */
 #include <assert.h>
 
+#include "server/store/db_private.h"
 #include "server/store/replica_private.h"
 
 bool replica_flags_set(struct replica_batch *batch, int64_t mailbox_id,
@@ -51,6 +52,7 @@ bool replica_drop_orphans(struct replica_batch *batch, struct id_list *emails, s
 {
     struct db_rows rows;
     struct id_list threads = {0}, emptied = {0};
+    assert(!batch->db->store->is_bulk); /* nothing would cascade */
     id_list_sort(emails);
     if (!emails->count)
         return true;

@@ -36,6 +36,7 @@ struct store *store_open(const struct store_options *options, struct error *err)
     store->conninfo = strdup(options->conninfo);
     store->connections_max = options->connections_max;
     store->statement_timeout_ms = options->statement_timeout_ms;
+    store->is_bulk = options->is_bulk;
     store->idle = calloc((size_t)options->connections_max, sizeof(struct db *));
     if (!store->conninfo || !store->idle)
         abort();
@@ -101,6 +102,11 @@ static bool set_up(const struct store *store, PGconn *pg)
     PGresult *result = PQexecParams(pg, sql, 2, NULL, values, NULL, NULL, 0);
     bool is_good = PQresultStatus(result) == PGRES_TUPLES_OK;
     PQclear(result);
+    if (is_good && store->is_bulk) {
+        result = PQexec(pg, store->queries.at[queries_find(&store->queries, "db_setup_bulk")].sql);
+        is_good = PQresultStatus(result) == PGRES_TUPLES_OK;
+        PQclear(result);
+    }
     return is_good;
 }
 
@@ -288,6 +294,20 @@ void store_release(struct store *store, struct db **db_at)
         store->open_count--;
     pthread_cond_signal(&store->changed);
     pthread_mutex_unlock(&store->lock);
+}
+
+bool store_may_be_bulk(struct store *store)
+{
+    struct error why = ERROR_INIT;
+    struct db_rows rows;
+    bool may = false;
+    struct db *db = store_acquire(store, 0, &why);
+    if (db && db_select_one(db, "db_may_be_bulk", &rows, "no answer", &why)) {
+        may = db_get_bool(&rows);
+        db_rows_free(&rows);
+    }
+    store_release(store, &db);
+    return may;
 }
 
 bool store_is_ready(struct store *store, struct error *err)

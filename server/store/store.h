@@ -21,11 +21,20 @@ struct store_options {
     const char *conninfo;     /* libpq connection string, without the user for the role */
     int connections_max;      /* more checkouts wait */
     int statement_timeout_ms; /* 0: none */
+    /* Its transactions only add rows, and PostgreSQL does not look up for each of them what its
+     * foreign keys name, which is a third of all work on them: a batch holds those rows itself,
+     * once (replica_emails_add, blobs_add). Needs a user that may set session_replication_role, as
+     * the private cluster's may; others cannot connect so. Nothing may be deleted there: cascades
+     * do not happen. */
+    bool is_bulk;
 };
 
 /* Connects lazily: a database that is away is an error of store_acquire, not of opening. */
 struct store *store_open(const struct store_options *options, struct error *err);
 void store_close(struct store **store);
+
+/* Whether its database's user may have a store with `is_bulk`. */
+bool store_may_be_bulk(struct store *store);
 
 /* A connection for the person `user_id` (0: nobody, identity tables only; ignored for SYNC). Waits
  * at most 5 s for a free one. */

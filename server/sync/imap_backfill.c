@@ -8,6 +8,7 @@
 /* One batch on its way. */
 struct round {
     struct slice *slice;
+    struct db *bulk; /* NULL: none */
     struct arena *arena;
     struct replica_mailbox cursor; /* what holds once it is stored */
     struct fetched_emails fetched;
@@ -55,12 +56,14 @@ static bool fetch(struct round *round, struct session_mailbox *mailbox, struct e
     return is_good;
 }
 
-/* One transaction with its cursor. Uses the slice's database connection, nothing else of it. */
+/* One transaction with its cursor. Uses the database connections, nothing else of the slice. The
+ * last one may remove rows, which cascades. */
 static void *store(void *context)
 {
     struct round *round = context;
     struct slice *slice = round->slice;
-    struct replica_batch *batch = replica_begin(slice->db, slice->account->id, &round->err);
+    struct db *db = round->bulk && !round->is_last ? round->bulk : slice->db;
+    struct replica_batch *batch = replica_begin(db, slice->account->id, &round->err);
     bool is_good = batch &&
                    imap_fetch_store(batch, round->cursor.id, &round->fetched, &round->err) &&
                    (!round->is_last || replica_uids_settle(batch, round->cursor.id, &round->err)) &&
@@ -131,9 +134,11 @@ bool imap_pull_backfill(struct slice *slice, struct session_mailbox *mailbox, bo
     }
     if (!ask_what_is_below(slice, mailbox, err))
         return false;
-    struct round rounds[2] = {{.slice = slice, .arena = arena_new()},
-                              {.slice = slice, .arena = arena_new()}};
+    struct db *bulk = slice->sync->bulk ? store_acquire(slice->sync->bulk, 0, NULL) : NULL;
+    struct round rounds[2] = {{.slice = slice, .bulk = bulk, .arena = arena_new()},
+                              {.slice = slice, .bulk = bulk, .arena = arena_new()}};
     bool is_good = run(rounds, mailbox, is_complete, err);
+    store_release(slice->sync->bulk, &bulk);
     if (!is_good)
         mailbox->has_backfill = false; /* what was taken out is asked for again */
     arena_free(&rounds[0].arena);

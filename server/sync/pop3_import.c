@@ -23,6 +23,7 @@ struct import {
     struct pop3_session *session;
     struct pop3_batch *batch;
     struct arena *arena;
+    struct db *db; /* the slice's, or one for bulk */
     struct item *at;
     size_t count;
     bool has_words;                   /* not of many: those follow (pop3_words.c) */
@@ -127,7 +128,7 @@ static bool write_blobs(struct import *import, int64_t blob_id, struct error *er
                                                     .offset = item->received->offset,
                                                     .length = item->received->length};
     }
-    return blobs_add(import->slice->db, import->slice->account->id, import->batch->spool, sources,
+    return blobs_add(import->db, import->slice->account->id, import->batch->spool, sources,
                      count, import->has_words, err);
 }
 
@@ -166,16 +167,27 @@ static bool write_all(struct import *import, struct replica_batch *batch, int64_
         rows[i] = item->row;
     }
     return write_blobs(import, blob_id, err) &&
-           pop3_uidls_forget(slice->db, slice->account->id, import->adopted_before,
+           pop3_uidls_forget(import->db, slice->account->id, import->adopted_before,
                              import->adopted_count, err) &&
-           pop3_uidls_put(slice->db, slice->account->id, import->adopted_after,
+           pop3_uidls_put(import->db, slice->account->id, import->adopted_after,
                           import->adopted_count, err) &&
-           pop3_uidls_put(slice->db, slice->account->id, rows, import->count, err);
+           pop3_uidls_put(import->db, slice->account->id, rows, import->count, err);
+}
+
+/* One transaction on `import->db`. */
+static bool store_by(struct import *import, int64_t blob_id, struct error *err)
+{
+    struct replica_batch *batch = replica_begin(import->db, import->slice->account->id, err);
+    if (batch && write_all(import, batch, blob_id, err))
+        return replica_commit(&batch, err);
+    replica_abandon(&batch);
+    return false;
 }
 
 static bool store(struct import *import, struct error *err)
 {
     struct slice *slice = import->slice;
+    struct db *bulk = NULL;
     int64_t blob_id = 0;
     import->emails = ARENA_ARRAY(import->arena, import->count, struct replica_email);
     for (size_t i = 0; i < import->count; i++)
@@ -184,11 +196,12 @@ static bool store(struct import *import, struct error *err)
     if (import->count > 0 &&
         !replica_allocate_ids(slice->db, slice->account->id, (int)import->count, &blob_id, err))
         return false;
-    struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
-    if (batch && write_all(import, batch, blob_id, err))
-        return replica_commit(&batch, err);
-    replica_abandon(&batch);
-    return false;
+    if (slice->sync->bulk && import->new_count == import->count && import->adopted_count == 0)
+        bulk = store_acquire(slice->sync->bulk, 0, NULL);
+    import->db = bulk ? bulk : slice->db;
+    bool is_good = store_by(import, blob_id, err);
+    store_release(slice->sync->bulk, &bulk);
+    return is_good;
 }
 
 /* Durable now: what the policy does with them. */

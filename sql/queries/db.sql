@@ -26,6 +26,13 @@ SELECT set_config('statement_timeout', $1, false),
        set_config('enable_hashjoin', 'off', false),
        set_config('enable_mergejoin', 'off', false);
 
+-- name: db_may_be_bulk
+SELECT current_setting('is_superuser') = 'on';
+
+-- Foreign keys are not looked up row by row, and nothing cascades.
+-- name: db_setup_bulk
+SELECT set_config('session_replication_role', 'replica', false);
+
 -- name: db_listen
 LISTEN restante;
 

@@ -290,6 +290,17 @@ SELECT p.mailbox_id, m.wire_path, m.uidvalidity, p.uid, e.structure
  ORDER BY m.set_aside_until NULLS FIRST, p.is_hidden, p.mailbox_id
  LIMIT 1;
 
+-- What the foreign keys of new messages name stays until the end of the transaction (store.h, is_bulk).
+-- name: replica_hold_mailbox
+SELECT 1
+  FROM account a
+  JOIN mailbox m ON m.account_id = a.id
+ WHERE a.id = $1 AND m.id = $2
+   FOR KEY SHARE;
+
+-- name: replica_hold_emails
+SELECT id FROM email WHERE account_id = $1 AND id = ANY ($2) ORDER BY id FOR KEY SHARE;
+
 -- name: replica_wanting_text
 SELECT p.email_id, p.uid, e.size_bytes, e.structure
   FROM placement p
