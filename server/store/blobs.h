@@ -52,5 +52,8 @@ struct blob_extent {
 };
 bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
                size_t count, bool is_text_settled, struct error *err);
+/* The chunks and rows alone: the emails know already (replica_wholes_put). */
+bool blobs_copy(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
+                size_t count, struct error *err);
 
 #endif

@@ -82,12 +82,22 @@ static bool copy_rows(struct db *db, int64_t account_id, const struct blob_exten
     return db_copy_end(db, is_good, err);
 }
 
-bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
-               size_t count, bool is_text_settled, struct error *err)
+bool blobs_copy(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
+                size_t count, struct error *err)
 {
     assert(db_in_transaction(db));
     struct arena *arena = arena_new();
     struct sum *sums = ARENA_ARRAY(arena, count, struct sum);
+    bool is_good = count == 0 || (copy_all_chunks(db, account_id, fd, sources, count, sums, err) &&
+                                  copy_rows(db, account_id, sources, count, sums, err));
+    arena_free(&arena);
+    return is_good;
+}
+
+bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
+               size_t count, bool is_text_settled, struct error *err)
+{
+    struct arena *arena = arena_new();
     int64_t *email_ids = ARENA_ARRAY(arena, count, int64_t);
     int64_t *blob_ids = ARENA_ARRAY(arena, count, int64_t);
     for (size_t i = 0; i < count; i++) {
@@ -95,8 +105,7 @@ bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_exte
         blob_ids[i] = sources[i].blob_id;
     }
     bool is_good =
-        count == 0 || (copy_all_chunks(db, account_id, fd, sources, count, sums, err) &&
-                       copy_rows(db, account_id, sources, count, sums, err) &&
+        count == 0 || (blobs_copy(db, account_id, fd, sources, count, err) &&
                        db_execute(db, "blobs_of_emails_set", NULL, err, db_i64(account_id),
                                   db_i64_array(email_ids, count), db_i64_array(blob_ids, count),
                                   db_bool(is_text_settled)));

@@ -107,6 +107,17 @@ bool replica_email_parsed(struct replica_batch *batch, int64_t email_id, struct 
 /* The whole message is here (blob_begin with part "" was finished in this transaction). */
 bool replica_email_blob(struct replica_batch *batch, int64_t email_id, int64_t blob_id,
                         struct error *err);
+/* Many whole messages that came after their metadata, before blobs_copy in the same transaction.
+ * Empty texts stay as they are. ERROR_CONFLICT: one is gone. */
+struct replica_whole {
+    int64_t email_id, blob_id;
+    struct str structure, header_json, preview;
+    bool has_attachment;
+    bool is_poison;  /* it becomes quarantined */
+    bool is_settled; /* its words come in the same transaction; else they follow (pop3_wordless) */
+};
+bool replica_wholes_put(struct replica_batch *batch, const struct replica_whole *wholes,
+                        size_t count, struct error *err);
 bool replica_email_quarantine(struct replica_batch *batch, int64_t email_id, struct error *err);
 /* Their text is here, or there is none, or it cannot be had. */
 bool replica_text_settled(struct replica_batch *batch, const int64_t *email_ids, size_t count,
@@ -148,9 +159,20 @@ struct replica_wanted {
     uint32_t uid;
     int64_t size_bytes;
     struct str structure;
+    int64_t received_at;
 };
 bool replica_wanting_text(struct db *db, struct arena *arena, int64_t account_id,
                           int64_t mailbox_id, int64_t since, int limit,
                           struct replica_wanted **wanted, size_t *count, struct error *err);
+
+/* The same for whole messages of at most `size_max` bytes, without `structure`: those whose blob is
+ * not here. They follow `after`; all zero: from the newest on. */
+struct replica_position {
+    int64_t received_at, email_id;
+};
+bool replica_wanting_whole(struct db *db, struct arena *arena, int64_t account_id,
+                           int64_t mailbox_id, const struct replica_position *after,
+                           int64_t size_max, int limit, struct replica_wanted **wanted,
+                           size_t *count, struct error *err);
 
 #endif

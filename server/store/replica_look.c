@@ -34,6 +34,38 @@ bool replica_email_blob(struct replica_batch *batch, int64_t email_id, int64_t b
                    db_i64(email_id), db_i64(blob_id));
 }
 
+bool replica_wholes_put(struct replica_batch *batch, const struct replica_whole *wholes,
+                        size_t count, struct error *err)
+{
+    struct arena *arena = batch->arena;
+    int64_t *email_ids = ARENA_ARRAY(arena, count, int64_t), affected = 0;
+    int64_t *blob_ids = ARENA_ARRAY(arena, count, int64_t);
+    struct str *structures = ARENA_ARRAY(arena, count, struct str);
+    struct str *headers = ARENA_ARRAY(arena, count, struct str);
+    struct str *previews = ARENA_ARRAY(arena, count, struct str);
+    int32_t *attachments = ARENA_ARRAY(arena, count, int32_t);
+    int32_t *states = ARENA_ARRAY(arena, count, int32_t);
+    int32_t *settled = ARENA_ARRAY(arena, count, int32_t);
+    for (size_t i = 0; i < count; i++) {
+        email_ids[i] = wholes[i].email_id;
+        blob_ids[i] = wholes[i].blob_id;
+        structures[i] = wholes[i].structure;
+        headers[i] = wholes[i].header_json;
+        previews[i] = wholes[i].preview;
+        attachments[i] = wholes[i].has_attachment;
+        states[i] = wholes[i].is_poison ? EMAIL_QUARANTINED : EMAIL_ORDINARY;
+        settled[i] = wholes[i].is_settled;
+        id_list_add(arena, &batch->changes[REPLICA_EMAIL].updated, email_ids[i]);
+    }
+    return db_execute(batch->db, "replica_wholes_put", &affected, err, db_i64(batch->account_id),
+                      db_i64_array(email_ids, count), db_i64_array(blob_ids, count),
+                      db_text_array(structures, count), db_text_array(headers, count),
+                      db_text_array(previews, count), db_i32_array(attachments, count),
+                      db_i32_array(states, count), db_i32_array(settled, count)) &&
+           (affected == (int64_t)count ||
+            error_set(err, ERROR_CONFLICT, "a message of this batch was removed meanwhile"));
+}
+
 bool replica_email_quarantine(struct replica_batch *batch, int64_t email_id, struct error *err)
 {
     int64_t affected;
@@ -128,6 +160,30 @@ bool replica_wanting_text(struct db *db, struct arena *arena, int64_t account_id
         one->uid = (uint32_t)db_get_i64(&rows);
         one->size_bytes = db_get_i64(&rows);
         one->structure = db_get_str(&rows, arena);
+    }
+    db_rows_free(&rows);
+    return true;
+}
+
+bool replica_wanting_whole(struct db *db, struct arena *arena, int64_t account_id,
+                           int64_t mailbox_id, const struct replica_position *after,
+                           int64_t size_max, int limit, struct replica_wanted **wanted,
+                           size_t *count, struct error *err)
+{
+    static const int64_t never = INT64_C(253402300799000000); /* the end of the year 9999 */
+    struct db_rows rows;
+    if (!db_select(db, "replica_wanting_whole", &rows, err, db_i64(account_id), db_i64(mailbox_id),
+                   db_time(after->email_id ? after->received_at : never), db_i64(after->email_id),
+                   db_i64(size_max), db_i64(limit)))
+        return false;
+    *wanted = ARENA_ARRAY(arena, (size_t)rows.row_count, struct replica_wanted);
+    *count = 0;
+    while (db_next(&rows)) {
+        struct replica_wanted *one = &(*wanted)[(*count)++];
+        one->email_id = db_get_i64(&rows);
+        one->uid = (uint32_t)db_get_i64(&rows);
+        one->size_bytes = db_get_i64(&rows);
+        one->received_at = db_get_time(&rows);
     }
     db_rows_free(&rows);
     return true;

@@ -66,8 +66,8 @@ bool replica_write_counts(struct replica_batch *batch, struct error *err);
 /* Ids for this batch; before its transaction if nothing was done in it yet. */
 bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, struct error *err);
 
-/* In place of foreign keys (store.h, is_bulk): these emails, each named once, are there until the end
- * of the transaction. */
+/* In place of foreign keys (store.h, is_bulk): these emails, each named once, are there until the
+ * end of the transaction. */
 bool replica_hold_emails(struct db *db, int64_t account_id, const int64_t *email_ids, size_t count,
                          struct error *err);
 

@@ -143,6 +143,6 @@ bool imap_pull_backfill(struct slice *slice, struct session_mailbox *mailbox, bo
         mailbox->has_backfill = false; /* what was taken out is asked for again */
     arena_free(&rounds[0].arena);
     arena_free(&rounds[1].arena);
-    mailbox->wants_text = true;
+    imap_session_want_text(mailbox);
     return is_good;
 }

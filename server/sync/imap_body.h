@@ -9,6 +9,10 @@
 bool imap_prefetch_text(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
                         struct error *err);
 
+/* The same under the policy "everything": whole messages, many at once (imap_wholes.c). */
+bool imap_prefetch_wholes(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
+                          struct error *err);
+
 /* Fetches them into blobs, in one transaction, a chunk at a time. ERROR_NOT_FOUND: the message is
  * nowhere upstream any more. */
 bool imap_fetch_body(struct slice *slice, const struct body_wanted *wanted, struct error *err);

@@ -9,7 +9,6 @@ enum {
     BATCH = 50,
     TEXT_BYTES_MAX = 512 * 1024, /* larger texts wait until they are opened */
     PARTS_MAX = 4,               /* of one message */
-    WHOLE_BYTES_MAX = 64 * 1024 * 1024,
 };
 #define DAY_US INT64_C(86400000000)
 
@@ -195,30 +194,6 @@ static bool fetch_texts(struct slice *slice, const struct replica_wanted *wanted
            store(slice, &jobs, summaries, err);
 }
 
-/* Policy "all": the whole of each message. One that cannot be had is not asked for again. */
-static bool fetch_wholes(struct slice *slice, const struct replica_wanted *wanted, size_t count,
-                         struct error *err)
-{
-    for (size_t i = 0; i < count && !slice_is_over(slice); i++) {
-        struct body_wanted body = {.email_id = wanted[i].email_id, .is_whole = true};
-        struct error why = ERROR_INIT;
-        if (wanted[i].size_bytes <= WHOLE_BYTES_MAX && imap_fetch_body(slice, &body, &why))
-            continue;
-        if (why.kind != ERROR_NONE && why.scope != ERROR_SCOPE_MESSAGE) {
-            *err = why;
-            return false;
-        }
-        struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
-        if (!batch || !replica_text_settled(batch, &wanted[i].email_id, 1, err)) {
-            replica_abandon(&batch);
-            return false;
-        }
-        if (!replica_commit(&batch, err))
-            return false;
-    }
-    return true;
-}
-
 bool imap_prefetch_text(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
                         struct error *err)
 {
@@ -231,6 +206,8 @@ bool imap_prefetch_text(struct slice *slice, struct session_mailbox *mailbox, bo
     *is_done = true;
     if (account->prefetch == PREFETCH_HEADERS)
         return true;
+    if (account->prefetch == PREFETCH_ALL)
+        return imap_prefetch_wholes(slice, mailbox, is_done, err);
     if (!replica_wanting_text(slice->db, slice->arena, account->id, mailbox->known.id, since, BATCH,
                               &wanted, &count, err))
         return false;
@@ -243,6 +220,5 @@ bool imap_prefetch_text(struct slice *slice, struct session_mailbox *mailbox, bo
         mailbox->is_stale = *is_done = true;
         return true;
     }
-    return account->prefetch == PREFETCH_ALL ? fetch_wholes(slice, wanted, count, err)
-                                             : fetch_texts(slice, wanted, count, err);
+    return fetch_texts(slice, wanted, count, err);
 }

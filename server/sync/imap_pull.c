@@ -57,7 +57,7 @@ static bool pull_first_page(struct slice *slice, struct session_mailbox *mailbox
                    (cursor.backfill_uid > 1 || replica_uids_settle(batch, cursor.id, err));
     if (!batch || !end(batch, is_good, mailbox, &cursor, err))
         return false;
-    mailbox->wants_text = true;
+    imap_session_want_text(mailbox);
     return true;
 }
 
@@ -87,7 +87,7 @@ static bool fetch_and_store(struct slice *slice, struct session_mailbox *mailbox
     struct fetch_wanted wanted = {.uids = uids};
     if (!imap_fetch_headers(slice, slice->arena, &wanted, &fetched, err))
         return false;
-    mailbox->wants_text = true;
+    imap_session_want_text(mailbox);
     struct replica_batch *batch = begin(slice, err);
     return batch &&
            end(batch, imap_fetch_store(batch, cursor->id, &fetched, err), mailbox, cursor, err);

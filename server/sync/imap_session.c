@@ -177,6 +177,7 @@ void imap_session_free_mailboxes(struct imap_session *session)
     for (size_t i = 0; i < session->mailbox_count; i++) {
         imap_set_free(&session->mailboxes[i].below);
         imap_set_free(&session->mailboxes[i].given_up);
+        imap_set_free(&session->mailboxes[i].without_whole);
     }
 }
 

@@ -10,16 +10,18 @@
 
 /* A mailbox under way. */
 struct session_mailbox {
-    struct replica_mailbox known; /* as in the database; texts in the session's arena */
-    bool is_stale;                /* the server told of something new: look at it */
-    bool has_backfill;            /* `below` was asked for in this session */
-    struct imap_set below;        /* UIDs that are not here yet; owned */
-    bool wants_text;              /* bodies to prefetch may be left */
-    bool must_compare;            /* counts did not agree: compare all UIDs */
-    struct imap_set given_up;     /* listed, and not to be had in this session; owned */
-    int64_t flags_at_ms;          /* monotonic: when all flags were asked for last; 0: never */
-    int refusals;                 /* of SELECT and what follows it, in this session */
-    int resets;                   /* of its UIDVALIDITY in this session */
+    struct replica_mailbox known;     /* as in the database; texts in the session's arena */
+    bool is_stale;                    /* the server told of something new: look at it */
+    bool has_backfill;                /* `below` was asked for in this session */
+    struct imap_set below;            /* UIDs that are not here yet; owned */
+    bool wants_text;                  /* bodies to prefetch may be left */
+    struct replica_position whole_at; /* whole messages are asked for from here on */
+    struct imap_set without_whole;    /* asked for in vain in this session; owned */
+    bool must_compare;                /* counts did not agree: compare all UIDs */
+    struct imap_set given_up;         /* listed, and not to be had in this session; owned */
+    int64_t flags_at_ms;              /* monotonic: when all flags were asked for last; 0: never */
+    int refusals;                     /* of SELECT and what follows it, in this session */
+    int resets;                       /* of its UIDVALIDITY in this session */
 };
 
 /* What the server told unasked of the selected mailbox, until imap_pull takes it over. */
@@ -46,6 +48,10 @@ struct imap_session {
     bool is_notified; /* NOTIFY is on: the server tells of all folders */
     bool is_notify_refused;
     bool must_refresh; /* folders were changed from here: list them again */
+    bool wants_words;  /* words of whole messages may still be to be found */
+    bool has_policy;   /* the policy below is what was worked by last */
+    enum prefetch prefetch;
+    int prefetch_days;
 };
 
 /* Connects and signs in if there is no connection, or an old one is broken. */
@@ -54,6 +60,13 @@ void imap_session_free(struct imap_session **session);
 
 /* Frees what the mailboxes own; their array is the arena's. */
 void imap_session_free_mailboxes(struct imap_session *session);
+
+/* Bodies may be wanted of messages anywhere in the mailbox. */
+static inline void imap_session_want_text(struct session_mailbox *mailbox)
+{
+    mailbox->wants_text = true;
+    mailbox->whole_at = (struct replica_position){0};
+}
 
 /* The mailbox with that id, or NULL. */
 struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64_t mailbox_id);

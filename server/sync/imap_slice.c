@@ -8,6 +8,7 @@
 #include "server/sync/imap_operations.h"
 #include "server/sync/imap_parked.h"
 #include "server/sync/imap_pull.h"
+#include "server/sync/words_later.h"
 
 enum {
     SET_ASIDE_S = 6 * 3600,      /* a listed folder that refuses SELECT (quirk 19) */
@@ -227,6 +228,34 @@ static bool is_refresh_due(const struct slice *slice)
            slice->work.account.next_sync_at <= clock_now_us();
 }
 
+/* Another policy wants other bodies, also of messages that were done with under the last one. */
+static void heed_policy(struct slice *slice)
+{
+    struct imap_session *session = slice->account->imap;
+    const struct account *account = &slice->work.account;
+    bool is_another = session->has_policy && (session->prefetch != account->prefetch ||
+                                              session->prefetch_days != account->prefetch_days);
+    for (size_t i = 0; is_another && i < session->mailbox_count; i++)
+        imap_session_want_text(&session->mailboxes[i]);
+    session->wants_words = session->wants_words || !session->has_policy; /* of a former session */
+    session->has_policy = true;
+    session->prefetch = account->prefetch;
+    session->prefetch_days = account->prefetch_days;
+}
+
+/* `*is_done` false: there is more to do, at the end of the queue. */
+static bool find_words(struct slice *slice, bool *is_done, struct error *err)
+{
+    struct imap_session *session = slice->account->imap;
+    *is_done = !session->wants_words;
+    if (*is_done)
+        return true;
+    if (!words_later(slice, is_done, err))
+        return false;
+    session->wants_words = !*is_done;
+    return true;
+}
+
 bool imap_slice(struct slice *slice, struct error *err)
 {
     static step_fn *const steps[] = {news_step, text_step, imap_pull_backfill, text_step};
@@ -234,6 +263,7 @@ bool imap_slice(struct slice *slice, struct error *err)
     slice->wait_ms = 0;
     if (!open_session(slice, err))
         return false;
+    heed_policy(slice);
     if (is_refresh_due(slice) && !refresh(slice, err))
         return false;
     if (!imap_run_operations(slice, err))
@@ -246,5 +276,7 @@ bool imap_slice(struct slice *slice, struct error *err)
         if (!is_done || slice->account->imap->must_refresh)
             return note_progress(slice, err); /* more to do: at the end of the queue */
     }
-    return settle(slice, err);
+    if (!find_words(slice, &is_done, err))
+        return false;
+    return is_done ? settle(slice, err) : note_progress(slice, err);
 }

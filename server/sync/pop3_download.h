@@ -37,11 +37,6 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err);
  * tells. */
 bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err);
 
-/* pop3_words.c: finds the words of messages that came without them, a batch. `*is_done`: none are
- * left.
- */
-bool pop3_find_words(struct slice *slice, bool *is_done, struct error *err);
-
 /* pop3_import.c: makes a batch durable, sets the steps' fates to what the policy says now, and
  * empties it. */
 bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *err);

@@ -128,8 +128,8 @@ static bool write_blobs(struct import *import, int64_t blob_id, struct error *er
                                                     .offset = item->received->offset,
                                                     .length = item->received->length};
     }
-    return blobs_add(import->db, import->slice->account->id, import->batch->spool, sources,
-                     count, import->has_words, err);
+    return blobs_add(import->db, import->slice->account->id, import->batch->spool, sources, count,
+                     import->has_words, err);
 }
 
 /* What is not done for all at once. */

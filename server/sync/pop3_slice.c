@@ -5,6 +5,7 @@
 #include "server/store/operations.h"
 #include "server/sync/pop3_download.h"
 #include "server/sync/pop3_operations.h"
+#include "server/sync/words_later.h"
 
 static bool note_progress(struct slice *slice, struct error *err)
 {
@@ -61,13 +62,8 @@ static bool settle(struct slice *slice, bool is_done, struct error *err)
 static bool find_words(struct slice *slice, struct error *err)
 {
     bool is_done = false;
-    while (!is_done && !slice_is_over(slice)) {
-        arena_reset(slice->arena);
-        if (!pop3_find_words(slice, &is_done, err))
-            return false;
-        if (atomic_load(&slice->account->has_operations))
-            break; /* at once again, operations first */
-    }
+    if (!words_later(slice, &is_done, err))
+        return false;
     if (!is_done)
         slice->wait_ms = 0;
     return true;

@@ -14,7 +14,8 @@ struct hosts;
 /* What every part of the role shares; read-only after start, each member thread-safe. */
 struct sync_context {
     struct store *store; /* opened as STORE_SYNC */
-    struct store *bulk;  /* the same for batches that only add (store_options); NULL: not to be had */
+    struct store
+        *bulk; /* the same for batches that only add (store_options); NULL: not to be had */
     struct parser_pool *parsers;
     const struct seal_key_pair *keys;
     struct tls_context *tls;

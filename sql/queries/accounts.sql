@@ -45,15 +45,18 @@ SELECT id, user_id, name, email, kind, host, port, tls, username,
   FROM account
  WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2);
 
--- What is to happen on a POP3 server happens at once, not with the next look.
+-- What is to happen on a POP3 server happens at once, not with the next look. The sync role hears of
+-- it in any case: another policy may want other bodies.
 -- name: account_update_policy
-UPDATE account
-   SET name = $3, prefetch = $4, prefetch_days = $5, poll_seconds = $6, pop3_policy = $7,
-       pop3_days = $8, pop3_max_bytes = $9, pop3_may_remove = $10,
-       next_sync_at = CASE WHEN (pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove)
-                                = ($7, $8, $9, $10)
-                           THEN next_sync_at ELSE now() END
- WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2);
+WITH updated AS (
+    UPDATE account
+       SET name = $3, prefetch = $4, prefetch_days = $5, poll_seconds = $6, pop3_policy = $7,
+           pop3_days = $8, pop3_max_bytes = $9, pop3_may_remove = $10,
+           next_sync_at = CASE WHEN (pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove)
+                                    = ($7, $8, $9, $10)
+                               THEN next_sync_at ELSE now() END
+     WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2) RETURNING id)
+SELECT updated.id FROM updated, LATERAL pg_notify('restante', format('op %s', updated.id));
 
 -- New settings deserve a new chance at once. A NULL secret stays as it is; an empty one of SMTP
 -- means the incoming one.

@@ -310,3 +310,26 @@ SELECT p.email_id, p.uid, e.size_bytes, e.structure
    AND NOT EXISTS (SELECT FROM blob b WHERE b.account_id = $1 AND b.email_id = e.id)
  ORDER BY p.received_at DESC, p.email_id DESC
  LIMIT $4;
+
+-- name: replica_wanting_whole
+SELECT p.email_id, p.uid, e.size_bytes, p.received_at
+  FROM placement p
+  JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+ WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden AND p.uid IS NOT NULL
+   AND (p.received_at, p.email_id) < ($3, $4)
+   AND e.blob_id IS NULL AND e.state = 0 AND e.size_bytes <= $5
+ ORDER BY p.received_at DESC, p.email_id DESC
+ LIMIT $6;
+
+-- name: replica_wholes_put
+UPDATE email e
+   SET blob_id = t.blob_id,
+       structure = coalesce(nullif(t.structure, '')::json, e.structure),
+       header_json = coalesce(nullif(t.header, '')::json, e.header_json),
+       preview = coalesce(nullif(t.preview, ''), e.preview),
+       has_attachment = CASE WHEN t.structure = '' THEN e.has_attachment ELSE t.attachment <> 0 END,
+       state = t.state,
+       is_text_settled = t.settled <> 0
+  FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[],
+              $9::int[]) AS t (email_id, blob_id, structure, header, preview, attachment, state, settled)
+ WHERE e.account_id = $1 AND e.id = t.email_id;

@@ -1,11 +1,13 @@
 /* Words after the mail itself: messages are read back, taken apart once more, and found from then
  * on. */
+#include "server/sync/words_later.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "server/store/blobs.h"
+#include "server/store/pop3.h"
 #include "server/store/replica.h"
-#include "server/sync/pop3_download.h"
 
 enum { BATCH = 100, BATCH_BYTES = 8 << 20 };
 
@@ -58,7 +60,7 @@ static bool store(struct slice *slice, const struct pop3_wordless *found,
     return false;
 }
 
-bool pop3_find_words(struct slice *slice, bool *is_done, struct error *err)
+static bool find_batch(struct slice *slice, bool *is_done, struct error *err)
 {
     struct pop3_wordless *found;
     size_t count, taken = 0;
@@ -85,4 +87,17 @@ bool pop3_find_words(struct slice *slice, bool *is_done, struct error *err)
     if (spool >= 0)
         close(spool);
     return is_good;
+}
+
+bool words_later(struct slice *slice, bool *is_done, struct error *err)
+{
+    *is_done = false;
+    while (!*is_done && !slice_is_over(slice)) {
+        arena_reset(slice->arena);
+        if (!find_batch(slice, is_done, err))
+            return false;
+        if (atomic_load(&slice->account->has_operations))
+            break; /* at once again, operations first */
+    }
+    return true;
 }

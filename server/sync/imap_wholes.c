@@ -1,0 +1,391 @@
+/* Policy "everything": whole messages, many with one command, into a spool. While one batch is
+ * parsed and written in one transaction, the next one is received. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/store/blobs.h"
+#include "server/sync/imap_body.h"
+
+enum {
+    LIST = 1000, /* messages looked up at once */
+    BATCH_MESSAGES = 300,
+    BATCH_BYTES = 8 << 20,
+    WHOLE_BYTES_MAX = 64 * 1024 * 1024,
+    /* Beyond that many, mail comes first and its words follow: finding them costs more than all the
+     * rest. */
+    ORDINARY_MAX = 200,
+};
+
+/* One message on its way. */
+struct whole {
+    const struct replica_wanted *wanted;
+    uint64_t offset, length; /* in the spool */
+    bool is_here;
+};
+
+struct batch {
+    int spool; /* a memfd */
+    uint64_t length;
+    struct whole at[BATCH_MESSAGES];
+    size_t count;
+    bool has_words; /* they are found at once */
+};
+
+struct wholes {
+    struct slice *slice;
+    struct session_mailbox *mailbox;
+    struct batch batches[2];
+    struct batch *receiving;
+    struct db *db;           /* of the importer */
+    uint64_t literal_at;     /* where the literal under way begins in the spool */
+    bool has_literal;        /* one came and is not told whose it is */
+    struct error err;        /* of the spool */
+    struct batch *importing; /* NULL: none */
+    pthread_t thread;
+    struct error import_err;
+};
+
+/* --- the way into the database ---------------------------------------------------------------- */
+
+static bool parse(struct wholes *w, struct batch *batch, struct arena *arena,
+                  struct parser_summary *summaries, struct error *err)
+{
+    struct parser_extent *extents = ARENA_ARRAY(arena, batch->count, struct parser_extent);
+    for (size_t i = 0; i < batch->count; i++)
+        extents[i] = (struct parser_extent){batch->at[i].offset, batch->at[i].length};
+    return parser_messages(w->slice->sync->parsers, arena, batch->spool, extents, batch->count,
+                           batch->has_words, summaries, err);
+}
+
+static struct replica_whole row_of(const struct whole *whole, const struct parser_summary *summary,
+                                   bool has_words)
+{
+    bool is_poison = summary->verdict == PARSER_POISON;
+    if (is_poison)
+        LOG_WARN("sync.quarantine", log_int("email", whole->wanted->email_id));
+    return (struct replica_whole){.email_id = whole->wanted->email_id,
+                                  .structure = summary->structure,
+                                  .header_json = summary->header_json,
+                                  .preview = summary->preview,
+                                  .has_attachment = summary->has_attachment,
+                                  .is_poison = is_poison,
+                                  .is_settled = has_words || is_poison};
+}
+
+static bool write_rows(struct wholes *w, const struct batch *batch, struct replica_batch *rows,
+                       struct replica_whole *wholes, const struct parser_summary *summaries,
+                       struct arena *arena, struct error *err)
+{
+    struct blob_extent *extents = ARENA_ARRAY(arena, batch->count, struct blob_extent);
+    for (size_t i = 0; i < batch->count; i++)
+        extents[i] = (struct blob_extent){.blob_id = wholes[i].blob_id,
+                                          .email_id = wholes[i].email_id,
+                                          .offset = batch->at[i].offset,
+                                          .length = batch->at[i].length};
+    if (!replica_wholes_put(rows, wholes, batch->count, err) ||
+        !blobs_copy(w->db, w->slice->account->id, batch->spool, extents, batch->count, err))
+        return false;
+    for (size_t i = 0; i < batch->count; i++)
+        if (summaries[i].words.length > 0 &&
+            !replica_words_put(rows, wholes[i].email_id, summaries[i].words, err))
+            return false;
+    return true;
+}
+
+/* One transaction. */
+static bool import(struct wholes *w, struct batch *batch, struct arena *arena, struct error *err)
+{
+    struct parser_summary *summaries = ARENA_ARRAY(arena, batch->count, struct parser_summary);
+    struct replica_whole *wholes = ARENA_ARRAY(arena, batch->count, struct replica_whole);
+    int64_t account_id = w->slice->account->id, blob_id;
+    if (!parse(w, batch, arena, summaries, err) ||
+        !replica_allocate_ids(w->db, account_id, (int)batch->count, &blob_id, err))
+        return false;
+    for (size_t i = 0; i < batch->count; i++) {
+        wholes[i] = row_of(&batch->at[i], &summaries[i], batch->has_words);
+        wholes[i].blob_id = blob_id + (int64_t)i;
+    }
+    struct replica_batch *rows = replica_begin(w->db, account_id, err);
+    if (rows && write_rows(w, batch, rows, wholes, summaries, arena, err))
+        return replica_commit(&rows, err);
+    replica_abandon(&rows);
+    return false;
+}
+
+static void *run_import(void *context)
+{
+    struct wholes *w = context;
+    struct arena *arena = arena_new();
+    import(w, w->importing, arena, &w->import_err);
+    arena_free(&arena);
+    return NULL;
+}
+
+/* Waits for what is under way. False: it failed, now or before. */
+static bool await_import(struct wholes *w)
+{
+    if (w->importing)
+        pthread_join(w->thread, NULL);
+    w->importing = NULL;
+    return w->import_err.kind == ERROR_NONE;
+}
+
+/* Leaves out what did not come: expunged, or kept back by the server. */
+static void keep_here(struct wholes *w, struct batch *batch)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->at[i].is_here)
+            batch->at[kept++] = batch->at[i];
+        else
+            imap_set_add(&w->mailbox->without_whole, batch->at[i].wanted->uid);
+    }
+    batch->count = kept;
+}
+
+/* Hands over what was received and goes on with the other batch. */
+static bool begin_import(struct wholes *w)
+{
+    if (!await_import(w))
+        return false;
+    keep_here(w, w->receiving);
+    if (w->receiving->count > 0) {
+        w->importing = w->receiving;
+        if (pthread_create(&w->thread, NULL, run_import, w))
+            abort();
+    }
+    w->receiving = w->receiving == &w->batches[0] ? &w->batches[1] : &w->batches[0];
+    return true;
+}
+
+/* --- what comes in ---------------------------------------------------------------------------- */
+
+static bool begin_section(void *context, const struct imap_fetch *told,
+                          const struct imap_section *section)
+{
+    struct wholes *w = context;
+    (void)told; /* whose it is comes with the message at the latest */
+    w->has_literal = section->name.length == 0 && w->err.kind == ERROR_NONE;
+    w->literal_at = w->receiving->length;
+    return w->has_literal;
+}
+
+static bool write_section(void *context, struct str bytes)
+{
+    struct wholes *w = context;
+    while (bytes.length > 0) {
+        ssize_t n = write(w->receiving->spool, bytes.at, bytes.length);
+        if (n <= 0)
+            return error_errno(&w->err, ERROR_INTERNAL, "the spool of messages is full");
+        w->receiving->length += (uint64_t)n;
+        bytes = str_skip(bytes, (size_t)n);
+    }
+    return true;
+}
+
+static bool end_section(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static struct whole *find(struct batch *batch, uint32_t uid)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->at[i].wanted->uid == uid && !batch->at[i].is_here)
+            return &batch->at[i];
+    return NULL;
+}
+
+static bool on_message(void *context, const struct imap_fetch *told)
+{
+    struct wholes *w = context;
+    imap_session_note_flags(w->slice->account->imap, told); /* none were asked for */
+    for (size_t i = 0; i < told->section_count; i++) {
+        const struct imap_section *section = &told->sections[i];
+        if (section->name.length > 0 || section->is_size || section->is_cut)
+            continue;
+        if (!section->is_streamed) {
+            w->has_literal = true;
+            w->literal_at = w->receiving->length;
+            write_section(w, section->bytes);
+        }
+        struct whole *whole = find(w->receiving, told->uid);
+        if (!whole || !w->has_literal || w->err.kind != ERROR_NONE)
+            continue;
+        whole->offset = w->literal_at;
+        whole->length = w->receiving->length - w->literal_at;
+        whole->is_here = true;
+        w->has_literal = false;
+    }
+    return true;
+}
+
+static bool empty(struct batch *batch, struct error *err)
+{
+    batch->count = 0;
+    batch->length = 0;
+    return (ftruncate(batch->spool, 0) == 0 && lseek(batch->spool, 0, SEEK_SET) == 0) ||
+           error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
+}
+
+/* A server that refuses one of many does not say which: each is asked for alone. */
+static bool fetch_singly(struct wholes *w, struct error *err)
+{
+    struct batch *batch = w->receiving;
+    if (!await_import(w)) {
+        *err = w->import_err;
+        return false;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        struct body_wanted body = {.email_id = batch->at[i].wanted->email_id, .is_whole = true};
+        struct error why = ERROR_INIT;
+        if (batch->at[i].is_here || imap_fetch_body(w->slice, &body, &why))
+            continue;
+        imap_set_add(&w->mailbox->without_whole, batch->at[i].wanted->uid);
+        if (why.scope == ERROR_SCOPE_MESSAGE)
+            continue;
+        *err = why;
+        return false;
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        if (!batch->at[i].is_here)
+            batch->at[i--] = batch->at[--batch->count];
+    return true;
+}
+
+static bool receive(struct wholes *w, struct error *err)
+{
+    struct imap_client *client = w->slice->account->imap->client;
+    struct imap_set uids = {0};
+    struct error why = ERROR_INIT;
+    struct imap_sink sink = {.context = w,
+                             .threshold = 4096,
+                             .begin = begin_section,
+                             .write = write_section,
+                             .end = end_section};
+    struct imap_fetch_params params = {
+        .uids = &uids, .items = IMAP_ITEM_UID, .section_count = 1, .sink = &sink};
+    for (size_t i = 0; i < w->receiving->count; i++)
+        imap_set_add(&uids, w->receiving->at[i].wanted->uid);
+    bool is_good = imap_fetch(client, &params, on_message, w, &why);
+    imap_set_free(&uids);
+    if (is_good && w->err.kind == ERROR_NONE)
+        return true;
+    *err = w->err.kind != ERROR_NONE ? w->err : why;
+    if (w->err.kind != ERROR_NONE || !imap_is_alive(client))
+        return false;
+    LOG_WARN("imap.wholes", LOG_ERR(&why));
+    return fetch_singly(w, err);
+}
+
+/* --- all that are wanted ---------------------------------------------------------------------- */
+
+/* Takes the next batch from `*next` on, without those that were asked for in vain. */
+static bool take(struct wholes *w, const struct replica_wanted *wanted, size_t count, size_t *next,
+                 struct error *err)
+{
+    struct batch *batch = w->receiving;
+    int64_t bytes = 0;
+    if (!empty(batch, err))
+        return false;
+    while (*next < count && batch->count < BATCH_MESSAGES && bytes < BATCH_BYTES) {
+        const struct replica_wanted *one = &wanted[(*next)++];
+        if (imap_set_has(&w->mailbox->without_whole, one->uid))
+            continue;
+        bytes += one->size_bytes;
+        batch->at[batch->count++] = (struct whole){.wanted = one};
+    }
+    batch->has_words = count <= ORDINARY_MAX;
+    return true;
+}
+
+static void go_on_behind(struct session_mailbox *mailbox, const struct replica_wanted *last)
+{
+    mailbox->whole_at = (struct replica_position){last->received_at, last->email_id};
+}
+
+static bool fetch_listed(struct wholes *w, const struct replica_wanted *wanted, size_t count,
+                         struct error *err)
+{
+    size_t next = 0;
+    bool is_good = true;
+    while (is_good && next < count && !slice_is_over(w->slice) &&
+           !atomic_load(&w->slice->account->has_operations)) {
+        is_good = take(w, wanted, count, &next, err);
+        if (!is_good || w->receiving->count == 0)
+            continue;
+        is_good = receive(w, err);
+        /* What came before the connection broke is kept: it need not come again. */
+        if (!begin_import(w) && is_good)
+            is_good = false;
+    }
+    if (!await_import(w)) {
+        *err = w->import_err;
+        return false;
+    }
+    if (is_good && next == count)
+        go_on_behind(w->mailbox, &wanted[count - 1]);
+    return is_good;
+}
+
+static bool run(struct slice *slice, struct session_mailbox *mailbox,
+                const struct replica_wanted *wanted, size_t count, struct error *err)
+{
+    struct wholes *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    struct db *bulk = slice->sync->bulk ? store_acquire(slice->sync->bulk, 0, NULL) : NULL;
+    w->slice = slice;
+    w->mailbox = mailbox;
+    w->db = bulk ? bulk : slice->db;
+    w->receiving = &w->batches[0];
+    bool is_good = true;
+    for (int i = 0; i < 2; i++) {
+        w->batches[i].spool = memfd_create("messages", MFD_CLOEXEC);
+        is_good = is_good && w->batches[i].spool >= 0;
+    }
+    is_good = is_good ? fetch_listed(w, wanted, count, err)
+                      : error_errno(err, ERROR_INTERNAL, "no spool for messages");
+    for (int i = 0; i < 2; i++)
+        if (w->batches[i].spool >= 0)
+            close(w->batches[i].spool);
+    store_release(slice->sync->bulk, &bulk);
+    free(w);
+    return is_good;
+}
+
+bool imap_prefetch_wholes(struct slice *slice, struct session_mailbox *mailbox, bool *is_done,
+                          struct error *err)
+{
+    struct replica_wanted *wanted;
+    size_t count, left = 0;
+    bool is_reset = false;
+    if (!replica_wanting_whole(slice->db, slice->arena, slice->account->id, mailbox->known.id,
+                               &mailbox->whole_at, WHOLE_BYTES_MAX, LIST, &wanted, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        left += !imap_set_has(&mailbox->without_whole, wanted[i].uid);
+    *is_done = left == 0 && count < LIST;
+    if (*is_done) {
+        mailbox->whole_at = (struct replica_position){0};
+        return true;
+    }
+    if (left > 0) {
+        if (!imap_session_select(slice, mailbox, &is_reset, err))
+            return false;
+        if (is_reset) {
+            mailbox->is_stale = *is_done = true;
+            return true;
+        }
+        if (left > ORDINARY_MAX)
+            slice->account->imap->wants_words = true;
+        return run(slice, mailbox, wanted, count, err);
+    }
+    go_on_behind(mailbox, &wanted[count - 1]); /* nothing of these is to be had: further back */
+    return true;
+}
