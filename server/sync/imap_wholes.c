@@ -18,6 +18,7 @@ enum {
     /* Beyond that many, mail comes first and its words follow: finding them costs more than all the
      * rest. */
     ORDINARY_MAX = 200,
+    REFUSED_MAX = 10, /* in a row: then it is not the messages */
 };
 
 /* One message on its way. */
@@ -141,7 +142,7 @@ static void keep_here(struct wholes *w, struct batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->at[i].is_here)
             batch->at[kept++] = batch->at[i];
-        else
+        else if (imap_is_alive(w->slice->account->imap->client))
             imap_set_add(&w->mailbox->without_whole, batch->at[i].wanted->uid);
     }
     batch->count = kept;
@@ -233,10 +234,20 @@ static bool empty(struct batch *batch, struct error *err)
            error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
 }
 
+/* Whether the trouble may be with that one message: servers answer NO [UNAVAILABLE] for one that
+ * they cannot read (quirk 16), which for anything else would be the account's. */
+static bool may_be_of_message(const struct wholes *w, const struct error *why)
+{
+    bool is_answer = why->kind == ERROR_REFUSED || why->kind == ERROR_UNAVAILABLE ||
+                     why->kind == ERROR_NOT_FOUND || why->kind == ERROR_CONFLICT;
+    return is_answer && why->retry_after_ms == 0 && imap_is_alive(w->slice->account->imap->client);
+}
+
 /* A server that refuses one of many does not say which: each is asked for alone. */
 static bool fetch_singly(struct wholes *w, struct error *err)
 {
     struct batch *batch = w->receiving;
+    int refused = 0; /* in a row */
     if (!await_import(w)) {
         *err = w->import_err;
         return false;
@@ -244,17 +255,24 @@ static bool fetch_singly(struct wholes *w, struct error *err)
     for (size_t i = 0; i < batch->count; i++) {
         struct body_wanted body = {.email_id = batch->at[i].wanted->email_id, .is_whole = true};
         struct error why = ERROR_INIT;
-        if (batch->at[i].is_here || imap_fetch_body(w->slice, &body, &why))
+        if (batch->at[i].is_here)
             continue;
+        if (imap_fetch_body(w->slice, &body, &why)) {
+            refused = 0;
+            continue;
+        }
+        if (!may_be_of_message(w, &why) || ++refused == REFUSED_MAX) {
+            *err = why;
+            return false;
+        }
+        LOG_WARN("imap.whole", log_int("email", body.email_id), LOG_ERR(&why));
         imap_set_add(&w->mailbox->without_whole, batch->at[i].wanted->uid);
-        if (why.scope == ERROR_SCOPE_MESSAGE)
-            continue;
-        *err = why;
-        return false;
     }
+    size_t kept = 0; /* the others are durable already */
     for (size_t i = 0; i < batch->count; i++)
-        if (!batch->at[i].is_here)
-            batch->at[i--] = batch->at[--batch->count];
+        if (batch->at[i].is_here)
+            batch->at[kept++] = batch->at[i];
+    batch->count = kept;
     return true;
 }
 
@@ -277,7 +295,7 @@ static bool receive(struct wholes *w, struct error *err)
     if (is_good && w->err.kind == ERROR_NONE)
         return true;
     *err = w->err.kind != ERROR_NONE ? w->err : why;
-    if (w->err.kind != ERROR_NONE || !imap_is_alive(client))
+    if (w->err.kind != ERROR_NONE || !may_be_of_message(w, &why))
         return false;
     LOG_WARN("imap.wholes", LOG_ERR(&why));
     return fetch_singly(w, err);

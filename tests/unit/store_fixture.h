@@ -62,20 +62,24 @@ static inline void fixture_start(void)
     assert_good(cluster_wait_ready(fixture.cluster, deadline_in_ms(30000), &err));
 }
 
-static inline struct store *fixture_store(enum store_role role, int connections)
+static inline struct store *fixture_store_of(struct store_options options)
 {
     struct error err = ERROR_INIT;
     struct buf conninfo = BUF_INIT(4096);
     char path[128];
     snprintf(path, sizeof path, "%s/pg", fixture.directory);
-    assert_good(cluster_conninfo(path, role == STORE_WEB, &conninfo, &err));
-    struct store *store = store_open(&(struct store_options){.role = role,
-                                                             .conninfo = conninfo.at,
-                                                             .connections_max = connections},
-                                     &err);
+    assert_good(cluster_conninfo(path, options.role == STORE_WEB, &conninfo, &err));
+    options.conninfo = conninfo.at;
+    struct store *store = store_open(&options, &err);
     assert_good(store != NULL);
     buf_free(&conninfo);
     return store;
+}
+
+static inline struct store *fixture_store(enum store_role role, int connections_max)
+{
+    return fixture_store_of(
+        (struct store_options){.role = role, .connections_max = connections_max});
 }
 
 static inline int fixture_setup(void **state)
