@@ -9,6 +9,7 @@
 #include "server/base/log.h"
 #include "server/store/blobs.h"
 #include "server/sync/imap_body.h"
+#include "server/sync/pop3_download.h"
 
 enum {
     LIST = 1000, /* messages looked up at once */
@@ -29,7 +30,8 @@ struct whole {
 };
 
 struct batch {
-    int spool; /* a memfd */
+    int spool; /* -1: none yet */
+    bool is_on_disk;
     uint64_t length;
     struct whole at[BATCH_MESSAGES];
     size_t count;
@@ -226,12 +228,21 @@ static bool on_message(void *context, const struct imap_fetch *told)
     return true;
 }
 
-static bool empty(struct batch *batch, struct error *err)
+/* An empty spool for that many bytes: in memory, or a file. */
+static bool open_spool(struct batch *batch, int64_t bytes, struct error *err)
 {
-    batch->count = 0;
+    bool wants_disk = bytes > POP3_MEMORY_BYTES;
     batch->length = 0;
-    return (ftruncate(batch->spool, 0) == 0 && lseek(batch->spool, 0, SEEK_SET) == 0) ||
-           error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
+    if (batch->spool >= 0 && batch->is_on_disk == wants_disk)
+        return (ftruncate(batch->spool, 0) == 0 && lseek(batch->spool, 0, SEEK_SET) == 0) ||
+               error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
+    if (batch->spool >= 0)
+        close(batch->spool);
+    batch->spool = wants_disk ? pop3_spool_on_disk() : -1;
+    if (batch->spool < 0)
+        batch->spool = memfd_create("messages", MFD_CLOEXEC);
+    batch->is_on_disk = wants_disk;
+    return batch->spool >= 0 || error_errno(err, ERROR_INTERNAL, "no spool for messages");
 }
 
 /* Whether the trouble may be with that one message: servers answer NO [UNAVAILABLE] for one that
@@ -309,8 +320,7 @@ static bool take(struct wholes *w, const struct replica_wanted *wanted, size_t c
 {
     struct batch *batch = w->receiving;
     int64_t bytes = 0;
-    if (!empty(batch, err))
-        return false;
+    batch->count = 0;
     while (*next < count && batch->count < BATCH_MESSAGES && bytes < BATCH_BYTES) {
         const struct replica_wanted *one = &wanted[(*next)++];
         if (imap_set_has(&w->mailbox->without_whole, one->uid))
@@ -319,7 +329,7 @@ static bool take(struct wholes *w, const struct replica_wanted *wanted, size_t c
         batch->at[batch->count++] = (struct whole){.wanted = one};
     }
     batch->has_words = count <= ORDINARY_MAX;
-    return true;
+    return open_spool(batch, bytes, err);
 }
 
 static void go_on_behind(struct session_mailbox *mailbox, const struct replica_wanted *last)
@@ -362,13 +372,8 @@ static bool run(struct slice *slice, struct session_mailbox *mailbox,
     w->mailbox = mailbox;
     w->db = bulk ? bulk : slice->db;
     w->receiving = &w->batches[0];
-    bool is_good = true;
-    for (int i = 0; i < 2; i++) {
-        w->batches[i].spool = memfd_create("messages", MFD_CLOEXEC);
-        is_good = is_good && w->batches[i].spool >= 0;
-    }
-    is_good = is_good ? fetch_listed(w, wanted, count, err)
-                      : error_errno(err, ERROR_INTERNAL, "no spool for messages");
+    w->batches[0].spool = w->batches[1].spool = -1;
+    bool is_good = fetch_listed(w, wanted, count, err);
     for (int i = 0; i < 2; i++)
         if (w->batches[i].spool >= 0)
             close(w->batches[i].spool);

@@ -8,6 +8,7 @@
 #include "server/store/blobs.h"
 #include "server/store/pop3.h"
 #include "server/store/replica.h"
+#include "server/sync/pop3_download.h"
 
 enum { BATCH = 100, BATCH_BYTES = 8 << 20 };
 

@@ -62,7 +62,7 @@ static void test_a_bulk_batch_is_like_any_other_and_finds_what_is_gone(void **st
                                      make_email(2, "k2@x", noon, 0)};
     struct store *store = fixture_store_of(
         (struct store_options){.role = STORE_SYNC, .connections_max = 1, .is_bulk = true});
-    assert_true(store_may_be_bulk(mail_sync));
+    assert_true(store_may_be_bulk(store));
     assert_false(store_may_be_bulk(mail_web));
     struct db *db = store_acquire(store, 0, &err);
     assert_good(db != NULL);
