@@ -5,10 +5,12 @@ const state = document.getElementById("compose-state");
 const token = form.elements.csrf.value;
 const base = `/api/v1/accounts/${form.dataset.account}`;
 const AUTOSAVE_MS = 3000;
+const KEEPALIVE_MAX = 60000; // bytes that a browser still sends when the page is gone
 
 let draft = form.dataset.draft;
 let isDirty = false;
 let isLeaving = false;
+let isBehind = false; // the draft was changed elsewhere, and nobody has said yet what is to be done
 let saving = Promise.resolve();
 
 const say = (words) => { state.textContent = words; };
@@ -17,7 +19,8 @@ async function call(method, path, body) {
   const headers = { "X-CSRF-Token": token };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(base + path, {
-    method, headers, body: body === undefined ? undefined : JSON.stringify(body), keepalive: isLeaving,
+    method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+    keepalive: document.visibilityState === "hidden" && JSON.stringify(body).length < KEEPALIVE_MAX,
   });
   const result = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw Object.assign(new Error(result.detail), { status: answer.status });
@@ -60,8 +63,40 @@ function adopt(saved) {
   saved.attachments.forEach((one) => showAttached(one));
 }
 
+// Two windows, or two devices: neither writes over the other until the person has said so.
+function tellBehind() {
+  isBehind = true;
+  const note = document.createElement("div");
+  note.className = "note";
+  note.id = "behind";
+  note.setAttribute("role", "alert");
+  const words = document.createElement("p");
+  words.textContent = "This message was changed in another window or on another device. What you typed here is not saved.";
+  const row = document.createElement("p");
+  row.className = "buttons";
+  const other = document.createElement("a");
+  other.className = "button";
+  other.href = `/mail/${form.dataset.account}/compose/${draft}`;
+  other.target = "_blank";
+  other.textContent = "See the other version";
+  const mine = document.createElement("button");
+  mine.type = "button";
+  mine.className = "button is-primary";
+  mine.textContent = "Keep what is here";
+  mine.addEventListener("click", () => {
+    note.remove();
+    isBehind = false;
+    form.elements.revision.value = 0; // over whatever is there
+    isDirty = true;
+    save();
+  });
+  row.append(mine, other);
+  note.append(words, row);
+  form.querySelector(".page-head").after(note);
+}
+
 async function saveNow() {
-  if (!isDirty) return;
+  if (!isDirty || isBehind) return;
   isDirty = false;
   try {
     const saved = draft
@@ -71,8 +106,9 @@ async function saveNow() {
     say("Saved");
   } catch (problem) {
     isDirty = true;
-    say(problem.status === 409 ? "Changed in another window: saving here writes over it" : "Not saved yet; tried again");
-    if (problem.status === 409) form.elements.revision.value = 0;
+    if (problem.status === 409) tellBehind();
+    say(problem.status === 401 ? "Not saved: you are signed out. Sign in again in another window; your text stays here"
+      : "Not saved yet; tried again");
   }
 }
 
@@ -87,8 +123,12 @@ form.addEventListener("input", (event) => {
   say("");
 });
 setInterval(save, AUTOSAVE_MS);
+// On leaving nothing waits: neither for the interval nor for a save that is on its way.
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "hidden" && !isLeaving) save();
+  if (document.visibilityState === "hidden" && !isLeaving) saveNow();
+});
+window.addEventListener("beforeunload", (event) => {
+  if (isDirty && isBehind && !isLeaving) event.preventDefault(); // what is typed would be lost
 });
 form.addEventListener("submit", () => { isLeaving = true; isDirty = false; });
 

@@ -349,9 +349,14 @@ static bool attach_files(struct request *req, struct db *db, const struct compos
 /* What people forget. */
 static const char *warning_of(struct request *req, struct db *db, const struct composing *c)
 {
-    static const char *const words[] = {"attached", "attachment", "enclosed",
-                                        "anbei",    "angehängt",  "Anhang",
-                                        "ci-joint", "adjunto",    "allegato"};
+    /* English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Swedish, Czech,
+     * Russian, Japanese, Chinese */
+    static const char *const words[] = {
+        "attached",   "attachment",   "enclosed",  "anbei",        "angehängt",
+        "Anhang",     "beigefügt",    "ci-joint",  "pièce jointe", "adjunto",
+        "adjunta",    "allegato",     "allegata",  "em anexo",     "bijlage",
+        "bijgevoegd", "w załączeniu", "załącznik", "bifogad",      "bilaga",
+        "v příloze",  "вложении",     "прилагаю",  "添付",         "附件"};
     struct draft_attachment *list;
     struct compose_addresses to, cc;
     size_t count = 0;

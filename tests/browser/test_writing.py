@@ -157,6 +157,47 @@ def test_a_letter_saves_itself_and_is_found_in_another_browser(restante, writer,
     assert not problems(browser)
 
 
+def test_what_is_typed_last_is_saved_on_leaving(restante, writer, browser):
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(f"{restante.url}/mail/{writer.account}/compose")
+    browser.find_element(By.ID, "subject").send_keys("left at once")
+    browser.get(f"{restante.url}/settings")
+    draft, = awaited(lambda: writer.emails("drafts"))
+    assert draft["subject"] == "left at once"
+
+
+def test_two_windows_are_told_of_each_other_and_nothing_is_lost(restante, writer, browser):
+    draft = writer.draft(subject="both", text="first")
+    where = f"{writer.base}/drafts/{draft['id']}"
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(f"{restante.url}/mail/{writer.account}/compose/{draft['id']}")
+    writer.api.put(where, {"text": "from elsewhere", "revision": draft["revision"]})
+    browser.find_element(By.ID, "text").send_keys(" and mine")
+    note = awaited(lambda: browser.find_elements(By.ID, "behind"))[0]
+    assert "another window" in note.text
+    browser.find_element(By.ID, "text").send_keys(", more")
+    assert writer.api.get(where).json["text"] == "from elsewhere"
+    note.find_element(By.TAG_NAME, "button").click()
+    awaited(lambda: writer.api.get(where).json["text"].endswith("and mine, more"))
+    assert not browser.find_elements(By.ID, "behind") and state(browser) == "Saved"
+
+
+def test_a_draft_outlives_a_crash_and_signing_out(restante, writer, browser):
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(f"{restante.url}/mail/{writer.account}/compose")
+    browser.find_element(By.ID, "subject").send_keys("survivor")
+    awaited(lambda: state(browser) == "Saved")
+    where = browser.current_url
+    restante.kill("web")
+    awaited(lambda: writer.api.get("/session").status == 200)
+    browser.delete_all_cookies()
+    browser.find_element(By.ID, "text").send_keys("typed while signed out")
+    awaited(lambda: "signed out" in state(browser))
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(where)
+    assert browser.find_element(By.ID, "subject").get_property("value") == "survivor"
+
+
 def test_an_address_is_completed(restante, writer, new_person, browser):
     friend = new_person()
     writer.until(writer.send(writer.draft(to=f"Grace Hopper <{friend.address}>", subject="x", text="x")),

@@ -105,6 +105,21 @@ def test_an_empty_subject_and_a_forgotten_file_are_asked_about(writer, new_perso
     assert len(awaited(lambda: received(mailserver, reader))) == 1
 
 
+@pytest.mark.parametrize("words", ["Siehe Anhang.", "voir la pièce jointe", "te lo mando ADJUNTO",
+                                   "zie bijlage", "資料を添付します"])
+def test_a_forgotten_file_is_asked_about_in_other_languages(writer, words):
+    answer = page(writer).send("send", to="a@example.org", subject="s", text=words)
+    assert answer.status == 422 and "attachment" in answer.text
+
+
+def test_many_visible_recipients_are_asked_about(writer):
+    many = ", ".join(f"p{i}@example.org" for i in range(30))
+    answer = page(writer).send("send", to=many, subject="s", text="x")
+    assert answer.status == 422 and "Bcc hides them" in answer.text
+    assert "Bcc hides them" not in page(writer).send(
+        "send", bcc=many, subject="", text="x").text
+
+
 def test_undo_opens_the_draft_again(writer, new_person):
     form = page(writer)
     answer = form.send("send", to=new_person().address, subject="undo me", text="x", delay="60")
