@@ -73,7 +73,7 @@ const BUTTONS = [
   ["1.", "Numbered list", "OL", (e) => (e.hasFormat("OL") ? e.removeList() : e.makeOrderedList())],
   ["”", "Quote", "BLOCKQUOTE", (e) => (e.hasFormat("BLOCKQUOTE") ? e.decreaseQuoteLevel() : e.increaseQuoteLevel())],
   ["×", "No formatting", "", (e) => e.removeAllFormatting()],
-  ["🔗", "Link", "A", (e) => {
+  ["Link", "Link", "A", (e) => {
     if (e.hasFormat("A")) return e.removeLink();
     const url = prompt("Address of the link", "https://");
     return /^(https?|mailto|tel):./i.test(url ?? "") ? e.makeLink(url) : undefined;
@@ -110,7 +110,7 @@ function makeBar(editor) {
 // What a picture shows, for those who do not see it: asked for once it is chosen.
 function makeDescription(root, changed) {
   const row = document.createElement("p");
-  row.className = "editor-alt";
+  row.className = "editor-alt field";
   row.hidden = true;
   const label = document.createElement("label");
   label.textContent = "What the picture shows";
@@ -205,7 +205,7 @@ export function edit(field, { label, attachPicture, pictureUrl = () => "" }) {
     choose.hidden = true;
     choose.addEventListener("change", () => { insertPictures([...choose.files]); choose.value = ""; });
     choose.addEventListener("input", (event) => event.stopPropagation());
-    const button = makeButton("🖼", "Picture");
+    const button = makeButton("Picture", "Picture");
     button.addEventListener("click", () => choose.click());
     bar.append(button, choose);
   }

@@ -74,6 +74,8 @@ const struct route api_routes[] = {
     {HTTP_GET, V1 "/accounts/{account}/submissions/{submission}", api_submission, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/submissions/{submission}/cancel", api_submission_cancel,
      ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/submissions/{submission}/arrived", api_submission_settle,
+     ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/submissions/{submission}/send-now", api_submission_hurry,
      ROUTE_API},
 

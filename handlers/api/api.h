@@ -36,7 +36,7 @@ route_handler api_draft_create, api_draft, api_draft_save, api_draft_delete;
 route_handler api_upload, api_draft_attach, api_draft_detach;
 /* submissions.c */
 route_handler api_submissions, api_submission, api_submission_create, api_submission_cancel;
-route_handler api_submission_hurry, api_invitation_answer;
+route_handler api_submission_hurry, api_submission_settle, api_invitation_answer;
 /* transfers.c; the export itself comes from handlers/export.h */
 route_handler api_export_summary, api_export_complete, api_import;
 route_handler api_transfers, api_transfer, api_transfer_cancel;

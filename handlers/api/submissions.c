@@ -138,6 +138,21 @@ bool api_submission_cancel(struct request *req, struct response *res, struct err
     return answer_done(req, &db, is_good);
 }
 
+/* What the person knows of one that "may have been sent": it has arrived. */
+bool api_submission_settle(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id, id;
+    if (!may_send(req, err) || !request_param_id(req, "submission", &id, err) ||
+        !answer_account_id(req, &db, &account_id, err))
+        return false;
+    struct submission submission;
+    bool is_good = submission_by_id(db, req->arena, account_id, id, &submission, err) &&
+                   submission_settle(db, &submission, err) &&
+                   show(req, res, db, account_id, id, err);
+    return answer_done(req, &db, is_good);
+}
+
 /* Now, rather than after the delay or the next back-off. */
 bool api_submission_hurry(struct request *req, struct response *res, struct error *err)
 {

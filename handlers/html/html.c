@@ -23,6 +23,7 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/compose/{draft}/attachment/{attachment}", html_draft_attachment, 0},
     {HTTP_GET, "/mail/{account}/outbox", html_outbox, 0},
     {HTTP_POST, "/mail/{account}/outbox/{submission}/cancel", html_outbox_cancel, 0},
+    {HTTP_POST, "/mail/{account}/outbox/{submission}/arrived", html_outbox_settle, 0},
     {HTTP_POST, "/mail/{account}/outbox/{submission}/send-now", html_outbox_hurry, 0},
     {HTTP_GET, "/mail/{account}/{mailbox}", html_mailbox, 0},
     {HTTP_POST, "/mail/{account}/{mailbox}/act", html_act, 0},

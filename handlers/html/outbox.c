@@ -73,6 +73,7 @@ static void add_row(struct value *list, const struct submission *s, struct arena
     view_set_str(row, "when", words_moment(arena, s->created_at, now));
     view_set_str(row, "error", s->error);
     view_set_bool(row, "isBad", is_bad);
+    view_set_bool(row, "isUnknown", s->phase == SUBMISSION_UNKNOWN);
     view_set_bool(row, "canCancel", s->phase == SUBMISSION_QUEUED);
     view_set_text(row, "draftUrl", NULL);
     if (is_bad && s->draft_id)
@@ -134,6 +135,24 @@ bool html_outbox_cancel(struct request *req, struct response *res, struct error 
                                      (long long)draft_id)
                       : arena_printf(req->arena, "/mail/%lld/outbox", (long long)account_id));
     return true;
+}
+
+/* The person knows that it has arrived. */
+bool html_outbox_settle(struct request *req, struct response *res, struct error *err)
+{
+    int64_t account_id, id;
+    struct submission submission;
+    if (!request_param_id(req, "account", &account_id, err) ||
+        !request_param_id(req, "submission", &id, err))
+        return false;
+    struct db *db = app_db(req, err);
+    bool is_done = db && submission_by_id(db, req->arena, account_id, id, &submission, err) &&
+                   submission_settle(db, &submission, err);
+    store_release(app_of(req)->store, &db);
+    if (is_done)
+        response_redirect(res,
+                          arena_printf(req->arena, "/mail/%lld/outbox", (long long)account_id));
+    return is_done;
 }
 
 bool html_outbox_hurry(struct request *req, struct response *res, struct error *err)

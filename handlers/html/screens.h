@@ -51,7 +51,7 @@ route_handler html_account_new_form, html_account_new, html_account_kind, html_a
 /* compose.c */
 route_handler html_compose, html_compose_post, html_draft, html_draft_post, html_draft_attachment;
 /* outbox.c */
-route_handler html_outbox, html_outbox_cancel, html_outbox_hurry;
+route_handler html_outbox, html_outbox_cancel, html_outbox_hurry, html_outbox_settle;
 /* identities.c */
 route_handler html_contact_group, html_contact_group_add, html_contact_group_save;
 route_handler html_identities, html_identity_save;

@@ -65,6 +65,9 @@ struct str words_moment(struct arena *arena, int64_t at_us, int64_t now_us)
     struct tm then = local(at_us), now = local(now_us);
     if (days_between(&then, &now) == 0)
         return arena_printf(arena, "%02d:%02d", then.tm_hour, then.tm_min);
+    if (then.tm_year != now.tm_year)
+        return arena_printf(arena, "%d %s %d, %02d:%02d", then.tm_mday, months[then.tm_mon],
+                            then.tm_year + 1900, then.tm_hour, then.tm_min);
     return arena_printf(arena, "%d %s, %02d:%02d", then.tm_mday, months[then.tm_mon], then.tm_hour,
                         then.tm_min);
 }

@@ -349,3 +349,17 @@ bool submission_give_blob(struct db *db, const struct submission *s, int64_t ema
            db_post(db, "submission_file_bcc", err, db_i64(s->account_id), db_i64(email_id),
                    db_or_null(db_json(bcc_json)));
 }
+
+bool submission_settle(struct db *db, struct submission *s, struct error *err)
+{
+    bool started;
+    const struct submission_turn turn = {.phase = SUBMISSION_ACCEPTED};
+    if (s->phase != SUBMISSION_UNKNOWN)
+        return error_set(err, ERROR_CONFLICT, "It is known what became of this message.");
+    if (!db_enter(db, &started, err))
+        return false;
+    bool is_good = (!s->draft_id || draft_hide(db, s->account_id, s->draft_id, true, NULL, err)) &&
+                   submission_turn(db, s, &turn, err) &&
+                   db_post(db, "submission_notify", err, db_i64(s->account_id));
+    return db_leave(db, started, is_good, err);
+}

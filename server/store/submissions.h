@@ -74,6 +74,10 @@ bool submission_cancel(struct db *db, int64_t account_id, int64_t id, int64_t *d
 /* Now rather than when its time would come. ERROR_CONFLICT once it is leaving. */
 bool submission_hurry(struct db *db, int64_t account_id, int64_t id, struct error *err);
 
+/* The person knows that an unknown one has arrived: the draft goes, the copy is filed and the
+ * original marked, as after any sending. ERROR_CONFLICT unless it is unknown. */
+bool submission_settle(struct db *db, struct submission *submission, struct error *err);
+
 /* --- sync role ------------------------------------------------------------------------------- */
 
 /* After a crash: what was transmitting is unknown now, with that sentence. `*count` (may be NULL)

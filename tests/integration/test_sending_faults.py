@@ -84,6 +84,15 @@ def test_an_answer_lost_after_the_end_is_told_and_never_repeated(
     assert writer.submission(sent)["phase"] == "unknown"
     subjects = [message["Subject"] for message in received(mailserver, reader)]
     assert subjects.count("perhaps") == delivered
+    # the person has asked the recipient: it is settled like any that was sent
+    where = f"{writer.base}/submissions/{sent['id']}/arrived"
+    assert writer.api.post(where, json_body={}).status == 200
+    writer.until(sent, "filed")
+    assert writer.emails("drafts") == []
+    awaited(lambda: "perhaps" in [e["subject"] for e in writer.emails("sent")])
+    assert writer.api.post(where, json_body={}).status == 409
+    subjects = [message["Subject"] for message in received(mailserver, reader)]
+    assert subjects.count("perhaps") == delivered
 
 
 def test_each_recipient_has_its_own_result(writer, new_person, mailserver, rules):
