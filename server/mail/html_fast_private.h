@@ -113,7 +113,7 @@ struct html_builder {
 
 /* --- the stack of open elements */
 struct html_node *html_build_current(const struct html_builder *b);
-/* False when it is too deep, or the tree too large. */
+/* False when it is too deep. */
 bool html_build_push(struct html_builder *b, struct html_node *node);
 struct html_node *html_build_pop(struct html_builder *b);
 /* Down to one with that tag, which must be there, and with it. */

@@ -1,9 +1,6 @@
 #include "server/mail/html_fast_private.h"
 
-enum {
-    TREE_BYTES_MAX = 32 * 1024 * 1024,
-    ALIKE_MAX = 3, /* formatting elements, of which a fourth makes the first forgotten */
-};
+enum { ALIKE_MAX = 3 }; /* formatting elements, of which a fourth makes the first forgotten */
 
 struct html_node *html_build_current(const struct html_builder *b)
 {
@@ -15,7 +12,7 @@ struct html_node *html_build_current(const struct html_builder *b)
 
 bool html_build_push(struct html_builder *b, struct html_node *node)
 {
-    if (b->depth == HTML_OPEN_MAX || arena_used(b->arena) > TREE_BYTES_MAX)
+    if (b->depth == HTML_OPEN_MAX)
         return false;
     node->is_open = true;
     b->open[b->depth++] = node;

@@ -6,6 +6,8 @@
  * unsure and give up. The rest is done as gumbo does it: implied tags, scopes, formatting elements
  * that are opened again. A fuzzer compares (tests/fuzz/fuzz_mail_html_fast.c). */
 
+enum { TREE_BYTES_MAX = 32 * 1024 * 1024 }; /* of memory; looked at between tokens */
+
 /* --- in tables ---------------------------------------------------------------------------------
  */
 
@@ -361,7 +363,7 @@ struct html_node *html_fast_parse(struct arena *arena, struct str html)
     b->lexer.rest = with_line_feeds(arena, html);
     html_build_push(b, root);
     enum html_outcome outcome = HTML_DONE;
-    while (outcome == HTML_DONE) {
+    while (outcome == HTML_DONE && arena_used(arena) <= TREE_BYTES_MAX) {
         html_lexer_next(&b->lexer, &b->token);
         if (b->token.kind == HTML_TOKEN_END)
             return root;

@@ -235,6 +235,18 @@ static void test_a_link_whose_text_names_another_domain_is_flagged(void **state)
         {"<a href=mailto:x@bank.com>x@bank.com</a>", 0},
         {"<a href=tel:1>bank.com</a>", 0},
         {"<a href=http://x.example><style>bank.com</style>y</a>", 0},
+        /* what is written is not what is seen */
+        {"<a href=http://evil.example/>https://<i "
+         "style='display:none'>evil.example/</i>bank.com</a>",
+         1},
+        {"<a href=http://evil.example/>https://<font size=1>evil.example/</font>bank.com</a>", 1},
+        {"<a href=http://evil.example/>ba&shy;nk&#8203;.com</a>", 1},
+        {"<a href=http://evil.example/>\xef\xbd\x82\xef\xbd\x81nk\xe3\x80\x82"
+         "com</a>",
+         1},
+        {"<a href=http://evil.example/><img alt='https://bank.com/'></a>", 1},
+        {"<a href=http://x.example/><img alt='Shop.com'></a>", 0},
+        {"<a href=http://bank.com/><b class=x>https://</b>www.bank.com</a>", 0},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct html_safe safe;

@@ -160,6 +160,22 @@ static void test_what_once_differed_does_not(void **state)
                 html_fast_takes(str_of(documents[8])));
 }
 
+static void test_a_flood_is_left_to_the_fences(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"<br>", "<body dir=rtl>", "<p>", "<div>", "a<b>"};
+    for (size_t i = 0; i < COUNT(pieces); i++) {
+        struct buf html = BUF_INIT(HTML_INPUT_BYTES_MAX);
+        while (buf_text(&html, pieces[i]))
+            continue;
+        struct arena *arena = arena_new();
+        html_fast_parse(arena, buf_view(&html));
+        assert_true(arena_used(arena) < HTML_PARSE_BYTES_MAX);
+        arena_free(&arena);
+        buf_free(&html);
+    }
+}
+
 /* --- every mail --------------------------------------------------------------------------------
  */
 
@@ -225,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_markup_gives_what_gumbo_gives),
         cmocka_unit_test(test_what_once_differed_does_not),
+        cmocka_unit_test(test_a_flood_is_left_to_the_fences),
         cmocka_unit_test(test_every_html_of_the_corpus_gives_what_gumbo_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
