@@ -184,6 +184,27 @@ def visit(browser, host, sandbox, policy, texts):
     return ran
 
 
+def test_mail_cannot_hide_where_a_lying_link_leads(restante, person, browser):
+    person.receive("From: Bank <bank@example.org>\nSubject: sign in\nMIME-Version: 1.0\n"
+                   "Content-Type: text/html\n\n<style>a, .restante-deceptive, a::after{font-size:0 !important;"
+                   "visibility:hidden;outline:none !important;color:#fff !important}</style><p>Sign in at "
+                   "<a href='http://evil.example/x' style='color:#fff;opacity:1'>https://bank.example/</a></p>\n")
+    client = restante.sign_in(person.address, person.password)
+    link = email_links(inbox(client))[0]
+    browser.get(restante.url + "/sign-in")
+    for cookie in client.cookies:
+        browser.add_cookie({"name": cookie.name, "value": cookie.value})
+    browser.get(restante.url + link)
+    browser.switch_to.frame(browser.find_element("css selector", "iframe"))
+    mark = browser.execute_script(
+        "const style = getComputedStyle(document.querySelector('a'), '::after');"
+        "return [style.content, style.fontSize, style.visibility, style.display]")
+    content = mark[0].replace('" "', "")
+    assert [content, *mark[1:]] == ['"leads to evil.example"', "12px", "visible", "inline-block"]
+    outline = browser.execute_script("return getComputedStyle(document.querySelector('a')).outlineStyle")
+    assert outline == "solid"
+
+
 def test_without_the_sanitiser_the_walls_hold(browser, canary, host, walls):
     sandbox, policy = walls
     texts = [text.replace("{canary}", canary.url) for text in SCRIPTS + REQUESTS + OWN_VECTORS]
