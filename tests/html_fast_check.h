@@ -34,7 +34,7 @@ static inline bool html_fast_check(struct str html, const struct html_options *o
                        fast.remote_count == slow.remote_count &&
                        fast.deceptive_links == slow.deceptive_links &&
                        fast.brings_own_colours == slow.brings_own_colours &&
-                       fast.is_cut == slow.is_cut,
+                       fast.can_be_turned == slow.can_be_turned && fast.is_cut == slow.is_cut,
                    "findings:\n%.*s\n", STR_ARG(html));
     }
     html_safe_free(&fast);

@@ -29,7 +29,7 @@ static void set_parts(struct value *page, const struct body *body, struct str wa
                       struct arena *arena)
 {
     struct value *parts = view_set_list(page, "parts");
-    bool is_light = false;
+    bool is_light = false, can_turn = true;
     for (size_t i = 0; i < body->count; i++) {
         const struct parser_rendered *rendered = &body->parts[i].rendered;
         if (wanted.length && !str_equal(body->parts[i].part->id, wanted))
@@ -38,8 +38,10 @@ static void set_parts(struct value *page, const struct body *body, struct str wa
         view_set_html(view, "style", style_element(arena, rendered->css));
         view_set_html(view, "html", rendered->html);
         is_light |= rendered->brings_own_colours;
+        can_turn &= !rendered->brings_own_colours || rendered->can_be_turned;
     }
-    view_set_text(page, "ground", is_light ? "light" : "either");
+    view_set_text(page, "ground", !is_light ? "either" : can_turn ? "turned" : "light");
+    view_set_bool(page, "isTurned", is_light && can_turn);
 }
 
 static bool show_frame(struct request *req, struct response *res, struct db **db,

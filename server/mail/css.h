@@ -23,6 +23,16 @@ bool css_clean_declarations(struct buf *out, struct str text, const struct css_o
 /* Appends the safe rules of a style sheet; never a url(). Returns true when one sets a colour. */
 bool css_clean_sheet(struct buf *out, struct str text);
 
+/* Whether a background is dark or light. */
+enum css_ground {
+    CSS_GROUND_NONE /* none is set, or not to be told */,
+    CSS_GROUND_LIGHT,
+    CSS_GROUND_DARK
+};
+/* The first of clean declarations; that of the body in a clean sheet. */
+enum css_ground css_ground(struct str declarations);
+enum css_ground css_body_ground(struct str sheet);
+
 /* May a class of that name stay in the mail? Ours begin with "restante-" and are not theirs. */
 bool css_is_class_name(struct str name);
 

@@ -302,6 +302,10 @@ bool html_sanitise_by(struct html_safe *safe, struct str html, const struct html
     bool is_safe = run_round(&walk, html, cpu_until_us);
     walk.is_first_round = false;
     walk.css = NULL;
+    if (css_body_ground(buf_view(&safe->css)) != CSS_GROUND_NONE)
+        walk.ground = css_body_ground(buf_view(&safe->css));
+    safe->can_be_turned = safe->brings_own_colours && walk.ground != CSS_GROUND_DARK &&
+                          str_find(buf_view(&safe->css), STR("prefers-color-scheme")) < 0;
     if (is_safe && walk.needs_check)
         is_safe = settle(&walk, cpu_until_us);
     if (!is_safe) {

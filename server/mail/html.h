@@ -38,6 +38,8 @@ struct html_safe {
     int deceptive_links;     /* text says one domain, the link goes to another; these have
                                 class="restante-deceptive" and the true host as title */
     bool brings_own_colours; /* it sets colours: a dark page shows it on a light ground */
+    bool can_be_turned;      /* they are light, and it brings no dark ones: a dark page may turn
+                                light into dark */
     bool is_cut;             /* longer than the caps */
     const char *why;         /* when it failed: a word for logs and counters */
 };

@@ -121,6 +121,13 @@ static void note_colour(struct html_walk *walk)
         walk->safe->brings_own_colours = true;
 }
 
+/* The mail's ground is the first one that is set: the outermost. */
+static void note_ground(struct html_walk *walk, struct str declarations)
+{
+    if (walk->is_first_round && walk->ground == CSS_GROUND_NONE)
+        walk->ground = css_ground(declarations);
+}
+
 /* The names in `value` that may stay, and ours for a deceptive link. */
 static void write_class(struct html_walk *walk, struct str value, bool is_deceptive)
 {
@@ -154,6 +161,7 @@ static void write_style(struct html_walk *walk, struct str css)
     buf_reset(&walk->scratch);
     if (css_clean_declarations(&walk->scratch, css, &options))
         note_colour(walk);
+    note_ground(walk, buf_view(&walk->scratch));
     if (walk->scratch.length)
         write_attribute(walk, STR("style"), buf_view(&walk->scratch));
 }
@@ -212,6 +220,18 @@ static void write_body_style(struct html_walk *walk, const struct html_node *nod
     buf_free(&css);
 }
 
+static void note_bgcolor(struct html_walk *walk, struct str name, struct str value)
+{
+    if (!walk->is_first_round || walk->ground != CSS_GROUND_NONE ||
+        !str_equal(name, STR("bgcolor")))
+        return;
+    struct buf css = BUF_INIT(WORD_BYTES_MAX + 32);
+    buf_text(&css, "background-color:");
+    buf_str(&css, value);
+    note_ground(walk, buf_view(&css));
+    buf_free(&css);
+}
+
 static void write_one(struct html_walk *walk, const struct html_attribute_value *attribute)
 {
     struct str name = attribute->row->name, value = attribute->value;
@@ -235,6 +255,7 @@ static void write_one(struct html_walk *walk, const struct html_attribute_value 
         if (is_made_of(value, "#(),. %", true)) {
             write_attribute(walk, name, value);
             note_colour(walk);
+            note_bgcolor(walk, name, value);
         }
         break;
     case HTML_ATTRIBUTE_FLAG:

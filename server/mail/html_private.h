@@ -8,6 +8,7 @@
 #include <setjmp.h>
 
 #include "server/base/arena.h"
+#include "server/mail/css.h"
 #include "server/mail/html.h"
 
 /* --- html_tree.c -------------------------------------------------------------------------------
@@ -128,14 +129,15 @@ struct html_walk {
     const struct html_options *options;
     struct html_safe *safe; /* where counts go; hosts and colours too */
     struct buf *body;
-    struct buf *css;      /* NULL in later rounds */
-    struct buf *own_urls; /* URLs of ours that were put in, each between NULs */
-    struct buf scratch;   /* of one attribute value */
-    bool is_fast;         /* may use html_fast_parse */
-    bool is_first_round;  /* its findings count */
-    bool needs_check;     /* the output may not parse to the tree it was written from */
-    bool is_after_pre;    /* "<pre>" was just written: a parser drops one line end here */
-    unsigned depth;       /* elements open in the output */
+    struct buf *css;        /* NULL in later rounds */
+    struct buf *own_urls;   /* URLs of ours that were put in, each between NULs */
+    struct buf scratch;     /* of one attribute value */
+    enum css_ground ground; /* the outermost one that is known */
+    bool is_fast;           /* may use html_fast_parse */
+    bool is_first_round;    /* its findings count */
+    bool needs_check;       /* the output may not parse to the tree it was written from */
+    bool is_after_pre;      /* "<pre>" was just written: a parser drops one line end here */
+    unsigned depth;         /* elements open in the output */
     GumboTag open[HTML_DEPTH_MAX];
 };
 

@@ -358,6 +358,7 @@ static bool read_rendered(void *context, struct wire *in)
     rendered->remote_hosts = wire_text(in, target->arena, HOSTS_BYTES_MAX);
     rendered->deceptive_links = (int)(wire_u32(in) & INT32_MAX);
     rendered->brings_own_colours = wire_u8(in);
+    rendered->can_be_turned = wire_u8(in);
     rendered->is_cut = wire_u8(in);
     /* It stands within <style>: no child may end that. */
     return !in->is_bad && str_find_char(rendered->css, '<') < 0;

@@ -167,7 +167,8 @@ struct parser_rendered {
     int remote_count;        /* references that were blocked (or allowed) */
     struct str remote_hosts; /* their hosts, space separated, each once, at most 20 */
     int deceptive_links;     /* text says one domain, the link goes to another */
-    bool brings_own_colours; /* so a dark page shows it on a light ground */
+    bool brings_own_colours; /* so a dark page shows it on a light ground, */
+    bool can_be_turned;      /* or turns light into dark: it is light and brings no dark colours */
     bool is_cut;
 };
 

@@ -56,6 +56,7 @@ static void put_rendered(struct buf *reply, bool is_html, struct str body,
     wire_put_str(reply, buf_view(&safe->remote_hosts));
     wire_put_u32(reply, (uint32_t)safe->deceptive_links);
     wire_put_u8(reply, safe->brings_own_colours);
+    wire_put_u8(reply, safe->can_be_turned);
     wire_put_u8(reply, is_cut);
 }
 

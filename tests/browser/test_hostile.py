@@ -205,6 +205,28 @@ def test_mail_cannot_hide_where_a_lying_link_leads(restante, person, browser):
     assert outline == "solid"
 
 
+def test_light_mail_is_turned_dark_on_a_dark_page_and_back(restante, person, browser):
+    person.receive("From: Shop <shop@example.org>\nSubject: light\nMIME-Version: 1.0\n"
+                   "Content-Type: text/html\n\n<body bgcolor=white text=black><p>Sale</p></body>\n")
+    client = restante.sign_in(person.address, person.password)
+    link = email_links(inbox(client))[0]
+    browser.get(restante.url + "/sign-in")
+    for cookie in client.cookies:
+        browser.add_cookie({"name": cookie.name, "value": cookie.value})
+    filtered = "return getComputedStyle(document.documentElement).filter !== 'none'"
+    try:
+        for scheme, is_turned in (("light", False), ("dark", True)):
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia",
+                                    {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+            browser.get(restante.url + link)
+            browser.switch_to.frame(browser.find_element("css selector", "iframe"))
+            assert browser.execute_script(filtered) is is_turned, scheme
+        browser.find_element("id", "restante-own").click()
+        assert browser.execute_script(filtered) is False
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 def test_without_the_sanitiser_the_walls_hold(browser, canary, host, walls):
     sandbox, policy = walls
     texts = [text.replace("{canary}", canary.url) for text in SCRIPTS + REQUESTS + OWN_VECTORS]

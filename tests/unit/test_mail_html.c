@@ -303,6 +303,34 @@ static void test_own_colours_are_noticed(void **state)
     }
 }
 
+static void test_light_mail_that_brings_no_dark_colours_can_be_turned(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *html;
+        bool can_be_turned;
+    } rows[] = {
+        {"<p>x", false}, /* it sets none: the page's own are dark already */
+        {"<p style=color:red>x", true},
+        {"<body bgcolor=white>x", true},
+        {"<body bgcolor=#111>x", false},
+        {"<body style='background:rgb(10, 20, 30)'><table bgcolor=#fff>", false},
+        {"<table bgcolor=#fff><td style='background-color:#000'>x", true}, /* the outer one */
+        {"<table bgcolor=#0a0a0a><td style='background-color:#fff'>x", false},
+        {"<style>p,body{color:#fff;background:black}</style><p style='background:#fff'>x", false},
+        {"<style>p{color:#111}@media (prefers-color-scheme:dark){p{color:#eee}}</style>x", false},
+        {"<style>.body{background:#000}</style><p style='color:#000'>x", true},
+        {"<p style='background:purple url(http://x/y) no-repeat;color:#fff'>x", true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct html_safe safe;
+        assert_true(html_sanitise(&safe, str_of(rows[i].html), &closed));
+        if (safe.can_be_turned != rows[i].can_be_turned)
+            fail_msg("%s", rows[i].html);
+        html_safe_free(&safe);
+    }
+}
+
 static void test_the_fences_hold(void **state)
 {
     (void)state;
@@ -403,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_a_link_whose_text_names_another_domain_is_flagged),
         cmocka_unit_test(test_style_sheets_come_out_apart),
         cmocka_unit_test(test_own_colours_are_noticed),
+        cmocka_unit_test(test_light_mail_that_brings_no_dark_colours_can_be_turned),
         cmocka_unit_test(test_the_fences_hold),
         cmocka_unit_test(test_long_input_is_cut),
         cmocka_unit_test(test_the_corpora_of_vectors_come_out_safe),
