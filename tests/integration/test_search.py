@@ -7,6 +7,7 @@ import urllib.parse
 import pytest
 
 from tests.harness import eventually
+from tests.integration.test_api_accounts import settings_of
 
 MAIL = {
     "lunch": "From: Ann Lee <ann@example.org>\nTo: you@example.org\nSubject: Lunch on Friday\n"
@@ -129,6 +130,34 @@ def test_words_deep_in_a_text_are_shown_where_they_stand(restante, person):
     client = restante.sign_in(person.address, person.password)
     emails = eventually(lambda: client.get("/search?q=treasure").json["emails"])
     assert "&lt;<mark>treasure</mark>&gt; is below" in emails[0]["snippet"]["preview"]
+
+
+def test_one_account_is_searched_or_all(api, new_person, mailserver):
+    people = [new_person(), new_person()]
+    for day in range(1, 7):
+        people[day % 2].receive(f"From: a@example.org\nSubject: heron {day}\n"
+                                f"Date: Sun, 0{day} Nov 2026 10:00:00 +0000\n\nx\n",
+                                arrived=1793523600 + 86400 * day)
+    people[0].receive("Subject: heron elsewhere\n\nx\n", mailbox="Birds", arrived=1793523600)
+    ask = lambda path, **more: api.get(f"{path}?" + urllib.parse.urlencode({"q": "heron", **more})).json
+    accounts = [api.post("/accounts", settings_of(person, mailserver, name=name)).json["id"]
+                for person, name in zip(people, ("Work", "Home"))]
+    assert eventually(lambda: len(ask("/search")["emails"]) == 7)
+    everything = ask("/search")["emails"]
+    assert [each["subject"] for each in everything] == [
+        *(f"heron {day}" for day in range(6, 0, -1)), "heron elsewhere"]
+    assert {each["accountId"] for each in everything} == set(accounts)
+    page, walked = ask("/search", limit=2), []
+    while True:
+        walked += [each["id"] + "@" + each["accountId"] for each in page["emails"]]
+        if not page["next"]:
+            break
+        page = ask("/search", limit=2, after=page["next"])
+    assert walked == [each["id"] + "@" + each["accountId"] for each in everything], "each once, across accounts"
+    assert len(ask(f"/accounts/{accounts[0]}/search")["emails"]) == 4
+    assert len(ask(f"/accounts/{accounts[1]}/search")["emails"]) == 3
+    assert [each["subject"] for each in ask("/search", q="in:birds heron")["emails"]] == ["heron elsewhere"]
+    assert len(ask("/search", sort="relevance")["emails"]) == 7
 
 
 def test_words_of_mail_that_is_only_html_are_shown_where_they_stand(restante, person):
