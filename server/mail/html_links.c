@@ -15,6 +15,7 @@ struct link_text {
     unsigned nodes;    /* elements, looked at */
     size_t seen_bytes; /* of text, also of what is not visible */
     bool leaves_out_styled;
+    bool has_styled; /* there are pieces that may be hidden */
 };
 
 /* As the reader sees it: full-width letters and dots are letters and dots (browsers read them so in
@@ -74,6 +75,7 @@ static void collect_below(struct link_text *link, const struct html_node *node, 
         if (++link->nodes > NODES_MAX)
             return;
         enum html_treatment treatment = html_treatment_of(child->tag);
+        link->has_styled = link->has_styled || may_hide(child);
         if (treatment == HTML_DROP || treatment == HTML_STYLE ||
             (link->leaves_out_styled && may_hide(child)))
             continue;
@@ -86,7 +88,9 @@ static void collect_below(struct link_text *link, const struct html_node *node, 
     }
 }
 
-static bool claims_other(const struct html_node *node, struct str host, bool leaves_out_styled)
+/* Does the text, with or without what may be hidden, name another host? */
+static bool claims_other(const struct html_node *node, struct str host, bool leaves_out_styled,
+                         bool *has_styled)
 {
     struct link_text link = {.text = BUF_INIT(TEXT_BYTES_MAX),
                              .leaves_out_styled = leaves_out_styled};
@@ -94,11 +98,14 @@ static bool claims_other(const struct html_node *node, struct str host, bool lea
     struct str claimed = html_url_claimed_host(buf_view(&link.text));
     bool is_other = claimed.length && !html_url_same_site(claimed, host);
     buf_free(&link.text);
+    *has_styled = link.has_styled;
     return is_other;
 }
 
 bool html_is_deceptive(const struct html_node *node, struct str clean)
 {
     struct str host = html_url_host(clean);
-    return host.length && (claims_other(node, host, false) || claims_other(node, host, true));
+    bool has_styled;
+    return host.length && (claims_other(node, host, false, &has_styled) ||
+                           (has_styled && claims_other(node, host, true, &has_styled)));
 }
