@@ -1,5 +1,6 @@
 #include "server/mail/report.h"
 
+#include "server/base/encode.h"
 #include "server/mail/address.h"
 #include "server/mail/header.h"
 
@@ -88,6 +89,26 @@ static struct str next_group(struct str *rest)
     return group;
 }
 
+/* The ENVID that the message was handed over with (RFC 3461 section 4.4): ours are Message-IDs.
+ * Some servers tell it as xtext still. */
+static struct str envelope_id(struct arena *arena, struct str group)
+{
+    struct str given = find_word(arena, group, STR("Original-Envelope-Id"));
+    struct buf id = BUF_INIT(given.length + 1);
+    for (size_t i = 0; i < given.length; i++) {
+        struct str code = str_sub(str_skip(given, i), 1, 2);
+        bool is_code = given.at[i] == '+' && code.length == 2 && decode_hex(&id, code);
+        if (is_code)
+            i += 2;
+        else
+            buf_char(&id, given.at[i]);
+    }
+    struct str made =
+        str_find_char(buf_view(&id), '@') > 0 ? header_id(arena, buf_view(&id)) : STR_EMPTY;
+    buf_free(&id);
+    return made;
+}
+
 /* RFC 3464 section 2.1: fields of the message, then a group of fields for each recipient. */
 static void read_delivery(struct arena *arena, struct str text, struct report *report)
 {
@@ -96,6 +117,8 @@ static void read_delivery(struct arena *arena, struct str text, struct report *r
         struct str group = next_group(&text), value;
         if (report->reporting_mta.length == 0)
             report->reporting_mta = find_text(arena, group, STR("Reporting-MTA"));
+        if (report->message_id.length == 0)
+            report->message_id = envelope_id(arena, group);
         if (!header_find(group, STR("Final-Recipient"), &value) &&
             !header_find(group, STR("Action"), &value))
             continue;

@@ -363,3 +363,60 @@ bool submission_settle(struct db *db, struct submission *s, struct error *err)
                    db_post(db, "submission_notify", err, db_i64(s->account_id));
     return db_leave(db, started, is_good, err);
 }
+
+/* --- reports --------------------------------------------------------------------------------- */
+
+static bool select_i64(struct db *db, const char *name, int64_t account_id, int64_t *number,
+                       struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, name, &rows, no_submission, err, db_i64(account_id)))
+        return false;
+    *number = db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool submission_reports_range(struct db *db, int64_t account_id, int64_t *from, int64_t *newest,
+                              struct error *err)
+{
+    *newest = 0;
+    return select_i64(db, "submission_first_told", account_id, from, err) &&
+           (!*from || select_i64(db, "submission_newest_email", account_id, newest, err));
+}
+
+bool submission_next_report(struct db *db, struct arena *arena, int64_t account_id, int64_t after,
+                            int64_t newest, int64_t *email_id, struct str *structure,
+                            struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "submission_next_report", &rows, "there is no report", err,
+                       db_i64(account_id), db_i64(after), db_i64(newest)))
+        return false;
+    *email_id = db_get_i64(&rows);
+    *structure = db_get_str(&rows, arena);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool submission_by_message(struct db *db, struct arena *arena, int64_t account_id,
+                           struct str message_id, int64_t *id, struct str *recipients,
+                           struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "submission_by_message", &rows, no_submission, err, db_i64(account_id),
+                       db_text(message_id)))
+        return false;
+    *id = db_get_i64(&rows);
+    *recipients = db_get_str(&rows, arena);
+    db_rows_free(&rows);
+    return true;
+}
+
+bool submission_tell(struct db *db, int64_t account_id, int64_t id, struct str recipients,
+                     struct error *err)
+{
+    return db_execute(db, "submission_told", NULL, err, db_i64(account_id), db_i64(id),
+                      db_json(recipients)) &&
+           changed(db, account_id, id, err);
+}

@@ -39,7 +39,8 @@ struct submission {
     int64_t blob_id; /* the frozen bytes, without Bcc */
     struct str message_id;
     struct str mail_from;
-    struct str recipients; /* JSON: [{"email", "state": "waiting"|"accepted"|"refused", "reply"}] */
+    struct str recipients; /* JSON: [{"email", "state": "waiting"|"accepted"|"refused", "reply",
+                              "delivery", "report", "reportId"}]: the last three of reports */
     bool needs_smtputf8, needs_8bit;
     bool wants_report;      /* DSN: of what becomes of it (RFC 3461) */
     struct str bcc_field;   /* what the copy in Sent has in front: "Bcc: …\r\n" or empty */
@@ -108,6 +109,21 @@ bool submissions_wait(struct db *db, int64_t account_id, int64_t until, struct s
                       struct error *err);
 /* When the next one is due, UTC microseconds; 0: none waits. */
 bool submission_next_due(struct db *db, int64_t account_id, int64_t *at, struct error *err);
+/* Where reports on what was sent lately may be: emails with ids beyond `from` (0: nothing was
+ * sent), up to `newest`. */
+bool submission_reports_range(struct db *db, int64_t account_id, int64_t *from, int64_t *newest,
+                              struct error *err);
+/* The next message in it that holds a report, and its structure. ERROR_NOT_FOUND: none. */
+bool submission_next_report(struct db *db, struct arena *arena, int64_t account_id, int64_t after,
+                            int64_t newest, int64_t *email_id, struct str *structure,
+                            struct error *err);
+/* The submission of that Message-ID, its row locked for the transaction. ERROR_NOT_FOUND: none. */
+bool submission_by_message(struct db *db, struct arena *arena, int64_t account_id,
+                           struct str message_id, int64_t *id, struct str *recipients,
+                           struct error *err);
+/* What its recipients are told to have got. */
+bool submission_tell(struct db *db, int64_t account_id, int64_t id, struct str recipients,
+                     struct error *err);
 /* Within a replica batch: the frozen bytes become those of a local copy. */
 bool submission_give_blob(struct db *db, const struct submission *submission, int64_t email_id,
                           struct str bcc_json, struct error *err);

@@ -76,7 +76,8 @@ struct outgoing {
     size_t *places;                    /* of each in `list` */
     size_t count;
     struct submit_bytes bytes;
-    struct error db_error; /* of the turn to transmitting */
+    bool wants_report, has_report; /* DSN is asked for, and the server has it */
+    struct error db_error;         /* of the turn to transmitting */
     bool is_cancelled;
 };
 
@@ -94,6 +95,7 @@ static bool read_recipients(struct outgoing *o, struct error *err)
         if (!email || !state || strcmp(state, "waiting") != 0)
             continue;
         o->places[o->count] = i;
+        o->recipients[o->count].notify = o->wants_report ? STR("SUCCESS,FAILURE,DELAY") : STR_EMPTY;
         o->recipients[o->count++].address = str_of(email);
     }
     return o->count > 0 || error_set(err, ERROR_INVALID, "The message has nobody to go to.");
@@ -116,6 +118,8 @@ static struct tally note_recipients(struct outgoing *o, bool was_taken)
             json_object_set_new(one, "reply", json_string(reply));
         if (r->fate == SMTP_ACCEPTED && was_taken) {
             json_object_set_new(one, "state", json_string("accepted"));
+            if (o->wants_report && !o->has_report)
+                json_object_set_new(one, "delivery", json_string("unreported"));
             tally.accepted++;
         } else if (r->fate == SMTP_REJECTED) {
             json_object_set_new(one, "state", json_string("refused"));
@@ -278,7 +282,10 @@ static bool send_one(struct slice *slice, struct smtp_client *client, struct sub
 {
     struct error why = ERROR_INIT;
     struct smtp_result result = {0};
-    struct outgoing o = {.slice = slice, .submission = s};
+    struct outgoing o = {.slice = slice,
+                         .submission = s,
+                         .wants_report = s->wants_report,
+                         .has_report = smtp_has(client, SMTP_CAP_DSN)};
     bool is_ready = submit_bytes_open(&o.bytes, slice, s, STR_EMPTY, err);
     if (!is_ready)
         return false;
@@ -291,6 +298,7 @@ static bool send_one(struct slice *slice, struct smtp_client *client, struct sub
                                        .is_8bit = s->needs_8bit,
                                        .is_utf8 = s->needs_smtputf8,
                                        .envelope_id = s->message_id,
+                                       .wants_header_only = s->wants_report,
                                        .source = submit_bytes_read,
                                        .source_context = &o.bytes,
                                        .commit = commit_transmitting,

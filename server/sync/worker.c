@@ -6,6 +6,7 @@
 #include "server/base/log.h"
 #include "server/sync/backoff.h"
 #include "server/sync/draft_file.h"
+#include "server/sync/reports.h"
 #include "server/sync/imap_parked.h"
 #include "server/sync/pop3_session.h"
 #include "server/sync/slice.h"
@@ -114,9 +115,10 @@ static bool run(struct slice *slice, bool *is_parked, struct error *err)
         return false;
     bool is_good = slice->work.account.kind == ACCOUNT_IMAP
                        ? imap_slice(slice, err) && submit_file_sent(slice, &has_filed, err) &&
-                             draft_file_settled(slice, err) &&
+                             draft_file_settled(slice, err) && reports_run(slice, err) &&
                              transfer_run(slice, &has_transfers, err)
-                       : transfer_run(slice, &has_transfers, err) && pop3_slice(slice, err);
+                       : transfer_run(slice, &has_transfers, err) && pop3_slice(slice, err) &&
+                             reports_run(slice, err);
     if (has_more || has_filed || has_transfers)
         slice->wait_ms = 0;
     if (!is_good || !slice->account->imap)

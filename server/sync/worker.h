@@ -20,6 +20,7 @@ struct worker_account {
     bool is_urgent;               /* the slice under way: somebody waits for something */
     int64_t reconnect_at_ms;      /* monotonic: not tried again before, whoever asks */
     struct host_place place;      /* at the incoming server's host */
+    int64_t reports_seen;         /* the email up to which reports were looked for; 0: none was */
     struct imap_session *imap;    /* the connection kept between slices, or NULL */
     struct pop3_session *pop3;    /* the same; only while there is something to get */
     struct transfer_spool *spool; /* of the import under way, or NULL */

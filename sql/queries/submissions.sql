@@ -97,3 +97,30 @@ UPDATE email SET bcc_json = $3 WHERE account_id = $1 AND id = $2;
 DELETE FROM submission
  WHERE ended_at < now() - interval '1 week' AND phase IN ('filed', 'cancelled')
     OR ended_at < now() - interval '1 year';
+
+-- Reports come for what was sent within the week, and are messages that came later: ids of both are
+-- drawn from one counter.
+-- name: submission_first_told
+SELECT coalesce(min(id), 0) FROM submission
+ WHERE account_id = $1 AND phase IN ('accepted', 'filed', 'unknown')
+   AND created_at > now() - interval '8 days';
+
+-- name: submission_newest_email
+SELECT coalesce(max(id), 0) FROM email WHERE account_id = $1;
+
+-- name: submission_next_report
+SELECT id, structure::text FROM email
+ WHERE account_id = $1 AND id > $2 AND id <= $3
+   AND structure::text SIMILAR TO '%message/(global-)?(delivery-status|disposition-notification)%'
+ ORDER BY id
+ LIMIT 1;
+
+-- name: submission_by_message
+SELECT id, recipients FROM submission
+ WHERE account_id = $1 AND message_id = $2 AND phase IN ('accepted', 'filed', 'unknown')
+ ORDER BY id DESC
+ LIMIT 1
+   FOR UPDATE;
+
+-- name: submission_told
+UPDATE submission SET recipients = $3 WHERE account_id = $1 AND id = $2;

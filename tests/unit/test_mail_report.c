@@ -43,6 +43,30 @@ static void test_a_delivery_report_names_each_recipient(void **state)
     assert_string_equal(report_action_name(r.recipients[1].action), "delayed");
 }
 
+static void test_the_envelope_id_names_the_message(void **state)
+{
+    static const char *const rows[][2] = {
+        {"a@b.example", "a@b.example"},
+        {"a+40b.example", "a@b.example"}, /* xtext still */
+        {"a+2Bb@c.example", "a+b@c.example"},
+        {"a+zz@b.example", "a+zz@b.example"},
+        {"a@b.example+", "a@b.example+"},
+        {"QUEUE123", "mine@example.org"}, /* no id of ours: what came back tells */
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct report r;
+        struct buf text = BUF_INIT(2000);
+        buf_printf(&text,
+                   REPORT("message/delivery-status",
+                          "Original-Envelope-Id: %s\r\n\r\nFinal-Recipient: rfc822; a@b\r\n"
+                          "Action: failed\r\n"),
+                   rows[i][0]);
+        assert_true(parse(*state, text.at, &r));
+        assert_str_of(rows[i][0], r.message_id, rows[i][1]);
+        buf_free(&text);
+    }
+}
+
 static void test_a_receipt_says_whether_a_person_saw_it(void **state)
 {
     struct report r;
@@ -107,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAIL_TEST(test_a_delivery_report_names_each_recipient),
+        MAIL_TEST(test_the_envelope_id_names_the_message),
         MAIL_TEST(test_a_receipt_says_whether_a_person_saw_it),
         MAIL_TEST(test_what_is_broken_is_a_report_with_less_in_it),
         MAIL_TEST(test_many_recipients_are_cut_and_said_so),
