@@ -40,6 +40,7 @@ const struct route html_routes[] = {
     {HTTP_POST, "/mail/{account}/message/{email}/invitation/{part}", html_invitation, 0},
     {HTTP_POST, "/mail/{account}/message/{email}/contact/{part}", html_card_keep, 0},
     {HTTP_POST, "/mail/{account}/message/{email}/remote", html_remote, 0},
+    {HTTP_POST, "/mail/{account}/message/{email}/receipt", html_receipt, 0},
     {HTTP_POST, "/mail/{account}/message/{email}/unsubscribe", html_unsubscribe, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/unsubscribe-by-mail", html_unsubscribe_mail_form,
      0},

@@ -426,12 +426,28 @@ static bool write_base64(struct composing *c, const struct compose_attachment *a
     return encoder_end(&e, is_good);
 }
 
+/* What makes the message around it a receipt (RFC 8098 section 3). */
+static bool is_receipt(const struct compose_attachment *a)
+{
+    return str_equal_nocase(a->type, STR("message/disposition-notification"));
+}
+
+static bool write_receipt(struct composing *c, const struct compose_attachment *a,
+                          struct error *err)
+{
+    struct raw_lines raw = {.composing = c};
+    return put_text(c, "Content-Type: message/disposition-notification\r\n\r\n") &&
+           a->stream(a->source, put_raw, &raw, err) && put_text(c, "\r\n");
+}
+
 static bool write_attachment(struct composing *c, const struct compose_attachment *a,
                              struct error *err)
 {
     struct scan scan = {0};
     bool is_message = str_equal_nocase(a->type, STR("message/rfc822"));
     bool is_itip = compose_is_itip(a->type);
+    if (is_receipt(a))
+        return write_receipt(c, a, err);
     if (is_message && !a->stream(a->source, scan_piece, &scan, err))
         return false;
     is_message = is_message && !scan.is_unfit;
@@ -522,7 +538,11 @@ static bool write_all(struct composing *c, const struct compose *m, struct error
     if (inline_count == m->attachment_count)
         return write_body(c, m, inline_count, err);
     struct boundary boundary = boundary_new();
-    bool is_good = begin_multipart(c, "mixed", &boundary) && between(c, &boundary) &&
+    const char *kind = "mixed";
+    for (size_t i = 0; i < m->attachment_count; i++)
+        if (is_receipt(&m->attachments[i]))
+            kind = "report; report-type=disposition-notification";
+    bool is_good = begin_multipart(c, kind, &boundary) && between(c, &boundary) &&
                    write_body(c, m, inline_count, err);
     for (size_t i = 0; is_good && i < m->attachment_count; i++)
         if (!is_inline(m, i))

@@ -35,7 +35,8 @@ typedef bool compose_stream_fn(void *source, compose_write_fn *write, void *cont
 
 struct compose_attachment {
     struct str type; /* "image/png"; one that is none becomes application/octet-stream. What is
-                        "text/calendar; method=REPLY" is the other form of a plain text */
+                        "text/calendar; method=REPLY" is the other form of a plain text; a
+                        "message/disposition-notification" makes the message a receipt */
     struct str name; /* UTF-8; empty: none */
     struct str cid;  /* not empty: a picture within the HTML, cid:… */
     compose_stream_fn *stream;

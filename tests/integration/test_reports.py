@@ -1,5 +1,7 @@
 """What becomes of a message after it was handed over: asked for, and told where it was sent."""
 
+import re
+
 import pytest
 
 from tests.integration.test_compose import page
@@ -93,3 +95,50 @@ def test_a_receipt_of_reading_is_told_too_and_strangers_change_nothing(writer, m
            **{"a_far.example": "displayed"})
     awaited(lambda: fates(writer, sent)["a@far.example"] == "displayed")
     assert mailserver.smtp.outside[-1].content.count(b"Disposition-Notification-To:") == 1
+
+
+# --- receipts that others ask for -----------------------------------------------------------------
+
+def asking(writer, sender):
+    writer.person.receive(
+        f"From: {sender.address}\nTo: {writer.person.address}\nSubject: did you\n"
+        f"Disposition-Notification-To: {sender.address}\nMessage-ID: <asks@example.org>\n\nx\n")
+    found, = awaited(lambda: [e for e in writer.emails("inbox") if e["subject"] == "did you"])
+    where = f"//mail/{writer.account}/{writer.mailbox('inbox')['id']}/{found['id']}"
+    return found["id"], where, writer.api.get(where).text
+
+
+def press(writer, email_id, where, text, do):
+    key = re.search(r'name="key" value="([^"]+)">\s*<button class="button" name="do" value="send">Tell',
+                    text).group(1)
+    return writer.api.post(f"//mail/{writer.account}/message/{email_id}/receipt", form={
+        "csrf": writer.api.form_token(where), "here": where[1:], "key": key, "do": do})
+
+
+def test_a_receipt_is_asked_about_and_sent_once(writer, new_person, mailserver):
+    sender = new_person()
+    email_id, where, text = asking(writer, sender)
+    assert "asks to be told" in text and received(mailserver, sender) == []
+    for _ in range(2):
+        assert press(writer, email_id, where, text, "send").status == 303
+    assert "asks to be told" not in writer.api.get(where).text
+    message, = awaited(lambda: received(mailserver, sender), patience=60)
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "disposition-notification"
+    words, told = message.iter_parts()
+    assert "did you" in words.get_content()
+    fields = told.get_payload()[0] if told.is_multipart() else told
+    assert fields["Original-Message-ID"] == "<asks@example.org>"
+    assert fields["Disposition"] == "manual-action/MDN-sent-manually; displayed"
+    assert fields["Final-Recipient"] == f"rfc822;{writer.person.address}"
+    now = writer.api.get(f"{writer.base}/emails/{email_id}").json["keywords"]
+    assert now.get("$mdnsent") and not now.get("$answered")
+
+
+def test_a_receipt_that_is_declined_is_never_sent_nor_asked_for_again(writer, new_person, mailserver):
+    sender = new_person()
+    email_id, where, text = asking(writer, sender)
+    assert press(writer, email_id, where, text, "no").status == 303
+    assert "asks to be told" not in writer.api.get(where).text
+    assert writer.api.get(f"{writer.base}/submissions").json["submissions"] == []
+    assert received(mailserver, sender) == []

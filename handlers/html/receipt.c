@@ -1,0 +1,119 @@
+/* Who asks to be told that a message was read is told only when the person says so (RFC 8098). */
+#include "handlers/html/act.h"
+#include "handlers/html/letter_view.h"
+#include "handlers/html/screens.h"
+#include "handlers/html/words.h"
+#include "handlers/note.h"
+#include "server/mail/envelope.h"
+#include "server/store/actions.h"
+
+static const char receipt_type[] = "message/disposition-notification";
+
+/* The sender it was written to, else the account's first; `*is_own`: the receipt would go to us. */
+static bool choose_identity(struct request *req, struct db *db, const struct email *email,
+                            struct str to, struct identity *identity, bool *is_own,
+                            struct error *err)
+{
+    struct identity *list;
+    struct person *people;
+    size_t count, person_count;
+    if (!identity_list(db, req->arena, email->account_id, &list, &count, err))
+        return false;
+    people_read(req->arena, email->to_json, &people, &person_count);
+    *is_own = false;
+    *identity = count ? list[0] : (struct identity){0};
+    for (size_t i = 0; i < count; i++) {
+        *is_own |= str_equal_nocase(list[i].email, to);
+        for (size_t k = 0; k < person_count; k++)
+            if (str_equal_nocase(list[i].email, people[k].email))
+                *identity = list[i];
+    }
+    return count > 0 || error_set(err, ERROR_NOT_FOUND, "There is no sender.");
+}
+
+static struct str asks(const struct request *req, const struct email *email)
+{
+    struct envelope envelope;
+    envelope_read_json(req->arena, email->header_json, email->from_json, &envelope);
+    return email->flags & (FLAG_MDN_SENT | FLAG_DRAFT) ? STR_EMPTY
+                                                       : envelope.disposition_notification_to;
+}
+
+bool letter_set_receipt(struct request *req, struct db *db, struct value *view,
+                        const struct email *email, struct error *err)
+{
+    struct str to = asks(req, email);
+    struct identity identity;
+    bool is_own;
+    view_set_text(view, "receipt", NULL);
+    if (!to.length)
+        return true;
+    if (!choose_identity(req, db, email, to, &identity, &is_own, err))
+        return false;
+    if (is_own)
+        return true;
+    struct value *receipt = view_set_object(view, "receipt");
+    view_set_str(receipt, "to", to);
+    view_set_str(receipt, "key", act_form_key(req->arena));
+    return true;
+}
+
+/* --- the form -------------------------------------------------------------------------------- */
+
+static bool send(struct request *req, struct db *db, const struct email *email, struct str to,
+                 struct str key, struct error *err)
+{
+    struct identity identity;
+    bool is_own;
+    int64_t id;
+    if (!choose_identity(req, db, email, to, &identity, &is_own, err))
+        return false;
+    const struct note note = {
+        .account_id = email->account_id,
+        .identity_id = identity.id,
+        .to = to,
+        .subject = arena_printf(req->arena, "Read: %" STR_FMT, STR_ARG(email->subject)),
+        .text = arena_printf(req->arena,
+                             "Your message \"%" STR_FMT "\" was shown to %" STR_FMT
+                             ".\n\nThat does not say that it was understood.\n",
+                             STR_ARG(email->subject), STR_ARG(identity.email)),
+        .file = arena_printf(
+            req->arena,
+            "Reporting-UA: Restante\r\nFinal-Recipient: rfc822;%" STR_FMT "\r\n%s%" STR_FMT "%s"
+            "Disposition: manual-action/MDN-sent-manually; displayed\r\n",
+            STR_ARG(identity.email), email->message_id.length ? "Original-Message-ID: <" : "",
+            STR_ARG(email->message_id), email->message_id.length ? ">\r\n" : ""),
+        .file_type = str_of(receipt_type),
+        .key = key};
+    return note_send(req, db, &note, &id, err);
+}
+
+/* Sent or not, the question is answered, for other programs too (RFC 3503). */
+static bool settle(struct request *req, struct db *db, const struct email *email, struct error *err)
+{
+    struct action_result result;
+    const struct action action = {
+        .kind = ACTION_KEYWORDS, .email_ids = &email->id, .email_count = 1, .set = FLAG_MDN_SENT};
+    return action_run(db, req->arena, email->account_id, &action, &result, err);
+}
+
+bool html_receipt(struct request *req, struct response *res, struct error *err)
+{
+    struct http_fields form;
+    struct email email;
+    if (!request_form(req, &form, err))
+        return false;
+    bool is_wanted = str_equal(form_text(&form, "do"), STR("send"));
+    struct str key = form_text(&form, "key");
+    struct db *db = app_db(req, err);
+    bool is_good = db && session_email(req, db, &email, err);
+    struct str to = is_good ? asks(req, &email) : STR_EMPTY;
+    if (is_good && to.length)
+        is_good = (!is_wanted || (key.length ? send(req, db, &email, to, key, err)
+                                             : error_set(err, ERROR_INVALID, "Send it again."))) &&
+                  settle(req, db, &email, err);
+    store_release(app_of(req)->store, &db);
+    if (is_good)
+        page_go_back(res, &form);
+    return is_good;
+}
