@@ -151,6 +151,10 @@ static void test_a_letter_is_sent_with_what_the_server_has(void **state)
          .message = letter,
          .has_options = true,
          .told = "limit;untried untried"},
+        {.file = "no_8bitmime",
+         .message = letter,
+         .has_options = true,
+         .told = "commit;accepted;accepted accepted"},
     };
     (void)state;
     play_all(conversations, COUNT(conversations));
@@ -171,6 +175,13 @@ static void test_each_recipient_has_a_fate_of_its_own(void **state)
         {.file = "content_deferred",
          .message = letter,
          .told = "commit;unavailable;accepted accepted"},
+        {.file = "bdat_refused", .message = letter, .told = "commit;limit;accepted accepted"},
+        {.file = "shutdown_mail", .message = letter, .told = "unavailable;untried untried"},
+        {.file = "shutdown_rcpt", .message = letter, .told = "unavailable;accepted untried"},
+        {.file = "shutdown_data", .message = letter, .told = "unavailable;accepted accepted"},
+        {.file = "shutdown_end",
+         .message = letter,
+         .told = "commit;unavailable;accepted accepted"},
     };
     (void)state;
     play_all(conversations, COUNT(conversations));
@@ -182,6 +193,10 @@ static void test_only_an_answer_lost_after_the_end_is_unknown(void **state)
         {.file = "answer_lost",
          .message = letter,
          .told = "commit;closed unknown;accepted accepted"},
+        {.file = "bdat_lost",
+         .message = letter,
+         .told = "commit;closed unknown;accepted accepted"},
+        {.file = "cut_in_recipients", .message = letter, .told = "closed;accepted untried"},
         {.file = "cut_before_data", .message = letter, .told = "closed;accepted accepted"},
         {.file = "given_up",
          .message = letter,
