@@ -128,12 +128,14 @@ static bool create(struct db *db, struct draft *draft, const struct draft_face *
     bool started;
     if (!db_enter(db, &started, err))
         return false;
+    /* The folder's count first: with its row locked by the placement's reference alone, this would
+     * wait for the sync role, which finds the folder upstream and waits for that reference. */
     bool is_good =
+        db_post(db, "draft_count", err, db_i64(account_id), db_i64(draft->mailbox_id), db_i32(1)) &&
         thread_of(db, draft, &thread_id, err) && put_email(db, draft, face, thread_id, err) &&
         db_post(db, "draft_place", err, db_i64(account_id), db_i64(draft->email_id),
                 db_i64(draft->mailbox_id), db_time(draft->changed_at), db_i32(FLAGS)) &&
         insert_draft(db, draft, err) && put_text(db, draft, first + 2, err) &&
-        db_post(db, "draft_count", err, db_i64(account_id), db_i64(draft->mailbox_id), db_i32(1)) &&
         changes_write(db, account_id, changes, 2, NULL, err);
     return db_leave(db, started, is_good, err);
 }
