@@ -25,7 +25,8 @@ route_handler html_search, html_search_save, html_search_forget;
 /* message.c */
 route_handler html_message;
 /* letter_sender.c */
-route_handler html_receipt, html_remote, html_unsubscribe, html_unsubscribe_mail_form, html_unsubscribe_mail;
+route_handler html_receipt, html_remote, html_unsubscribe, html_unsubscribe_mail_form,
+    html_unsubscribe_mail;
 /* attachments.c */
 route_handler html_view;
 /* cards.c, inside.c */

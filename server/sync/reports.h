@@ -5,8 +5,8 @@
 
 #include "server/sync/slice.h"
 
-/* Looks at reports that have come since the last time, if anything was sent within the week. One that
- * cannot be had or understood is passed over. */
+/* Looks at reports that have come since the last time, if anything was sent within the week. One
+ * that cannot be had or understood is passed over. */
 bool reports_run(struct slice *slice, struct error *err);
 
 #endif

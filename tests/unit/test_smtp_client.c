@@ -179,9 +179,7 @@ static void test_each_recipient_has_a_fate_of_its_own(void **state)
         {.file = "shutdown_mail", .message = letter, .told = "unavailable;untried untried"},
         {.file = "shutdown_rcpt", .message = letter, .told = "unavailable;accepted untried"},
         {.file = "shutdown_data", .message = letter, .told = "unavailable;accepted accepted"},
-        {.file = "shutdown_end",
-         .message = letter,
-         .told = "commit;unavailable;accepted accepted"},
+        {.file = "shutdown_end", .message = letter, .told = "commit;unavailable;accepted accepted"},
     };
     (void)state;
     play_all(conversations, COUNT(conversations));
@@ -193,9 +191,7 @@ static void test_only_an_answer_lost_after_the_end_is_unknown(void **state)
         {.file = "answer_lost",
          .message = letter,
          .told = "commit;closed unknown;accepted accepted"},
-        {.file = "bdat_lost",
-         .message = letter,
-         .told = "commit;closed unknown;accepted accepted"},
+        {.file = "bdat_lost", .message = letter, .told = "commit;closed unknown;accepted accepted"},
         {.file = "cut_in_recipients", .message = letter, .told = "closed;accepted untried"},
         {.file = "cut_before_data", .message = letter, .told = "closed;accepted accepted"},
         {.file = "given_up",
