@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "tests/html_check.h"
+#include "tests/html_fast_check.h"
 
 #define LINK_MARKS " rel=\"noopener noreferrer\" target=\"_blank\""
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -378,6 +378,7 @@ static void check_strings(const json_t *json, size_t *count)
             assert_true(html_sanitise(&safe, html, all[i]));
             html_check(buf_view(&safe.body), buf_view(&safe.css), all[i]);
             html_safe_free(&safe);
+            html_fast_check(html, all[i]);
         }
         ++*count;
     }

@@ -203,19 +203,50 @@ static void check_parts(struct str raw)
     arena_free(&arena);
 }
 
+/* False when it is no file to read. */
+static bool read_file(const char *path, const struct stat *info, int type, struct buf *raw)
+{
+    if (type != FTW_F || info->st_size == 0 || info->st_size > FILE_BYTES_MAX)
+        return false;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false;
+    char *room = buf_reserve(raw, (size_t)info->st_size);
+    assert_non_null(room);
+    raw->length = fread(room, 1, (size_t)info->st_size, file);
+    fclose(file);
+    return true;
+}
+
+static size_t samples;
+
+static int check_seed(const char *path, const struct stat *info, int type, struct FTW *ftw)
+{
+    struct buf html = BUF_INIT(FILE_BYTES_MAX);
+    if (read_file(path, info, type, &html)) {
+        bool is_taken = html_fast_check(buf_view(&html), &open_to_remote);
+        bool is_sample = str_starts(str_of(path + ftw->base), STR("sample-"));
+        samples += is_sample;
+        if (is_sample && !is_taken)
+            fail_msg("%s did not take the fast way", path);
+    }
+    buf_free(&html);
+    return 0;
+}
+
+static void test_the_html_of_our_sample_mail_takes_the_fast_way(void **state)
+{
+    (void)state;
+    assert_int_equal(nftw("tests/fuzz/seeds/mail_html_fast", check_seed, 16, FTW_PHYS), 0);
+    assert_int_equal(samples, 3);
+}
+
 static int check_file(const char *path, const struct stat *info, int type, struct FTW *ftw)
 {
     (void)ftw;
-    if (type != FTW_F || info->st_size == 0 || info->st_size > FILE_BYTES_MAX)
-        return 0;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return 0;
     struct buf raw = BUF_INIT(FILE_BYTES_MAX);
-    char *room = buf_reserve(&raw, (size_t)info->st_size);
-    assert_non_null(room);
-    raw.length = fread(room, 1, (size_t)info->st_size, file);
-    fclose(file);
+    if (!read_file(path, info, type, &raw))
+        return 0;
     if (getenv("RESTANTE_TEST_VERBOSE"))
         print_message("%s\n", path);
     check_parts(buf_view(&raw));
@@ -242,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_random_markup_gives_what_gumbo_gives),
         cmocka_unit_test(test_what_once_differed_does_not),
         cmocka_unit_test(test_a_flood_is_left_to_the_fences),
+        cmocka_unit_test(test_the_html_of_our_sample_mail_takes_the_fast_way),
         cmocka_unit_test(test_every_html_of_the_corpus_gives_what_gumbo_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
