@@ -73,6 +73,11 @@ def test_fields_are_told_apart(restante, person):
                     for field in words for word in words.values()}
     assert all(count(word) == 1 for word in words.values()), "without a field, in any"
     assert count("body:okapi.pdf") == 0 and count("filename:okapi.pdf") == 1
+    account = client.get("/accounts").json["accounts"][0]["id"]
+    for query, wanted in [("to:tom", 1), ("to:carla", 0), ("cc:carla", 1), ("cc:berta", 0), ("bcc:berta", 1),
+                          ("bcc:tom", 0)]:
+        answer = client.get(f"/accounts/{account}/search?q={query}&upstream=1").json
+        assert len(answer["upstream"]["emails"]) == wanted, query
     assert count('body:"text of quagga"') == 1 and count('filename:"text of quagga"') == 0
 
 
