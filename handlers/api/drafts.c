@@ -73,7 +73,8 @@ static bool read_people(struct request *req, const json_t *body, const char *nam
     for (size_t i = 0; i < count; i++) {
         const json_t *one = json_array_get(value, i);
         if (!json_is_object(one) || !body_str(req->arena, one, "name", false, &list[i].name, err) ||
-            !body_str(req->arena, one, "email", true, &list[i].email, err))
+            !body_str(req->arena, one, "email", true, &list[i].email, err) ||
+            !compose_email_check(req->arena, list[i].email, &list[i].email, err))
             return err->kind != ERROR_NONE
                        ? false
                        : error_set(err, ERROR_INVALID, "\"%s\" holds no addresses.", name);

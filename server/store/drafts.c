@@ -112,12 +112,26 @@ static bool insert_draft(struct db *db, const struct draft *d, struct error *err
                    db_name(answers_how_name(d->answers_how)), db_bool(d->wants_report));
 }
 
+/* Counts one more in the drafts folder, which locks its row before anything refers to it: otherwise
+ * this would wait for the sync role, which finds the folder upstream and waits for that reference.
+ * When it has just put another folder in its place, that one is looked up. */
+static bool enter_mailbox(struct db *db, struct draft *draft, struct error *err)
+{
+    enum { TRIES = 3 };
+    int64_t affected = 0;
+    for (int i = 0; i < TRIES && !affected; i++)
+        if (!draft_mailbox(db, draft->account_id, ROLE_DRAFTS, &draft->mailbox_id, err) ||
+            !db_execute(db, "draft_count", &affected, err, db_i64(draft->account_id),
+                        db_i64(draft->mailbox_id), db_i32(1)))
+            return false;
+    return affected || error_set(err, ERROR_UNAVAILABLE, "The drafts folder is being changed.");
+}
+
 static bool create(struct db *db, struct draft *draft, const struct draft_face *face,
                    struct error *err)
 {
     int64_t first, account_id = draft->account_id;
-    if (!draft_mailbox(db, account_id, ROLE_DRAFTS, &draft->mailbox_id, err) ||
-        !account_next_ids(db, account_id, 3, &first, err))
+    if (!account_next_ids(db, account_id, 3, &first, err))
         return false;
     int64_t thread_id = first + 1;
     draft->email_id = first;
@@ -128,15 +142,12 @@ static bool create(struct db *db, struct draft *draft, const struct draft_face *
     bool started;
     if (!db_enter(db, &started, err))
         return false;
-    /* The folder's count first: with its row locked by the placement's reference alone, this would
-     * wait for the sync role, which finds the folder upstream and waits for that reference. */
-    bool is_good =
-        db_post(db, "draft_count", err, db_i64(account_id), db_i64(draft->mailbox_id), db_i32(1)) &&
-        thread_of(db, draft, &thread_id, err) && put_email(db, draft, face, thread_id, err) &&
-        db_post(db, "draft_place", err, db_i64(account_id), db_i64(draft->email_id),
-                db_i64(draft->mailbox_id), db_time(draft->changed_at), db_i32(FLAGS)) &&
-        insert_draft(db, draft, err) && put_text(db, draft, first + 2, err) &&
-        changes_write(db, account_id, changes, 2, NULL, err);
+    bool is_good = enter_mailbox(db, draft, err) && thread_of(db, draft, &thread_id, err) &&
+                   put_email(db, draft, face, thread_id, err) &&
+                   db_post(db, "draft_place", err, db_i64(account_id), db_i64(draft->email_id),
+                           db_i64(draft->mailbox_id), db_time(draft->changed_at), db_i32(FLAGS)) &&
+                   insert_draft(db, draft, err) && put_text(db, draft, first + 2, err) &&
+                   changes_write(db, account_id, changes, 2, NULL, err);
     return db_leave(db, started, is_good, err);
 }
 
