@@ -234,9 +234,12 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
         return false;
     letter_set_head(view, head, req->arena);
     letter_set_marks(req, view, head, letter->inner != NULL);
-    view_set_text(view, "receipt", NULL);
-    if (!letter->inner && !letter_set_receipt(req, *db, view, email, err))
+    if (letter->inner) {
+        view_set_text(view, "receipt", NULL);
+        view_set_list(view, "fates");
+    } else if (!letter_set_receipt(req, *db, view, email, err)) {
         return false;
+    }
     view_set_bool(view, "isInner", letter->inner != NULL);
     view_set_str(view, "here", letter->here);
     view_set_str(view, "place", letter->place);

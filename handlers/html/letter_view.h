@@ -34,7 +34,8 @@ struct str letter_sender(struct arena *arena, const struct email *email);
 void letter_set_marks(const struct request *req, struct value *view, const struct email *email,
                       bool is_inner);
 
-/* receipt.c: `receipt`, where the sender asks for one and nobody has answered yet. */
+/* receipt.c: `receipt`, where the sender asks for one and nobody has answered yet; `fates`, of what
+ * was sent from here. */
 bool letter_set_receipt(struct request *req, struct db *db, struct value *view,
                         const struct email *email, struct error *err);
 

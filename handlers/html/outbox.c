@@ -1,6 +1,5 @@
 /* What is on its way, and what became of it. */
-#include <jansson.h>
-
+#include "handlers/html/fates.h"
 #include "handlers/html/page.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
@@ -42,50 +41,6 @@ static struct str phase_words(struct arena *arena, const struct submission *s, i
     return STR_EMPTY;
 }
 
-/* What became of it at a recipient's, in words; NULL: nothing is known. */
-static const char *fate_words(struct str state, struct str delivery)
-{
-    static const char *const words[][2] = {
-        {"delivered", "delivered to"},
-        {"failed", "could not be delivered to"},
-        {"delayed", "still under way to"},
-        {"relayed", "passed on towards"},
-        {"expanded", "passed on to the members of"},
-        {"displayed", "opened by"},
-        {"deleted", "deleted unread by"},
-        {"unreported", "no report of delivery can be had here for"},
-    };
-    if (str_equal(state, STR("refused")))
-        return "refused for";
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (str_equal(delivery, str_of(words[i][0])))
-            return words[i][1];
-    return NULL;
-}
-
-static void add_fates(struct value *view, struct arena *arena, struct str recipients)
-{
-    static const char *const names[] = {"email", "state", "reply", "delivery", "report"};
-    struct value *list = view_set_list(view, "fates");
-    json_t *all = json_loadb(recipients.at, recipients.length, 0, NULL), *one;
-    size_t i;
-    json_array_foreach(all, i, one)
-    {
-        struct str texts[5];
-        for (size_t k = 0; k < 5; k++)
-            texts[k] = arena_str(arena, str_of(json_string_value(json_object_get(one, names[k]))));
-        const char *words = fate_words(texts[1], texts[3]);
-        if (!words)
-            continue;
-        struct value *fate = view_add_object(list);
-        view_set_text(fate, "words", words);
-        view_set_str(fate, "email", texts[0]);
-        view_set_str(fate, "why", str_equal(texts[1], STR("refused")) ? texts[2] : texts[4]);
-        view_set_bool(fate, "isBad", str_equal(texts[3], STR("failed")));
-    }
-    json_decref(all);
-}
-
 static void add_row(struct value *list, const struct submission *s, struct arena *arena,
                     int64_t now)
 {
@@ -104,7 +59,7 @@ static void add_row(struct value *list, const struct submission *s, struct arena
     if (is_bad && s->draft_id)
         view_set_path(row, "draftUrl", "/mail/%lld/compose/%lld", (long long)s->account_id,
                       (long long)s->draft_id);
-    add_fates(row, arena, s->recipients);
+    fates_set(row, arena, s->recipients);
 }
 
 static bool show(struct request *req, struct response *res, struct db *db, int64_t account_id,

@@ -1,5 +1,6 @@
 /* Who asks to be told that a message was read is told only when the person says so (RFC 8098). */
 #include "handlers/html/act.h"
+#include "handlers/html/fates.h"
 #include "handlers/html/letter_view.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
@@ -45,7 +46,12 @@ bool letter_set_receipt(struct request *req, struct db *db, struct value *view,
     struct str to = asks(req, email);
     struct identity identity;
     bool is_own;
+    struct str recipients;
     view_set_text(view, "receipt", NULL);
+    if (!submission_recipients(db, req->arena, email->account_id, email->message_id, &recipients,
+                               err))
+        return false;
+    fates_set(view, req->arena, recipients);
     if (!to.length)
         return true;
     if (!choose_identity(req, db, email, to, &identity, &is_own, err))

@@ -420,3 +420,19 @@ bool submission_tell(struct db *db, int64_t account_id, int64_t id, struct str r
                       db_json(recipients)) &&
            changed(db, account_id, id, err);
 }
+
+bool submission_recipients(struct db *db, struct arena *arena, int64_t account_id,
+                           struct str message_id, struct str *recipients, struct error *err)
+{
+    struct db_rows rows;
+    *recipients = STR_EMPTY;
+    if (!message_id.length)
+        return true;
+    if (!db_select(db, "submission_recipients", &rows, err, db_i64(account_id),
+                   db_text(message_id)))
+        return false;
+    if (db_next(&rows))
+        *recipients = db_get_str(&rows, arena);
+    db_rows_free(&rows);
+    return true;
+}

@@ -69,6 +69,10 @@ bool submission_by_id(struct db *db, struct arena *arena, int64_t account_id, in
 /* Those under way first, then newest first. */
 bool submissions_list(struct db *db, struct arena *arena, int64_t account_id, int limit,
                       struct submission **submissions, size_t *count, struct error *err);
+/* What became of the message with that Message-ID at each recipient; empty: it was not sent from
+ * here lately. */
+bool submission_recipients(struct db *db, struct arena *arena, int64_t account_id,
+                           struct str message_id, struct str *recipients, struct error *err);
 /* ERROR_CONFLICT once it is leaving. `*draft_id` (may be NULL) is the draft that is back. */
 bool submission_cancel(struct db *db, int64_t account_id, int64_t id, int64_t *draft_id,
                        struct error *err);

@@ -124,3 +124,9 @@ SELECT id, recipients FROM submission
 
 -- name: submission_told
 UPDATE submission SET recipients = $3 WHERE account_id = $1 AND id = $2;
+
+-- name: submission_recipients
+SELECT recipients FROM submission
+ WHERE account_id = $1 AND message_id = $2 AND phase IN ('accepted', 'filed', 'unknown')
+ ORDER BY id DESC
+ LIMIT 1;

@@ -84,6 +84,11 @@ def test_a_report_is_told_where_the_message_was_sent(writer, mailserver, way):
     text = writer.api.get(f"//mail/{writer.account}/outbox").text
     assert "could not be delivered to b@far.example: 550 gone away" in text
     assert "still under way to c@far.example" in text
+    copy, = awaited(lambda: writer.emails("sent"))
+    shown = writer.api.get(
+        f"//mail/{writer.account}/{writer.mailbox('sent')['id']}/{copy['id']}").text
+    assert "delivered to a@far.example" in shown
+    assert "could not be delivered to b@far.example: 550 gone away" in shown
 
 
 def test_a_receipt_of_reading_is_told_too_and_strangers_change_nothing(writer, mailserver):
