@@ -64,6 +64,43 @@ function close() {
   text.focus();
 }
 
+// --- the signature of the sender -------------------------------------------------------------------
+
+const sender = form.elements.identity;
+const signatureOf = (option) => ({ text: option?.dataset.signature ?? "", html: option?.dataset.html ?? "" });
+let signature = signatureOf(sender.selectedOptions[0]);
+
+const plainBlock = (text) => (text ? `\n\n-- \n${text}\n` : "");
+
+function signPlain(before, now) {
+  const at = text.value.lastIndexOf(plainBlock(before.text));
+  if (at < 0) return; // it was edited
+  const end = before.text ? at + plainBlock(before.text).length : text.value.length;
+  text.value = text.value.slice(0, before.text ? at : end) + plainBlock(now.text) + text.value.slice(end);
+  text.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function signFormatted(before, now) {
+  const rows = [...editing.root.children];
+  const marker = before.text || before.html ? rows.findLast((row) => row.textContent.trim() === "--") : null;
+  if ((before.text || before.html) && !marker) return;
+  if (marker) {
+    while (marker.nextSibling) marker.nextSibling.remove();
+    marker.remove();
+  }
+  if (now.text || now.html) {
+    editing.root.append(editing.fragmentOf(`<div>-- </div>${now.html || htmlOfText(now.text)}`));
+  }
+  editing.follow();
+}
+
+sender.addEventListener("change", () => {
+  const now = signatureOf(sender.selectedOptions[0]);
+  if (editing) signFormatted(signature, now);
+  else signPlain(signature, now);
+  signature = now;
+});
+
 const isUntouched = () => !form.action.match(/compose\/\d+$/)
   && ["to", "cc", "bcc", "subject", "text"].every((name) => form.elements[name].value === form.elements[name].defaultValue);
 

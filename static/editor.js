@@ -213,6 +213,7 @@ export function edit(field, { label, attachPicture, pictureUrl = () => "" }) {
   editor.addEventListener("input", follow);
   return {
     root, bar, editor, follow,
+    fragmentOf: (markup) => document.importNode(DOMPurify.sanitize(markup, RULES), true),
     close() {
       editor.destroy();
       frame.remove();

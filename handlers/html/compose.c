@@ -151,6 +151,8 @@ static bool set_identities(struct request *req, struct db *db, struct value *pag
         view_set_str(view, "label",
                      compose_addresses_show(req->arena, (struct compose_addresses){&one, 1}));
         view_set_bool(view, "isChosen", list[i].id == c->draft.identity_id);
+        view_set_str(view, "signature", list[i].text_signature);
+        view_set_str(view, "htmlSignature", list[i].html_signature);
     }
     return true;
 }

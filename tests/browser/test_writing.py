@@ -145,6 +145,32 @@ def test_what_is_pasted_is_made_safe_and_undone(restante, writer, browser):
     awaited(lambda: "more" not in editor.text)
 
 
+def test_the_signature_follows_the_sender(restante, writer, browser):
+    one, = writer.api.get(f"{writer.base}/identities").json["identities"]
+    writer.api.request("PATCH", f"{writer.base}/identities/{one['id']}",
+                       json_body={"textSignature": "First", "htmlSignature": "<p><i>First</i></p>"})
+    writer.api.post(f"{writer.base}/identities", json_body={
+        "name": "Second", "email": "second@example.org", "textSignature": "Second\nof two"})
+    sign_in_browser(browser, restante, writer.person)
+    where = f"{restante.url}/mail/{writer.account}/compose"
+    choose = lambda n: browser.find_elements(By.CSS_SELECTOR, "#identity option")[n].click()  # noqa: E731
+    browser.get(where)
+    text = browser.find_element(By.ID, "text")
+    text.send_keys("\ue009\ue011\ue000mine")  # control, home
+    choose(1)
+    assert text.get_property("value") == "mine\n\n-- \nSecond\nof two\n"
+    choose(0)
+    assert text.get_property("value") == "mine\n\n-- \nFirst\n"
+    browser.get(where + "?as=html")
+    editor = awaited(lambda: browser.find_elements(By.ID, "editor"))[0]
+    assert editor.find_element(By.TAG_NAME, "i").text == "First"
+    choose(1)
+    assert editor.text.strip().endswith("--\nSecond\nof two") and "First" not in editor.text
+    choose(0)
+    assert editor.text.strip().endswith("--\nFirst") and "Second" not in editor.text
+    assert not problems(browser)
+
+
 def test_a_letter_saves_itself_and_is_found_in_another_browser(restante, writer, browser):
     sign_in_browser(browser, restante, writer.person)
     browser.get(f"{restante.url}/mail/{writer.account}/compose")

@@ -34,7 +34,7 @@ class Page:
             if " disabled" not in tag:  # what only a script brings
                 self.fields[name] = html.unescape(text)
         for name, options in re.findall(r'<select [^>]*name="(\w+)">(.*?)</select>', self.form, re.S):
-            values = re.findall(r'<option value="([^"]*)"( selected)?>', options)
+            values = re.findall(r'<option value="([^"]*)"[^>]*?( selected)?>', options)
             self.fields[name] = next((v for v, chosen in values if chosen), values[0][0])
 
     def send(self, do, files=(), **fields):
