@@ -1,13 +1,13 @@
 /* How fast HTML mail is made safe: MB of input a second of this process's own CPU time, of every
  * text/html part in the messages named (files, or folders of them); with the fast parser, and with
  * gumbo alone. */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "server/mail/html_private.h"
 #include "server/mail/mime.h"
 #include "tests/bench/bench.h"
+#include "tests/read_file.h"
 
 enum {
     FILE_BYTES_MAX = 32 * 1024 * 1024,
@@ -46,16 +46,9 @@ static void add_parts(struct str raw)
 static int add_file(const char *path, const struct stat *info, int type, struct FTW *ftw)
 {
     (void)ftw;
-    if (type != FTW_F || !info->st_size || info->st_size > FILE_BYTES_MAX)
-        return 0;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return 0;
     struct buf raw = BUF_INIT(FILE_BYTES_MAX);
-    char *room = buf_reserve(&raw, (size_t)info->st_size);
-    raw.length = room ? fread(room, 1, (size_t)info->st_size, file) : 0;
-    fclose(file);
-    add_parts(buf_view(&raw));
+    if (read_found_file(path, info, type, &raw))
+        add_parts(buf_view(&raw));
     buf_free(&raw);
     return 0;
 }

@@ -9,39 +9,13 @@
 
 #include "server/base/clock.h"
 #include "server/mail/words.h"
-#include "server/store/replica.h"
 #include "server/store/search.h"
-#include "tests/bench/bench.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/bench/bench_cluster.h"
 
-#include "server/store/db_private.h"
+enum { BATCH = 500, VOCABULARY = 60000, BODY_WORDS = 150, TURNS = 200 };
 
-enum { BATCH = 500, ACCOUNT = 1, USER = 1, VOCABULARY = 60000, BODY_WORDS = 150, TURNS = 200 };
-
-static struct error err;
-static struct arena *arena;
 static char vocabulary[VOCABULARY][16];
 static int64_t words_us; /* to find words and write vectors */
-
-static void must(bool is_good, const char *what)
-{
-    if (is_good)
-        return;
-    fprintf(stderr, "%s: %s\n", what, err.message);
-    exit(1);
-}
-
-static void run_script(struct db *db, const char *sql)
-{
-    must(db_run_script(db, sql, &err), "script");
-}
-
-static uint64_t scramble(uint64_t n)
-{
-    n = (n ^ (n >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    n = (n ^ (n >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return n ^ (n >> 31);
-}
 
 /* Words that can be spoken, all different: the commoner, the shorter. */
 static void make_vocabulary(void)
@@ -114,19 +88,6 @@ static void make_message(int64_t n, bool has_words, struct replica_email *email)
         .words = has_words ? make_vector((uint64_t)n) : STR_EMPTY};
 }
 
-static int64_t add_mailbox(struct db *db, const char *path)
-{
-    struct replica_mailbox mailbox = {.name = str_of(path),
-                                      .path = str_of(path),
-                                      .wire_path = str_of(path),
-                                      .delimiter = STR("/"),
-                                      .is_selectable = true};
-    struct replica_batch *batch = replica_begin(db, ACCOUNT, &err);
-    must(batch && replica_mailbox_put(batch, &mailbox, &err), "mailbox");
-    must(replica_commit(&batch, &err), "mailbox");
-    return mailbox.id;
-}
-
 /* Microseconds of the backend's and our own processor, but for the making of what is stored. */
 static int64_t fill(struct db *db, const char *path, int64_t from, int64_t messages, bool has_words)
 {
@@ -150,12 +111,7 @@ static int64_t fill(struct db *db, const char *path, int64_t from, int64_t messa
 
 static double number_of(const char *sql)
 {
-    struct buf conninfo = BUF_INIT(4096);
-    char path[128];
-    snprintf(path, sizeof path, "%s/pg", fixture.directory);
-    must(cluster_conninfo(path, false, &conninfo, &err), "conninfo");
-    PGconn *pg = PQconnectdb(conninfo.at);
-    buf_free(&conninfo);
+    PGconn *pg = connect_bare();
     PGresult *result = PQexec(pg, sql);
     must(PQntuples(result) == 1, PQerrorMessage(pg));
     double number = atof(PQgetvalue(result, 0, 0));
@@ -280,10 +236,7 @@ int main(int argc, char **argv)
     struct store *sync = fixture_store(STORE_SYNC, 1), *web = fixture_store(STORE_WEB, 1);
     struct db *db = store_acquire(sync, 0, &err);
     must(db != NULL, "acquire");
-    run_script(db, "INSERT INTO \"user\" (id, login) VALUES (1, 'alice');"
-                   "INSERT INTO account (id, user_id, name, email, kind, host, port, tls, username,"
-                   " secret) VALUES (1, 1, 'Alice', 'alice@mail.example', 'imap', 'mail.example',"
-                   " 993, 'implicit', 'alice', '')");
+    add_account(db);
     build(db, messages);
     search(web);
     store_release(sync, &db);

@@ -5,66 +5,22 @@
  *     build/release/bench/bench_store [messages, 100000]
  *
  * With RESTANTE_BENCH_EXPLAIN=1 it also prints the plan of a page. */
-#include <libpq-fe.h>
 #include <math.h>
 
 #include "server/base/clock.h"
 #include "server/store/blobs.h"
 #include "server/store/emails.h"
-#include "server/store/replica.h"
 #include "server/store/search.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/bench/bench_cluster.h"
 
-#include "server/store/db_private.h"
+enum { BATCH = 500, ROUNDS = 2000 };
 
-enum { BATCH = 500, ROUNDS = 2000, ACCOUNT = 1, USER = 1 };
-
-static struct error err;
-static struct arena *arena;
 static size_t header_words = 16; /* of a message's subject and people */
 
-static void must(bool is_good, const char *what)
-{
-    if (is_good)
-        return;
-    fprintf(stderr, "%s: %s\n", what, err.message);
-    exit(1);
-}
-
-static void run_script(struct db *db, const char *sql)
-{
-    must(db_run_script(db, sql, &err), "script");
-}
-
 /* Seconds of processor that a process has had. */
-static double cpu_of(int pid)
+static double cpu_seconds_of(int pid)
 {
-    char path[64], stat[1024] = "";
-    unsigned long user = 0, system_time = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return 0;
-    const char *rest = fgets(stat, sizeof stat, file) ? strrchr(stat, ')') : NULL;
-    if (rest)
-        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system_time);
-    fclose(file);
-    return (double)(user + system_time) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static int compare_times(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
-
-/* --- filling --------------------------------------------------------------------------------- */
-
-static int64_t scramble(uint64_t n)
-{
-    n = (n ^ (n >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    n = (n ^ (n >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (int64_t)((n ^ (n >> 31)) | 1);
+    return (double)bench_cpu_us_of(pid) / 1e6;
 }
 
 /* --- words -------------------------------------------------------------------------------------
@@ -118,7 +74,7 @@ static void make_message(int64_t n, struct replica_email *email)
     struct buf references = BUF_INIT(1000);
     size_t depth = (size_t)(n % 4);
     for (size_t i = 0; i <= depth; i++) {
-        keys[i] = scramble((uint64_t)(n - (int64_t)i));
+        keys[i] = (int64_t)(scramble((uint64_t)(n - (int64_t)i)) | 1);
         if (i)
             buf_printf(&references, "%s%lld.%llx@mail.example", i > 1 ? " " : "",
                        (long long)(n - (int64_t)i), (long long)keys[i]);
@@ -149,19 +105,6 @@ static void make_message(int64_t n, struct replica_email *email)
         .thread_key_count = depth + 1,
         .words = make_words(n, header_words, header_words / 2)};
     buf_free(&references);
-}
-
-static int64_t add_mailbox(struct db *db, const char *path)
-{
-    struct replica_mailbox mailbox = {.name = str_of(path),
-                                      .path = str_of(path),
-                                      .wire_path = str_of(path),
-                                      .delimiter = STR("/"),
-                                      .is_selectable = true};
-    struct replica_batch *batch = replica_begin(db, ACCOUNT, &err);
-    must(batch && replica_mailbox_put(batch, &mailbox, &err), "mailbox");
-    must(replica_commit(&batch, &err), "mailbox");
-    return mailbox.id;
 }
 
 /* Seconds. Newest first, as sync does it. */
@@ -209,20 +152,8 @@ static int64_t median_page(struct store *store, int64_t mailbox_id)
         times[i] = clock_monotonic_us() - began;
         must(count == 50, "fifty rows");
     }
-    qsort(times, ROUNDS, sizeof *times, compare_times);
+    qsort(times, ROUNDS, sizeof *times, bench_compare_us);
     return times[ROUNDS / 2];
-}
-
-static PGconn *connect_bare(void)
-{
-    struct buf conninfo = BUF_INIT(4096);
-    char path[128];
-    snprintf(path, sizeof path, "%s/pg", fixture.directory);
-    must(cluster_conninfo(path, false, &conninfo, &err), "conninfo");
-    PGconn *pg = PQconnectdb(conninfo.at);
-    must(PQstatus(pg) == CONNECTION_OK, "connect");
-    buf_free(&conninfo);
-    return pg;
 }
 
 /* The same columns of fifty rows of one table, nothing else. */
@@ -238,7 +169,7 @@ static int64_t median_bare(PGconn *pg, const char *sql, int count, const char *c
         must(PQntuples(result) == 51, "bare rows");
         PQclear(result);
     }
-    qsort(times, ROUNDS, sizeof *times, compare_times);
+    qsort(times, ROUNDS, sizeof *times, bench_compare_us);
     return times[ROUNDS / 2];
 }
 
@@ -367,7 +298,7 @@ static void add_texts(struct db *db, int64_t first_id, int64_t messages)
     enum { WORDS = 150, AT_ONCE = 50 };
     int64_t spent = 0;
     int backend = PQbackendPID(db->pg);
-    double cpu = cpu_of(backend);
+    double cpu = cpu_seconds_of(backend);
     for (int64_t done = 0; done < messages; done += AT_ONCE) {
         struct str words[AT_ONCE];
         arena_reset(arena);
@@ -383,7 +314,7 @@ static void add_texts(struct db *db, int64_t first_id, int64_t messages)
     }
     printf("words of %lld texts       %.2f s   %.0f/s   (PostgreSQL: %.2f s)\n",
            (long long)messages, (double)spent / 1e6, (double)messages * 1e6 / (double)spent,
-           cpu_of(backend) - cpu);
+           cpu_seconds_of(backend) - cpu);
 }
 
 /* The word that so many are more common than. */
@@ -413,7 +344,7 @@ static void time_search(struct store *store, int nth, bool is_subject, enum sear
         store_release(store, &db);
         times[i] = clock_monotonic_us() - began;
     }
-    qsort(times, TURNS, sizeof *times, compare_times);
+    qsort(times, TURNS, sizeof *times, bench_compare_us);
     printf("    %s, word %-6d %s  %6lld us, worst %6lld us   (%zu shown%s)\n",
            is_subject ? "subject " : "anywhere", nth,
            order == SEARCH_BY_RELEVANCE ? "ranked" : "newest", (long long)times[TURNS / 2],
@@ -440,18 +371,15 @@ int main(int argc, char **argv)
     struct store *sync = fixture_store(STORE_SYNC, 1), *web = fixture_store(STORE_WEB, 1);
     struct db *db = store_acquire(sync, 0, &err);
     must(db != NULL, "acquire");
-    run_script(db, "INSERT INTO \"user\" (id, login) VALUES (1, 'alice');"
-                   "INSERT INTO account (id, user_id, name, email, kind, host, port, tls, username,"
-                   " secret) VALUES (1, 1, 'Alice', 'alice@mail.example', 'imap', 'mail.example',"
-                   " 993, 'implicit', 'alice', '')");
+    add_account(db);
     int64_t small = add_mailbox(db, "small"), large = add_mailbox(db, "INBOX");
     fill(db, small, 2000000, 2001000);
     int backend = PQbackendPID(db->pg);
     int64_t first_id;
     must(replica_allocate_ids(db, ACCOUNT, 1, &first_id, &err), "ids");
-    double cpu = cpu_of(backend) + cpu_of(getpid());
+    double cpu = cpu_seconds_of(backend) + cpu_seconds_of(getpid());
     double spent = fill(db, large, 0, messages);
-    cpu = cpu_of(backend) + cpu_of(getpid()) - cpu;
+    cpu = cpu_seconds_of(backend) + cpu_seconds_of(getpid()) - cpu;
     printf("metadata of %lld messages   %.2f s   %.0f/s   (processor: %.2f s)\n",
            (long long)messages, spent, (double)messages / spent, cpu);
     if (getenv("RESTANTE_BENCH_EXPLAIN"))

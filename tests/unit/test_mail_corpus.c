@@ -1,6 +1,5 @@
 /* Every message of ../shared/corpus (when it is there) through structure, envelope, text, preview
  * and words: none crashes, none loses text, all that comes out is clean. */
-#include <ftw.h>
 #include <stdlib.h>
 
 #include "server/mail/calendar.h"
@@ -12,6 +11,7 @@
 #include "server/mail/tnef.h"
 #include "server/mail/vcard.h"
 #include "server/mail/words.h"
+#include "tests/read_file.h"
 #include "tests/unit/mail_fixture.h"
 
 enum { FILE_BYTES_MAX = 32 * 1024 * 1024 };
@@ -148,16 +148,9 @@ static void check_message(struct str raw)
 static int check_file(const char *path, const struct stat *info, int type, struct FTW *ftw)
 {
     (void)ftw;
-    if (type != FTW_F || info->st_size == 0 || info->st_size > FILE_BYTES_MAX)
-        return 0;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return 0;
     struct buf raw = BUF_INIT(FILE_BYTES_MAX);
-    char *room = buf_reserve(&raw, (size_t)info->st_size);
-    assert_non_null(room);
-    raw.length = fread(room, 1, (size_t)info->st_size, file);
-    fclose(file);
+    if (!read_found_file(path, info, type, &raw))
+        return 0;
     if (getenv("RESTANTE_TEST_VERBOSE"))
         print_message("%s\n", path);
     struct arena *arena = arena_new();

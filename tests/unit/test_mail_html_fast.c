@@ -1,9 +1,8 @@
 /* The fast HTML parser against gumbo: random markup, every reference that we know, and every mail
  * of ../shared/corpus (when it is there), which also shows how much of it takes the fast way. */
-#include <ftw.h>
-
 #include "server/mail/mime.h"
 #include "tests/html_fast_check.h"
+#include "tests/read_file.h"
 #include "tests/unit/mail_fixture.h"
 
 enum { FILE_BYTES_MAX = 32 * 1024 * 1024, RANDOM_DOCUMENTS = 20000, PIECES_MAX = 40 };
@@ -203,27 +202,12 @@ static void check_parts(struct str raw)
     arena_free(&arena);
 }
 
-/* False when it is no file to read. */
-static bool read_file(const char *path, const struct stat *info, int type, struct buf *raw)
-{
-    if (type != FTW_F || info->st_size == 0 || info->st_size > FILE_BYTES_MAX)
-        return false;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return false;
-    char *room = buf_reserve(raw, (size_t)info->st_size);
-    assert_non_null(room);
-    raw->length = fread(room, 1, (size_t)info->st_size, file);
-    fclose(file);
-    return true;
-}
-
 static size_t samples;
 
 static int check_seed(const char *path, const struct stat *info, int type, struct FTW *ftw)
 {
     struct buf html = BUF_INIT(FILE_BYTES_MAX);
-    if (read_file(path, info, type, &html)) {
+    if (read_found_file(path, info, type, &html)) {
         bool is_taken = html_fast_check(buf_view(&html), &open_to_remote);
         bool is_sample = str_starts(str_of(path + ftw->base), STR("sample-"));
         samples += is_sample;
@@ -245,7 +229,7 @@ static int check_file(const char *path, const struct stat *info, int type, struc
 {
     (void)ftw;
     struct buf raw = BUF_INIT(FILE_BYTES_MAX);
-    if (!read_file(path, info, type, &raw))
+    if (!read_found_file(path, info, type, &raw))
         return 0;
     if (getenv("RESTANTE_TEST_VERBOSE"))
         print_message("%s\n", path);
