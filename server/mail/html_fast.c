@@ -5,8 +5,6 @@
 /* Tokens of HTML (WHATWG HTML, 13.2.5), as far as they are written as they should be, or broken in
  * ways that all mail is. Line ends are "\n" already and there is no NUL. */
 
-enum { BARE_MAX = 16 }; /* attributes without a value in one tag: each is looked for in it */
-
 static bool is_white(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\f';
@@ -130,17 +128,17 @@ static bool read_value(struct str *rest, struct str *value)
     return true;
 }
 
-/* Might an attribute of that name stand earlier in the tag, which begins at `tag`? gumbo forgets
- * the value of what follows a second one without a value. */
-static bool may_be_repeated(const char *tag, struct str name)
+/* Notes the name; false when the tag has it already, or too many to tell, and there is no value:
+ * gumbo forgets the value of what follows a second one without. */
+static bool note_name(struct html_token *token, struct str name, bool has_value)
 {
-    struct str earlier = str_make(tag, (size_t)(name.at - tag));
-    for (ptrdiff_t at; (at = str_find_nocase(earlier, name)) >= 0;) {
-        if (at && (is_white(earlier.at[at - 1]) || strchr("/\"'", earlier.at[at - 1])))
-            return true;
-        earlier = str_skip(earlier, (size_t)at + 1);
-    }
-    return false;
+    for (unsigned i = 0; i < token->name_count && !has_value; i++)
+        if (str_equal_nocase(token->names[i], name))
+            return false;
+    if (token->name_count == HTML_NAMES_MAX)
+        return has_value;
+    token->names[token->name_count++] = name;
+    return true;
 }
 
 /* An attribute; false when unsure. */
@@ -159,15 +157,16 @@ static bool read_attribute(struct html_lexer *lexer, struct html_token *token, s
     struct str behind = *rest;
     while (is_white(front(behind)))
         behind = str_skip(behind, 1);
-    if (front(behind) == '=') {
+    bool has_value = front(behind) == '=';
+    if (!note_name(token, name, has_value))
+        return false;
+    if (has_value) {
         behind = str_skip(behind, 1);
         while (is_white(front(behind)))
             behind = str_skip(behind, 1);
         if (!read_value(&behind, &value))
             return false;
         *rest = behind;
-    } else if (++token->bare_count > BARE_MAX || may_be_repeated(token->name, name)) {
-        return false;
     }
     return token->kind == HTML_TOKEN_END_TAG || keep_attribute(lexer, token, name, value);
 }
@@ -181,8 +180,7 @@ static bool read_tag(struct html_lexer *lexer, struct html_token *token, struct 
         length++;
     token->tag = gumbo_tagn_enum(rest.at, (unsigned)length);
     token->is_self_closing = token->is_incomplete = false;
-    token->attribute_count = token->bare_count = 0;
-    token->name = rest.at;
+    token->attribute_count = token->name_count = 0;
     rest = str_skip(rest, length);
     while (rest.length) {
         char c = rest.at[0];

@@ -14,16 +14,18 @@ enum html_token_kind {
     HTML_TOKEN_UNSURE, /* leave it to gumbo */
 };
 
+enum { HTML_NAMES_MAX = 32 };
+
 struct html_token {
     enum html_token_kind kind;
     GumboTag tag;
     bool is_self_closing;
-    bool is_incomplete;  /* has attributes that the tables do not know */
-    struct str text;     /* decoded */
-    const char *name;    /* of the tag, in the input */
-    unsigned bare_count; /* attributes without a value */
+    bool is_incomplete; /* has attributes that the tables do not know */
+    struct str text;    /* decoded */
     unsigned attribute_count;
     struct html_attribute_value attributes[HTML_ATTRIBUTES_MAX];
+    unsigned name_count; /* of all attributes, the first ones */
+    struct str names[HTML_NAMES_MAX];
 };
 
 struct html_lexer {

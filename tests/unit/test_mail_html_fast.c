@@ -175,6 +175,21 @@ static void test_a_flood_is_left_to_the_fences(void **state)
     }
 }
 
+/* "<x aaa… aaa…b>": half of it is a name that the other half might be. */
+static void test_long_names_take_linear_time(void **state)
+{
+    (void)state;
+    struct buf html = BUF_INIT(HTML_INPUT_BYTES_MAX);
+    buf_text(&html, "<body><x ");
+    for (int i = 0; i < 1200000; i++)
+        buf_char(&html, i == 800000 ? ' ' : 'a');
+    for (int i = 0; i < 30; i++)
+        buf_printf(&html, " %*d", 2000, i);
+    buf_text(&html, "b>y");
+    assert_true(html_fast_takes(buf_view(&html))); /* this year */
+    buf_free(&html);
+}
+
 /* --- every mail --------------------------------------------------------------------------------
  */
 
@@ -257,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_random_markup_gives_what_gumbo_gives),
         cmocka_unit_test(test_what_once_differed_does_not),
         cmocka_unit_test(test_a_flood_is_left_to_the_fences),
+        cmocka_unit_test(test_long_names_take_linear_time),
         cmocka_unit_test(test_the_html_of_our_sample_mail_takes_the_fast_way),
         cmocka_unit_test(test_every_html_of_the_corpus_gives_what_gumbo_gives),
     };
