@@ -90,9 +90,11 @@ static bool work(struct slice *slice, struct session_mailbox *mailbox, step_fn *
             *is_done = true;
             return set_aside(slice, mailbox, &why, err);
         }
-        if (atomic_exchange(&slice->account->has_operations, false) &&
-            !imap_run_operations(slice, err))
-            return false;
+        if (atomic_exchange(&slice->account->has_operations, false)) {
+            slice->was_told = true;
+            if (!imap_run_operations(slice, err))
+                return false;
+        }
         if (slice->account->imap->must_refresh)
             return true; /* the mailbox may be one that is gone */
     }

@@ -13,6 +13,7 @@ struct slice {
     struct arena *arena; /* reset after each step */
     struct account_work work;
     struct secret secret; /* of the incoming server */
+    bool was_told;        /* of something meanwhile: perhaps that its policy is another one now */
     int64_t end_ms;       /* monotonic: other accounts' turn then */
     int64_t wait_ms;      /* what the kind's slice function answers, see worker_result */
     bool has_turn;        /* it stood in line for a connection, and may make it now */

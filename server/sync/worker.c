@@ -119,7 +119,7 @@ static bool run(struct slice *slice, bool *is_parked, struct error *err)
                              transfer_run(slice, &has_transfers, err)
                        : transfer_run(slice, &has_transfers, err) && pop3_slice(slice, err) &&
                              reports_run(slice, err);
-    if (has_more || has_filed || has_transfers)
+    if (has_more || has_filed || has_transfers || slice->was_told)
         slice->wait_ms = 0;
     if (!is_good || !slice->account->imap)
         return is_good;
