@@ -12,7 +12,7 @@ static const uint8_t effects[GUMBO_TAG_LAST + 1] = {
     T(TITLE, RAW), T(STYLE, RAW), T(SCRIPT, RAW),
     T(ADDRESS, BLOCK), T(ARTICLE, BLOCK), T(ASIDE, BLOCK), T(BLOCKQUOTE, BLOCK), T(CENTER, BLOCK),
     T(DETAILS, BLOCK), T(DIR, BLOCK), T(DIV, BLOCK), T(DL, BLOCK), T(FIELDSET, BLOCK),
-    T(FIGCAPTION, BLOCK), T(FIGURE, BLOCK), T(FOOTER, BLOCK), T(HEADER, BLOCK), T(HGROUP, BLOCK),
+    T(FIGCAPTION, BLOCK), T(FIGURE, BLOCK), T(FOOTER, BLOCK), T(HEADER, BLOCK), T(HGROUP, BLOCK), T(MAIN, BLOCK),
     T(MENU, BLOCK), T(NAV, BLOCK), T(OL, BLOCK), T(P, BLOCK), T(SECTION, BLOCK), T(SUMMARY, BLOCK),
     T(UL, BLOCK),
     T(H1, HEADING), T(H2, HEADING), T(H3, HEADING), T(H4, HEADING), T(H5, HEADING), T(H6, HEADING),
@@ -43,6 +43,7 @@ static const uint8_t effects[GUMBO_TAG_LAST + 1] = {
 };
 #undef T
 
+/* <main> is one, but not for gumbo. */
 #define T(tag) [GUMBO_TAG_##tag] = true
 static const bool specials[GUMBO_TAG_LAST + 1] = {
     /* clang-format off */
