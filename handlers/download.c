@@ -121,6 +121,25 @@ static int64_t decoded_bytes(const struct content_place *place, enum mime_encodi
     return place->part && place->part->body_offset > 0 ? (int64_t)place->part->size : -1;
 }
 
+static bool count_bytes(void *context, struct str bytes)
+{
+    *(int64_t *)context += (int64_t)bytes.length;
+    return true;
+}
+
+/* The same where a server's structure does not tell, by decoding it once for nothing: only when a
+ * range is asked for, which needs to know. */
+static int64_t counted_bytes(const struct request *req, const struct content_place *place,
+                             enum mime_encoding encoding)
+{
+    int64_t total = 0;
+    struct error why = ERROR_INIT;
+    return download_each(app_of(req)->store, signed_in(req)->user_id, place, encoding, count_bytes,
+                         &total, &why)
+               ? total
+               : -1;
+}
+
 void download_stream(struct request *req, struct response *res, const struct content_place *place,
                      enum mime_encoding encoding)
 {
@@ -134,9 +153,11 @@ void download_stream(struct request *req, struct response *res, const struct con
     res->stream = send_download;
     res->stream_context = download;
     res->stream_bytes = encoding == MIME_8BIT ? place->length : -1;
+    response_set_header(res, "Accept-Ranges", STR("bytes"));
+    if (total < 0 && request_header(req, "Range").length)
+        total = counted_bytes(req, place, encoding);
     if (total < 0)
         return;
-    response_set_header(res, "Accept-Ranges", STR("bytes"));
     if (!read_range(request_header(req, "Range"), total, &download->first, &download->last)) {
         download->first = 0;
         download->last = -1;

@@ -70,6 +70,34 @@ static struct str structure_json(struct arena *arena, struct str body)
     return made;
 }
 
+/* One line of a header, as typed: whatever ends a line is a space. */
+static void put_field(struct buf *out, const char *name, struct str value)
+{
+    buf_printf(out, "%s: ", name);
+    for (size_t i = 0; i < value.length; i++)
+        buf_char(out, (unsigned char)value.at[i] < ' ' ? ' ' : value.at[i]);
+    buf_text(out, "\r\n");
+}
+
+/* The words of a draft, found by a parser child like those of any message. */
+static bool words_of(struct request *req, const struct draft *draft, struct str *words,
+                     struct error *err)
+{
+    struct parser_summary summary;
+    struct mime_part part = {.id = STR("1"), .type = STR("text/plain"), .charset = STR("utf-8")};
+    struct buf header = BUF_INIT(SUBJECT_BYTES_MAX + 4 * (TYPED_BYTES_MAX + 16));
+    put_field(&header, "Subject", draft->subject);
+    put_field(&header, "To", draft->to);
+    put_field(&header, "Cc", draft->cc);
+    put_field(&header, "Bcc", draft->bcc);
+    struct parser_headers_item item = {
+        .header = buf_view(&header), .structure = &part, .text = draft->text, .text_part = &part};
+    bool is_good = parser_headers(app_of(req)->parsers, req->arena, &item, 1, &summary, err);
+    *words = is_good && summary.verdict == PARSER_PARSED ? summary.words : STR_EMPTY;
+    buf_free(&header);
+    return is_good;
+}
+
 static bool face_of(struct request *req, struct db *db, const struct draft *draft,
                     struct draft_face *face, struct error *err)
 {
@@ -86,6 +114,8 @@ static bool face_of(struct request *req, struct db *db, const struct draft *draf
         .bcc_json = people_json(req->arena, draft->bcc),
         .preview = preview_of_text(req->arena, draft->text),
         .structure = structure_json(req->arena, draft->text)};
+    if (!words_of(req, draft, &face->words, err))
+        return false;
     if (!face->from_json.length)
         face->from_json = STR("[]");
     return true;

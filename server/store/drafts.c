@@ -127,6 +127,14 @@ static bool enter_mailbox(struct db *db, struct draft *draft, struct error *err)
     return affected || error_set(err, ERROR_UNAVAILABLE, "The drafts folder is being changed.");
 }
 
+/* What it is found by. */
+static bool put_words(struct db *db, const struct draft *draft, const struct draft_face *face,
+                      struct error *err)
+{
+    return !face->words.length || db_post(db, "search_put", err, db_i64(draft->account_id),
+                                          db_i64(draft->email_id), db_tsvector(face->words));
+}
+
 static bool create(struct db *db, struct draft *draft, const struct draft_face *face,
                    struct error *err)
 {
@@ -147,6 +155,7 @@ static bool create(struct db *db, struct draft *draft, const struct draft_face *
                    db_post(db, "draft_place", err, db_i64(account_id), db_i64(draft->email_id),
                            db_i64(draft->mailbox_id), db_time(draft->changed_at), db_i32(FLAGS)) &&
                    insert_draft(db, draft, err) && put_text(db, draft, first + 2, err) &&
+                   put_words(db, draft, face, err) &&
                    changes_write(db, account_id, changes, 2, NULL, err);
     return db_leave(db, started, is_good, err);
 }
@@ -191,7 +200,7 @@ static bool update(struct db *db, struct draft *draft, const struct draft_face *
         update_draft(db, draft, expected, err) && put_email(db, draft, face, 0, err) &&
         db_post(db, "draft_place_moved", err, db_i64(account_id), db_i64(draft->email_id),
                 db_time(draft->changed_at)) &&
-        put_text(db, draft, blob_id, err) &&
+        put_text(db, draft, blob_id, err) && put_words(db, draft, face, err) &&
         db_post(db, "draft_has_attachment", err, db_i64(account_id), db_i64(draft->email_id)) &&
         changes_write_updated(db, account_id, CHANGE_EMAIL, &draft->email_id, 1, err);
     return db_leave(db, started, is_good, err);

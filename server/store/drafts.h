@@ -34,6 +34,7 @@ struct draft_face {
     struct str from_json, to_json, cc_json, bcc_json;
     struct str preview;
     struct str structure; /* of one text part "1" whose bytes are draft.text */
+    struct str words;     /* it is found by (tsvectorrecv form); empty: as before */
 };
 
 struct draft_attachment {

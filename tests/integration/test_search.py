@@ -234,3 +234,23 @@ def test_the_search_page_finds_and_keeps(found):
     for example in re.findall(r"<dt><code>(.*?)</code>", client.get("//search").text):
         answer = client.get("//search?" + urllib.parse.urlencode({"q": html.unescape(example)}))
         assert answer.status == 200 or "There is no folder" in answer.text, example
+
+
+def test_a_draft_is_found_by_its_words_as_they_are_now(restante, person):
+    client = restante.sign_in(person.address, person.password)
+    client.headers["X-CSRF-Token"] = client.get("/session").json["csrf"]
+    account = eventually(lambda: client.get("/accounts").json["accounts"])[0]["id"]
+    made = client.post(f"/accounts/{account}/drafts", json_body={
+        "to": [{"email": "quentin@example.org"}], "subject": "hedgehogs\u2028at night", "text": "Zwölf Igel."})
+    assert made.status == 201, made.text
+
+    def found(query):
+        answer = client.get(f"/accounts/{account}/search?q={query}")
+        return [email["id"] for email in answer.json["emails"]]
+
+    for query in ("hedgehogs", "igel", "zwolf", "to:quentin", "subject:night"):
+        assert found(query) == [made.json["id"]], query
+    saved = client.put(f"/accounts/{account}/drafts/{made.json['id']}",
+                       json_body={"revision": 1, "text": "Dreizehn Dachse."})
+    assert saved.status == 200, saved.text
+    assert found("dachse") == [made.json["id"]] and found("igel") == []
