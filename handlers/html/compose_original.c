@@ -174,6 +174,18 @@ static bool read_html(struct request *req, struct db **db, struct original *o, b
 bool original_read(struct request *req, struct db **db, struct original *o, bool as_html,
                    bool with_remote, struct error *err)
 {
-    return read_text(req, db, o, err) &&
-           (!as_html || !o->is_here || read_html(req, db, o, with_remote, err));
+    struct error why = ERROR_INIT;
+    if (!read_text(req, db, o, err))
+        return false;
+    if (!as_html || !o->is_here || read_html(req, db, o, with_remote, &why))
+        return true;
+    if (why.kind != ERROR_LIMIT) {
+        *err = why;
+        return false;
+    }
+    struct buf html = BUF_INIT(HTML_BYTES_MAX * 4); /* its text, which is not that long */
+    compose_text_html(&html, o->text);
+    o->html = arena_str(req->arena, buf_view(&html));
+    buf_free(&html);
+    return true;
 }

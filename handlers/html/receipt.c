@@ -8,6 +8,8 @@
 #include "server/mail/envelope.h"
 #include "server/store/actions.h"
 
+enum { ID_BYTES_MAX = 250 };
+
 static const char receipt_type[] = "message/disposition-notification";
 
 /* The sender it was written to, else the account's first; `*is_own`: the receipt would go to us. */
@@ -66,11 +68,21 @@ bool letter_set_receipt(struct request *req, struct db *db, struct value *view,
 
 /* --- the form -------------------------------------------------------------------------------- */
 
+/* Whether it may stand in a line of ours. */
+static bool is_id(struct str id)
+{
+    for (size_t i = 0; i < id.length; i++)
+        if ((unsigned char)id.at[i] <= ' ' || (unsigned char)id.at[i] >= 0x7f ||
+            strchr("<>", id.at[i]))
+            return false;
+    return id.length > 0 && id.length <= ID_BYTES_MAX;
+}
+
 static bool send(struct request *req, struct db *db, const struct email *email, struct str to,
                  struct str key, struct error *err)
 {
     struct identity identity;
-    bool is_own;
+    bool is_own, has_id = is_id(email->message_id);
     int64_t id;
     if (!choose_identity(req, db, email, to, &identity, &is_own, err))
         return false;
@@ -87,8 +99,8 @@ static bool send(struct request *req, struct db *db, const struct email *email, 
             req->arena,
             "Reporting-UA: Restante\r\nFinal-Recipient: rfc822;%" STR_FMT "\r\n%s%" STR_FMT "%s"
             "Disposition: manual-action/MDN-sent-manually; displayed\r\n",
-            STR_ARG(identity.email), email->message_id.length ? "Original-Message-ID: <" : "",
-            STR_ARG(email->message_id), email->message_id.length ? ">\r\n" : ""),
+            STR_ARG(identity.email), has_id ? "Original-Message-ID: <" : "",
+            STR_ARG(has_id ? email->message_id : STR_EMPTY), has_id ? ">\r\n" : ""),
         .file_type = str_of(receipt_type),
         .key = key};
     return note_send(req, db, &note, &id, err);

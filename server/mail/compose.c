@@ -432,12 +432,12 @@ static bool is_receipt(const struct compose_attachment *a)
     return str_equal_nocase(a->type, STR("message/disposition-notification"));
 }
 
+/* Its fields as they are, in lines that every server takes; what has others is a file like any. */
 static bool write_receipt(struct composing *c, const struct compose_attachment *a,
-                          struct error *err)
+                          const struct scan *scan, struct error *err)
 {
-    struct raw_lines raw = {.composing = c};
-    return put_text(c, "Content-Type: message/disposition-notification\r\n\r\n") &&
-           a->stream(a->source, put_raw, &raw, err) && put_text(c, "\r\n");
+    return put_text(c, "Content-Type: message/disposition-notification\r\n") &&
+           write_message(c, a, scan, err);
 }
 
 static bool write_attachment(struct composing *c, const struct compose_attachment *a,
@@ -446,10 +446,10 @@ static bool write_attachment(struct composing *c, const struct compose_attachmen
     struct scan scan = {0};
     bool is_message = str_equal_nocase(a->type, STR("message/rfc822"));
     bool is_itip = compose_is_itip(a->type);
-    if (is_receipt(a))
-        return write_receipt(c, a, err);
-    if (is_message && !a->stream(a->source, scan_piece, &scan, err))
+    if ((is_message || is_receipt(a)) && !a->stream(a->source, scan_piece, &scan, err))
         return false;
+    if (is_receipt(a) && !scan.is_unfit)
+        return write_receipt(c, a, &scan, err);
     is_message = is_message && !scan.is_unfit;
     struct buf head = BUF_INIT(HEADER_BYTES_MAX), clean = BUF_INIT(NAME_BYTES_MAX + 1);
     struct str name = clean_name(&clean, a->name);

@@ -73,6 +73,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     compose_flow(&out, input);
     const struct compose_forwarded forwarded = {.from = input, .subject = input};
     compose_forward_block(&out, &forwarded);
+    buf_reset(&out);
+    compose_text_html(&out, input); /* nothing but our own elements in it */
+    for (size_t i = 0; i < out.length; i++)
+        if (out.at[i] == '<') {
+            struct str tag = str_skip(buf_view(&out), i);
+            REQUIRE(str_starts(tag, STR("<div>")) || str_starts(tag, STR("</div>")) ||
+                    str_starts(tag, STR("<br>")) || str_starts(tag, STR("</blockquote>")) ||
+                    str_starts(tag, STR("<blockquote type=\"cite\">")));
+        }
     buf_free(&out);
     arena_free(&arena);
     return 0;

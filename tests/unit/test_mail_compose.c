@@ -294,6 +294,54 @@ static void test_an_answer_to_an_invitation_is_the_other_form_of_its_text(void *
     assert_true(str_find(bytes, STR("eve@example.org")) < 0);
 }
 
+static void test_a_receipt_makes_the_message_one_unless_its_lines_are_odd(void **state)
+{
+    struct arena *arena = *state;
+    struct compose m = plain();
+    struct compose_attachment receipt = {.type = STR("message/disposition-notification"),
+                                         .name = STR("r"),
+                                         .stream = give_text,
+                                         .source = "Final-Recipient: rfc822;a@b\nDisposition: "
+                                                   "manual-action/MDN-sent-manually; displayed\n"};
+    m.attachments = &receipt;
+    m.attachment_count = 1;
+    struct str bytes = written(arena, &m, NULL);
+    assert_str(mime_parse(arena, bytes)->root->type, "multipart/report");
+    assert_true(str_find(bytes, STR("report-type=disposition-notification")) > 0);
+    assert_true(str_find(bytes, STR("\r\nFinal-Recipient: rfc822;a@b\r\nDisposition: ")) > 0);
+    char odd[1200];
+    memset(odd, 'x', sizeof odd - 1);
+    odd[sizeof odd - 1] = '\0';
+    receipt.source = odd; /* a line that no server takes: written() looks at their length */
+    bytes = written(arena, &m, NULL);
+    assert_true(str_find(bytes, STR("application/octet-stream")) > 0);
+}
+
+static void test_text_becomes_html_with_its_quotes(void **state)
+{
+    static const char *const rows[][2] = {
+        {"a\n\nb", "<div>a</div><div><br></div><div>b</div>"},
+        {"<b> & \"", "<div>&lt;b&gt; &amp; &quot;</div>"},
+        {"x\n> y\n>> z\n> w\nv",
+         "<div>x</div><blockquote type=\"cite\"><div>y</div><blockquote type=\"cite\">"
+         "<div>z</div></blockquote><div>w</div></blockquote><div>v</div>"},
+        {"> open", "<blockquote type=\"cite\"><div>open</div></blockquote>"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf out = BUF_INIT(10000);
+        compose_text_html(&out, str_of(rows[i][0]));
+        assert_str_of(rows[i][0], buf_view(&out), rows[i][1]);
+        buf_free(&out);
+    }
+    struct buf out = BUF_INIT(10000);
+    compose_signature_html(&out, STR_EMPTY, STR_EMPTY);
+    assert_int_equal(out.length, 0);
+    compose_signature_html(&out, STR("<i>x</i>"), STR("plain"));
+    assert_string_equal(out.at, "<div><br></div><div>-- </div><i>x</i>");
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +356,8 @@ int main(void)
         MAIL_TEST(test_an_answer_quotes_without_the_signature),
         MAIL_TEST(test_ids_are_of_the_address_s_domain),
         MAIL_TEST(test_an_answer_to_an_invitation_is_the_other_form_of_its_text),
+        MAIL_TEST(test_a_receipt_makes_the_message_one_unless_its_lines_are_odd),
+        MAIL_TEST(test_text_becomes_html_with_its_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
