@@ -111,6 +111,7 @@ SELECT coalesce(max(id), 0) FROM email WHERE account_id = $1;
 -- name: submission_next_report
 SELECT id, structure::text FROM email
  WHERE account_id = $1 AND id > $2 AND id <= $3
+   AND received_at > now() - interval '9 days' -- a backfill brings old mail by the hundred thousand
    AND structure::text SIMILAR TO '%message/(global-)?(delivery-status|disposition-notification)%'
  ORDER BY id
  LIMIT 1;
