@@ -105,7 +105,7 @@ bool parser_message(struct parser_pool *pool, struct arena *arena, const struct 
                     struct parser_summary *summary, struct error *err);
 
 /* Whole raw messages that lie in one file, by one request; at most PARSER_BATCH_MAX. Without
- * `with_words` their `words` stay empty, which saves the larger part of the work. */
+ * `with_words` their `words` are a tsvector of none, which saves the larger part of the work. */
 struct parser_extent {
     uint64_t offset, length;
 };

@@ -1,6 +1,6 @@
 #include "server/pop3/reply.h"
 
-enum { UIDL_BYTES_MAX = 255, DAYS_MAX = 36500, DELAY_S_MAX = 86400 };
+enum { UIDL_BYTES_MAX = 255, TIMESTAMP_BYTES_MAX = 255, DAYS_MAX = 36500, DELAY_S_MAX = 86400 };
 
 static struct str next_word(struct str *rest)
 {
@@ -92,9 +92,12 @@ struct str pop3_parse_timestamp(struct str greeting)
     struct str rest = str_skip(greeting, (size_t)from);
     ptrdiff_t to = str_find_char(rest, '>');
     struct str timestamp = to < 0 ? STR_EMPTY : str_sub(rest, 0, (size_t)to + 1);
-    /* RFC 1939 section 7: in the form of a msg-id */
-    return str_find_char(timestamp, '@') > 0 && str_find_char(timestamp, ' ') < 0 ? timestamp
-                                                                                  : STR_EMPTY;
+    /* RFC 1939 section 7: in the form of a msg-id. Answers to others would help to find the
+     * password out (CVE-2007-1558). */
+    bool is_id = str_find_char(timestamp, '@') > 0 && timestamp.length <= TIMESTAMP_BYTES_MAX;
+    for (size_t i = 1; i < timestamp.length; i++)
+        is_id = is_id && timestamp.at[i] > ' ' && timestamp.at[i] < 0x7f && timestamp.at[i] != '<';
+    return is_id ? timestamp : STR_EMPTY;
 }
 
 static const struct {

@@ -185,6 +185,59 @@ def test_a_message_goes_there_once_the_trash_is_emptied(account, maildrop):
     assert maildrop.count() == 2
 
 
+# --- larger than wanted --------------------------------------------------------------------------------
+
+
+def test_a_page_shows_the_beginning_and_offers_the_rest(restante, account, maildrop):
+    account.set(pop3MaxBytes=10000)
+    maildrop.receive("large", size=100000)
+    account.check_now()
+    (large,) = account.emails()
+    browser = restante.sign_in(account.login, "a local password")
+    page = f"//mail/{account.id}/{folder(account, role='inbox')['id']}/{large['id']}"
+    shown = browser.get(page)
+    assert "Only the beginning of this message is here" in visible(shown)
+    assert "All work and no play" in visible(shown)
+    account.check_now()
+    assert maildrop.count() == 1  # looking at it fetched nothing
+    offered = html.unescape(re.search(r'href="([^"]*)">Download the rest', shown.text).group(1))
+    whole = eventually(lambda: (found := browser.get("/" + offered)) and
+                       visible(found).count("dull boy") > 2000 and found, pause=0.3)
+    assert whole and "Only the beginning" not in visible(whole)
+    account.check_now()
+    assert maildrop.count() == 0
+    assert account.raw(large) == letter("large", 100000)
+
+
+def test_a_program_gets_the_rest_by_asking_for_the_whole_message(account, maildrop):
+    account.set(pop3MaxBytes=10000)
+    maildrop.receive("large", size=100000)
+    account.check_now()
+    (large,) = account.emails()
+    path = f"/accounts/{account.id}/emails/{large['id']}"
+    told = account.api.get(f"{path}?bodyValues=text").json
+    assert told["preview"].startswith("All work") and told["bodyStructure"] is None
+    account.check_now()
+    assert maildrop.count() == 1  # looking at it fetched nothing
+    assert account.raw(large) == letter("large", 100000)
+    told = account.api.get(f"{path}?bodyValues=text").json
+    assert told["bodyStructure"]["type"] == "text/plain"
+    (value,) = told["bodyValues"].values()
+    assert value["value"].count("dull boy") > 2000
+
+
+def test_what_was_asked_for_and_is_gone_meanwhile_is_said(account, maildrop):
+    account.set(pop3MaxBytes=10000)
+    maildrop.receive("large", size=100000)
+    account.check_now()
+    (large,) = account.emails()
+    other = maildrop.client()
+    other.dele(1)
+    other.quit()
+    answer = account.api.get(f"/accounts/{account.id}/emails/{large['id']}/raw")
+    assert answer.is_problem and "no longer has this message" in answer.json["detail"]
+
+
 # --- folders that are only here ------------------------------------------------------------------------
 
 

@@ -499,6 +499,79 @@ static void test_all_charsets_and_scripts_work_inside(void **state)
     arena_free(&arena);
 }
 
+/* --- a file of messages ------------------------------------------------------------------------
+ */
+
+/* Puts texts into a file, a gap before each, and says where they lie. */
+static int spool_of(const struct str *messages, size_t count, struct parser_extent *extents)
+{
+    int fd = memfd_create("messages", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(write(fd, "garbage\r\n", 9), 9);
+        extents[i] = (struct parser_extent){(uint64_t)lseek(fd, 0, SEEK_CUR), messages[i].length};
+        assert_int_equal(write(fd, messages[i].at, messages[i].length), messages[i].length);
+    }
+    return fd;
+}
+
+static void test_messages_of_a_file_come_back_in_their_order(void **state)
+{
+    (void)state;
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct arena *arena = arena_new();
+    struct error err = ERROR_INIT;
+    const struct str messages[] = {STR("Subject: one\r\n\r\nfirst\r\n"), STR(""), str_of(simple),
+                                   STR("Subject: no end")};
+    struct parser_extent extents[4];
+    struct parser_summary s[4];
+    int fd = spool_of(messages, 4, extents);
+    for (int with_words = 0; with_words < 2; with_words++) {
+        assert_true(parser_messages(pool, arena, fd, extents, 4, with_words, s, &err));
+        for (size_t i = 0; i < 4; i++)
+            assert_int_equal(s[i].verdict, PARSER_PARSED);
+        assert_string_equal(s[0].subject.at, "one");
+        assert_string_equal(s[0].preview.at, "first");
+        assert_int_equal(s[1].subject.length, 0);
+        assert_string_equal(s[2].message_id.at, "a@b");
+        assert_true(s[2].has_attachment);
+        assert_string_equal(s[3].subject.at, "no end");
+        assert_int_equal(s[2].words.length > 4, with_words); /* 4: a tsvector of none */
+    }
+    /* the same file in another order, one of them twice, and nothing at all */
+    const struct parser_extent some[] = {extents[2], extents[0], extents[2]};
+    assert_true(parser_messages(pool, arena, fd, some, 3, false, s, &err));
+    assert_string_equal(s[0].message_id.at, "a@b");
+    assert_string_equal(s[1].subject.at, "one");
+    assert_string_equal(s[2].message_id.at, "a@b");
+    assert_true(parser_messages(pool, arena, fd, NULL, 0, true, s, &err));
+    close(fd);
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
+/* What the file does not hold is no message, and its neighbours are none the worse. */
+static void test_an_extent_beyond_the_file_costs_nobody_else(void **state)
+{
+    (void)state;
+    struct parser_pool *pool = new_pool(1, 0, 0);
+    struct arena *arena = arena_new();
+    struct error err = ERROR_INIT;
+    const struct str messages[] = {STR("Subject: one\r\n\r\n"), STR("Subject: two\r\n\r\n")};
+    struct parser_extent extents[3];
+    struct parser_summary s[3];
+    int fd = spool_of(messages, 2, extents);
+    extents[2] = extents[1];
+    extents[1] = (struct parser_extent){1 << 20, 100};
+    assert_true(parser_messages(pool, arena, fd, extents, 3, true, s, &err));
+    assert_string_equal(s[0].subject.at, "one");
+    assert_int_equal(s[1].verdict, PARSER_POISON);
+    assert_string_equal(s[2].subject.at, "two");
+    close(fd);
+    arena_free(&arena);
+    parser_pool_free(&pool);
+}
+
 static void *ask_often(void *context)
 {
     struct arena *arena = arena_new();
@@ -564,6 +637,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_html_beyond_the_fences_is_shown_as_its_text),
         cmocka_unit_test(test_text_is_decoded_and_rendered),
         cmocka_unit_test(test_all_charsets_and_scripts_work_inside),
+        cmocka_unit_test(test_messages_of_a_file_come_back_in_their_order),
+        cmocka_unit_test(test_an_extent_beyond_the_file_costs_nobody_else),
         cmocka_unit_test(test_threads_share_the_children),
         cmocka_unit_test(test_no_child_is_an_error_and_not_poison),
     };

@@ -14,6 +14,8 @@ struct conversation {
     const char *told;
     enum stream_security security;
     const char *secret; /* NULL: "secret" */
+    enum sasl_credential credential;
+    enum sasl_mechanism mechanism; /* SASL_NONE: the best there is */
 };
 
 struct house {
@@ -137,8 +139,9 @@ static void play(const struct conversation *c)
                    .stall_ms = 5000,
                    .tls = tls},
         .username = STR("ada"),
-        .credential = SASL_PASSWORD,
+        .credential = c->credential,
         .secret = &secret,
+        .mechanism = c->mechanism,
     };
     struct house house = {.arena = arena_new(), .told = BUF_INIT(1 << 20)};
     struct stream *stream = stream_adopt(script->client_fd, &params.stream, &err);
@@ -213,6 +216,19 @@ static void test_signing_in_takes_the_best_way_there_is(void **state)
              "secretsecretsecretsecretsecretsecretsecretsecretsecretsecretsecretsecretsecret"
              "secretsecretsecretsecretsecretsecretsecretsecretsecretsecretsecretsecretsecret"},
         {.file = "scram", .told = "no session: protocol;"},
+        {.file = "sasl_cram_md5", .deeds = QUIT, .told = "bye;"},
+        {.file = "sasl_login", .deeds = QUIT, .told = "bye;", .mechanism = SASL_LOGIN},
+        {.file = "sasl_xoauth2",
+         .deeds = QUIT,
+         .told = "bye;",
+         .credential = SASL_TOKEN,
+         .mechanism = SASL_XOAUTH2},
+        {.file = "sasl_xoauth2_refused",
+         .told = "no session: auth;",
+         .credential = SASL_TOKEN,
+         .mechanism = SASL_XOAUTH2},
+        {.file = "apop_hostile", .deeds = QUIT, .told = "bye;"},
+        {.file = "user_pass_pipelined", .told = "no session: auth;"},
     };
     (void)state;
     play_all(conversations, COUNT(conversations));

@@ -158,6 +158,10 @@ static void test_a_timestamp_is_a_message_id(void **state)
         {"+OK <no at>", ""},
         {"+OK <a b@c>", ""},
         {"+OK <a@b", ""},
+        {"+OK <\xd1\x31@x>", ""},
+        {"+OK <a\x01@x>", ""},
+        {"+OK <a\x7f@x>", ""},
+        {"+OK <a<b@x>", ""},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)

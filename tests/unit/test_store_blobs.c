@@ -1,4 +1,6 @@
 /* Bytes in chunks: what goes in comes out, whole and in ranges. */
+#include <sys/mman.h>
+
 #include "tests/unit/store_mail_fixture.h"
 
 enum { CHUNK = BLOB_CHUNK_BYTES, LENGTH = 2 * CHUNK + 12345 };
@@ -230,6 +232,79 @@ static void test_the_web_role_stores_uploads_and_sees_only_its_own(void **state)
     buf_free(&out);
 }
 
+/* --- whole messages of one file ----------------------------------------------------------------
+ */
+
+static bool add_from(int fd, const struct blob_extent *sources, size_t count, bool is_settled)
+{
+    bool is_good =
+        db_begin(mail_db, &err) && blobs_add(mail_db, ALICE, fd, sources, count, is_settled, &err);
+    if (is_good)
+        return db_commit(mail_db, &err);
+    db_rollback(mail_db);
+    return false;
+}
+
+static void test_messages_of_a_file_are_stored_all_at_once(void **state)
+{
+    (void)state;
+    const struct str bytes[] = {str_make(text, LENGTH), STR("short\r\n"), STR_EMPTY,
+                                str_make(noise, LENGTH), str_make(text, CHUNK)};
+    enum { COUNT = sizeof bytes / sizeof *bytes };
+    struct blob_extent sources[COUNT];
+    int64_t inbox = add_mailbox(ALICE, "Spooled", ROLE_NONE, 0), id;
+    int fd = memfd_create("messages", MFD_CLOEXEC);
+    assert_good(replica_allocate_ids(mail_db, ALICE, COUNT, &id, &err));
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(write(fd, "gap", 3), 3);
+        sources[i] = (struct blob_extent){
+            .blob_id = id + (int64_t)i,
+            .email_id = add_email(ALICE, inbox, make_email((uint32_t)i + 1, "spooled", 1000, 0)),
+            .offset = (uint64_t)lseek(fd, 0, SEEK_CUR),
+            .length = bytes[i].length};
+        assert_int_equal(write(fd, bytes[i].at, bytes[i].length), bytes[i].length);
+    }
+    assert_true(add_from(fd, sources, COUNT, true));
+    for (size_t i = 0; i < COUNT; i++) {
+        struct blob blob;
+        assert_good(
+            blob_of_email(mail_db, mail_arena, ALICE, sources[i].email_id, STR_EMPTY, &blob, &err));
+        assert_int_equal(blob.id, sources[i].blob_id);
+        assert_int_equal(blob.size_bytes, bytes[i].length);
+        struct buf out = BUF_INIT(LENGTH);
+        assert_good(blob_read(mail_db, &blob, 0, blob.size_bytes, &out, &err));
+        assert_true(str_equal(buf_view(&out), bytes[i]));
+        buf_free(&out);
+    }
+    assert_true(chunk_bytes(sources[0].blob_id, "sum(octet_length(bytes))") < LENGTH / 4);
+    assert_int_equal(chunk_bytes(sources[3].blob_id, "sum(octet_length(bytes))"), LENGTH);
+    close(fd);
+}
+
+/* A file that ends too soon: nothing of the batch is kept. */
+static void test_a_file_that_is_too_short_stores_nothing(void **state)
+{
+    (void)state;
+    int64_t inbox = add_mailbox(ALICE, "Short", ROLE_NONE, 0), id;
+    int fd = memfd_create("messages", MFD_CLOEXEC);
+    assert_int_equal(write(fd, text, 1000), 1000);
+    assert_good(replica_allocate_ids(mail_db, ALICE, 2, &id, &err));
+    struct blob_extent sources[2];
+    for (size_t i = 0; i < 2; i++)
+        sources[i] = (struct blob_extent){
+            .blob_id = id + (int64_t)i,
+            .email_id = add_email(ALICE, inbox, make_email((uint32_t)i + 1, "short", 1000, 0)),
+            .offset = 600 * i,
+            .length = 600};
+    assert_false(add_from(fd, sources, 2, false));
+    struct blob blob;
+    for (size_t i = 0; i < 2; i++)
+        assert_kind(blob_by_id(mail_db, mail_arena, ALICE, sources[i].blob_id, &blob, &err),
+                    ERROR_NOT_FOUND);
+    assert_int_equal(chunk_bytes(id, "count(*)"), 0);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +318,8 @@ int main(void)
         cmocka_unit_test(test_a_blob_replaces_one_of_the_same_part),
         cmocka_unit_test(test_an_abandoned_blob_leaves_nothing),
         cmocka_unit_test(test_the_web_role_stores_uploads_and_sees_only_its_own),
+        cmocka_unit_test(test_messages_of_a_file_are_stored_all_at_once),
+        cmocka_unit_test(test_a_file_that_is_too_short_stores_nothing),
     };
     fill();
     return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
