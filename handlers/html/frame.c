@@ -1,6 +1,7 @@
 /* The document inside a message's sandboxed frame. Its Content-Security-Policy alone stops scripts
  * and, until the reader allows them, pictures from elsewhere. */
 #include "handlers/html/body.h"
+#include "handlers/html/letter_view.h"
 #include "handlers/html/page.h"
 #include "handlers/html/screens.h"
 
@@ -60,7 +61,12 @@ static bool show_frame(struct request *req, struct response *res, struct db **db
         *err = body.why;
         return false;
     }
-    struct value *page = page_new(req, "Message");
+    bool is_print = str_equal(request_argument(req, "print"), STR("1"));
+    struct value *page = page_new(
+        req, is_print && email.subject.length ? arena_text(req->arena, email.subject) : "Message");
+    view_set_text(page, "head", NULL);
+    if (is_print)
+        letter_set_head(view_set_object(page, "head"), &email, req->arena);
     set_parts(page, &body, request_argument(req, "part"), req->arena);
     response_set_header(
         res, "Content-Security-Policy",

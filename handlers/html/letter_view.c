@@ -60,8 +60,8 @@ void letter_set_head(struct value *view, const struct email *email, struct arena
     set_people(view, "cc", email->cc_json, arena);
     set_people(view, "bcc", email->bcc_json, arena);
     set_people(view, "replyTo", email->reply_to_json, arena);
-    view_set_str(view, "when", words_moment(arena, at, now));
-    view_set_str(view, "long", words_when_long(arena, at));
+    view_set_str(view, "when", at ? words_moment(arena, at, now) : STR_EMPTY);
+    view_set_str(view, "long", at ? words_when_long(arena, at) : STR_EMPTY);
     view_set_str(view, "received", words_when_long(arena, email->received_at));
     view_set_str(view, "iso", words_iso(arena, at));
     view_set_str(view, "size", words_size(arena, email->size_bytes));

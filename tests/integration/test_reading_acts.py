@@ -202,3 +202,18 @@ def test_a_sender_who_pretends_is_seen_through(opened):  # noqa: F811
     assert "made to look like another" in visible(page) and "xn--pypal-4ve.com" in visible(page)
     _, page, _, _ = opened("From: Ann <ann@example.org>\nSubject: honest one\n\nx\n", "honest one")
     assert "calls itself" not in visible(page) and "look like another" not in visible(page)
+
+
+# --- printing --------------------------------------------------------------------------------------
+
+def test_a_message_is_shown_for_printing_with_its_head(opened):  # noqa: F811
+    client, page, base, _ = opened("From: Ann <ann@example.org>\nTo: Ben <ben@example.org>\nSubject: on <b>paper\n"
+                                   "Content-Type: text/html\n\n<style>.restante-head{display:none!important}</style>"
+                                   "<p>words</p><script>alert(1)</script>", "on &lt;b&gt;paper")
+    assert f"{base[1:]}/body?print=1" in page.text
+    printed = client.get(f"{base}/body?print=1")
+    for words in ("on &lt;b&gt;paper", "&lt;ann@example.org&gt;", "&lt;ben@example.org&gt;", "words"):
+        assert words in printed.text, words
+    assert "<script" not in printed.text and "none!important" not in printed.text.replace(" ", "")
+    assert "sandbox" in printed.headers["Content-Security-Policy"]
+    assert "restante-head\"" not in client.get(f"{base}/body").text
