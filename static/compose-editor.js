@@ -20,7 +20,7 @@ function pictureUrl(cid) {
 const kept = new Map(); // pictures of this page: where they are seen
 
 async function attachPicture(file) {
-  const cid = `${crypto.randomUUID()}@restante`;
+  const cid = `${form.randomId()}@restante`;
   kept.set(cid, await form.attachPicture(file, cid));
   return cid;
 }

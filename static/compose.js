@@ -7,7 +7,15 @@ const base = `/api/v1/accounts/${form.dataset.account}`;
 const AUTOSAVE_MS = 3000;
 const KEEPALIVE_MAX = 60000; // bytes that a browser still sends when the page is gone
 
+// crypto.randomUUID is not there where the page came without TLS.
+function randomId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+form.randomId = randomId;
+
 let draft = form.dataset.draft;
+const key = randomId(); // of this draft: it is made once
+let isTried = false;
 let isDirty = false;
 let isLeaving = false;
 let isBehind = false; // the draft was changed elsewhere, and nobody has said yet what is to be done
@@ -15,8 +23,8 @@ let saving = Promise.resolve();
 
 const say = (words) => { state.textContent = words; };
 
-async function call(method, path, body) {
-  const headers = { "X-CSRF-Token": token };
+async function call(method, path, body, more = {}) {
+  const headers = { "X-CSRF-Token": token, ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(base + path, {
     method, headers, body: body === undefined ? undefined : JSON.stringify(body),
@@ -99,9 +107,12 @@ async function saveNow() {
   if (!isDirty || isBehind) return;
   isDirty = false;
   try {
+    const wasTried = isTried;
+    isTried = true;
     const saved = draft
       ? await call("PUT", `/drafts/${draft}`, { ...fields(), revision: Number(form.elements.revision.value) })
-      : await call("POST", "/drafts", fields());
+      : await call("POST", "/drafts", fields(), { "Idempotency-Key": key });
+    if (!draft && wasTried) isDirty = true; // it may be the draft of the first try
     adopt(saved);
     say("Saved");
   } catch (problem) {

@@ -164,6 +164,28 @@ static bool read_take(struct request *req, const json_t *body, struct writing_ta
     return true;
 }
 
+/* Makes it, or finds the one that was made with that key: also when that is done this very moment.
+ */
+static bool make(struct request *req, struct db **db, struct draft *draft,
+                 const struct writing_take *take, struct error *err)
+{
+    int64_t known;
+    struct error why = ERROR_INIT;
+    if (!draft_known(*db, draft->account_id, draft->idempotency_key, &known, err))
+        return false;
+    if (!known && writing_begin(req, db, draft, 0, take, &why))
+        return true;
+    if (!known && *db && draft->email_id) /* half of it is not what was asked for */
+        draft_delete(*db, draft->account_id, draft->email_id, NULL);
+    if (!known && *db)
+        draft_known(*db, draft->account_id, draft->idempotency_key, &known, NULL);
+    if (known)
+        draft->email_id = known;
+    else
+        *err = why;
+    return known != 0;
+}
+
 bool api_draft_create(struct request *req, struct response *res, struct error *err)
 {
     struct db *db = NULL;
@@ -171,14 +193,13 @@ bool api_draft_create(struct request *req, struct response *res, struct error *e
     struct draft draft = {0};
     struct writing_take take = {TAKE_NOTHING, 0};
     json_t *body = body_json(req, err);
-    bool is_good = body && read_draft(req, body, &draft, err) && read_take(req, body, &take, err) &&
+    bool is_good = body && writing_key(req, &draft.idempotency_key, err) &&
+                   read_draft(req, body, &draft, err) && read_take(req, body, &take, err) &&
                    answer_account(req, &db, &account, err);
     json_decref(body);
     draft.account_id = is_good ? account.id : 0;
-    is_good = is_good && writing_begin(req, &db, &draft, 0, &take, err);
-    if (!is_good && db && draft.email_id) /* half of it is not what was asked for */
-        draft_delete(db, draft.account_id, draft.email_id, NULL);
-    is_good = is_good && show(req, res, db, account.id, draft.email_id, err);
+    is_good = is_good && make(req, &db, &draft, &take, err) &&
+              show(req, res, db, account.id, draft.email_id, err);
     if (is_good)
         res->status = 201;
     return answer_done(req, &db, is_good);

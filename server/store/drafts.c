@@ -109,7 +109,8 @@ static bool insert_draft(struct db *db, const struct draft *d, struct error *err
                    db_text(d->bcc), db_text(d->subject), db_text(d->text), db_text(d->html),
                    db_i16((int16_t)d->priority), db_bool(d->wants_receipt), db_text(d->in_reply_to),
                    db_text(d->references), db_or_null(db_i64(d->answers_id)),
-                   db_name(answers_how_name(d->answers_how)), db_bool(d->wants_report));
+                   db_name(answers_how_name(d->answers_how)), db_bool(d->wants_report),
+                   db_or_null(db_text(d->idempotency_key)));
 }
 
 /* Counts one more in the drafts folder, which locks its row before anything refers to it: otherwise
@@ -210,6 +211,21 @@ bool draft_put(struct db *db, struct draft *draft, const struct draft_face *face
                struct error *err)
 {
     return draft->email_id ? update(db, draft, face, expected, err) : create(db, draft, face, err);
+}
+
+bool draft_known(struct db *db, int64_t account_id, struct str idempotency_key, int64_t *email_id,
+                 struct error *err)
+{
+    struct db_rows rows;
+    *email_id = 0;
+    if (idempotency_key.length == 0)
+        return true;
+    if (!db_select(db, "draft_known", &rows, err, db_i64(account_id), db_text(idempotency_key)))
+        return false;
+    if (db_next(&rows))
+        *email_id = db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
 }
 
 bool draft_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t email_id,

@@ -25,6 +25,7 @@ struct draft {
     struct str in_reply_to, references; /* ids without <> */
     int64_t answers_id;                 /* 0: none */
     enum answers_how answers_how;
+    struct str idempotency_key; /* empty: none; not read back */
     /* read only */
     int64_t changed_at, mailbox_id;
     bool is_hidden; /* it is being sent */
@@ -49,6 +50,9 @@ struct draft_attachment {
  * sent. */
 bool draft_put(struct db *db, struct draft *draft, const struct draft_face *face, int expected,
                struct error *err);
+/* The draft that was made with that key and is still here; `*email_id` 0: none. */
+bool draft_known(struct db *db, int64_t account_id, struct str idempotency_key, int64_t *email_id,
+                 struct error *err);
 bool draft_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t email_id,
                  struct draft *draft, struct error *err);
 /* ERROR_CONFLICT while it is being sent. */

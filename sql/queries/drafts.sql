@@ -62,8 +62,11 @@ UPDATE mailbox SET total = total + $3 WHERE account_id = $1 AND id = $2;
 -- name: draft_create
 INSERT INTO draft (account_id, email_id, identity_id, to_text, cc_text, bcc_text, subject, body_text,
                    body_html, priority, wants_receipt, in_reply_to, "references", answers_id,
-                   answers_how, wants_report)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+                   answers_how, wants_report, idempotency_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
+
+-- name: draft_known
+SELECT email_id FROM draft WHERE account_id = $1 AND idempotency_key = $2;
 
 -- A revision of 0 writes over whatever is there. One that is being sent is not to be changed.
 -- name: draft_update
