@@ -118,8 +118,8 @@ async function saveNow() {
   } catch (problem) {
     isDirty = true;
     if (problem.status === 409) tellBehind();
-    say(problem.status === 401 ? "Not saved: you are signed out. Sign in again in another window; your text stays here"
-      : "Not saved yet; tried again");
+    if (problem.status === 401) say("Not saved: you are signed out. Sign in again in another window; your text stays here");
+    else say(isBehind ? "Not saved" : "Not saved yet; tried again");
   }
 }
 
