@@ -104,6 +104,10 @@ class Database:
         self._psql.stdin.write(statement + ";\n")
         return self._psql.stdout.readline().rstrip("\n")
 
+    def run(self, statement):
+        """One that returns no rows; the next question waits for it."""
+        self._psql.stdin.write(statement + ";\n")
+
     def __enter__(self):
         return self
 
