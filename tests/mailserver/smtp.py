@@ -93,6 +93,8 @@ class SubmissionServer:
                 connection, _ = listener.accept()
             except OSError:
                 return
+            # Pipelined commands get their answers one by one here; none shall wait for an ACK.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = _Session(self, connection, is_tls)
             with self._lock:
                 self._sessions.add(session)
