@@ -123,7 +123,9 @@ bool api_submission(struct request *req, struct response *res, struct error *err
     return answer_done(req, &db, show(req, res, db, account_id, id, err));
 }
 
-bool api_submission_cancel(struct request *req, struct response *res, struct error *err)
+/* What is done about one on its way, and how it is then. */
+static bool change(struct request *req, struct response *res,
+                   bool (*act)(struct db *, struct submission *, struct error *), struct error *err)
 {
     struct db *db;
     int64_t account_id, id;
@@ -132,40 +134,36 @@ bool api_submission_cancel(struct request *req, struct response *res, struct err
         return false;
     struct submission submission;
     bool is_good = submission_by_id(db, req->arena, account_id, id, &submission, err) &&
-                   (submission.phase == SUBMISSION_CANCELLED ||
-                    submission_cancel(db, account_id, id, NULL, err)) &&
-                   show(req, res, db, account_id, id, err);
+                   act(db, &submission, err) && show(req, res, db, account_id, id, err);
     return answer_done(req, &db, is_good);
+}
+
+static bool cancel(struct db *db, struct submission *s, struct error *err)
+{
+    return s->phase == SUBMISSION_CANCELLED ||
+           submission_cancel(db, s->account_id, s->id, NULL, err);
+}
+
+static bool hurry(struct db *db, struct submission *s, struct error *err)
+{
+    return submission_hurry(db, s->account_id, s->id, err);
+}
+
+bool api_submission_cancel(struct request *req, struct response *res, struct error *err)
+{
+    return change(req, res, cancel, err);
 }
 
 /* What the person knows of one that "may have been sent": it has arrived. */
 bool api_submission_settle(struct request *req, struct response *res, struct error *err)
 {
-    struct db *db;
-    int64_t account_id, id;
-    if (!may_send(req, err) || !request_param_id(req, "submission", &id, err) ||
-        !answer_account_id(req, &db, &account_id, err))
-        return false;
-    struct submission submission;
-    bool is_good = submission_by_id(db, req->arena, account_id, id, &submission, err) &&
-                   submission_settle(db, &submission, err) &&
-                   show(req, res, db, account_id, id, err);
-    return answer_done(req, &db, is_good);
+    return change(req, res, submission_settle, err);
 }
 
 /* Now, rather than after the delay or the next back-off. */
 bool api_submission_hurry(struct request *req, struct response *res, struct error *err)
 {
-    struct db *db;
-    int64_t account_id, id;
-    if (!may_send(req, err) || !request_param_id(req, "submission", &id, err) ||
-        !answer_account_id(req, &db, &account_id, err))
-        return false;
-    struct submission submission;
-    bool is_good = submission_by_id(db, req->arena, account_id, id, &submission, err) &&
-                   submission_hurry(db, account_id, id, err) &&
-                   show(req, res, db, account_id, id, err);
-    return answer_done(req, &db, is_good);
+    return change(req, res, hurry, err);
 }
 
 /* {"answer": "accepted"} to an invitation (a text/calendar part): the submission that carries it.
