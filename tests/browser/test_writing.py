@@ -145,6 +145,34 @@ def test_what_is_pasted_is_made_safe_and_undone(restante, writer, browser):
     awaited(lambda: "more" not in editor.text)
 
 
+def test_files_and_pictures_are_dropped(restante, writer, browser):
+    sign_in_browser(browser, restante, writer.person)
+    browser.get(f"{restante.url}/mail/{writer.account}/compose")
+    drop = """
+        const data = new DataTransfer();
+        const bytes = Uint8Array.from(atob(arguments[2]), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], arguments[1], {type: arguments[3]}));
+        document.getElementById(arguments[0]).dispatchEvent(
+            new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+    """
+    picture = base64.b64encode(PNG).decode()
+    browser.execute_script(drop, "compose", "plan.bin", base64.b64encode(b"abc").decode(), "")
+    awaited(lambda: any("plan.bin" in row.text and "Remove" in row.text
+                        for row in browser.find_elements(By.CSS_SELECTOR, "#attachments li")))
+    browser.find_element(By.ID, "format").click()
+    browser.execute_script(drop, "editor", "dot.png", picture, "image/png")
+    awaited(lambda: browser.find_elements(By.CSS_SELECTOR, "#editor img[src*='/attachment/']"))
+    about = browser.find_element(By.CSS_SELECTOR, ".editor-alt input")
+    assert about.is_displayed()  # what it shows is asked for at once
+    about.send_keys("a red dot")
+    draft, = awaited(lambda: writer.emails("drafts"))
+    kept = lambda: writer.api.get(f"{writer.base}/drafts/{draft['id']}").json  # noqa: E731
+    awaited(lambda: 'alt="a red dot"' in kept()["html"])
+    assert [(a["name"], bool(a.get("cid"))) for a in kept()["attachments"]] == [
+        ("plan.bin", False), ("dot.png", True)]
+    assert not problems(browser)
+
+
 def test_the_signature_follows_the_sender(restante, writer, browser):
     one, = writer.api.get(f"{writer.base}/identities").json["identities"]
     writer.api.request("PATCH", f"{writer.base}/identities/{one['id']}",
