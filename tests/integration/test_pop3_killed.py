@@ -43,7 +43,8 @@ class Database:
                 END IF; RETURN NEW; END $$;
             CREATE TRIGGER hold BEFORE {statement} ON {table} FOR EACH ROW
                 WHEN (NEW.{'id' if table == 'account' else 'account_id'} = {account_id})
-                EXECUTE FUNCTION hold();""")
+                EXECUTE FUNCTION hold();
+            ALTER TABLE {table} ENABLE ALWAYS TRIGGER hold;  -- batches switch off the others""")
         self.holder = subprocess.Popen([*self.psql, "-c", f"SELECT pg_advisory_lock({LOCK}), pg_sleep(600)"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.table = table
