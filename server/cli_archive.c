@@ -74,7 +74,7 @@ static bool plan_export(struct cli *cli, struct db *db, struct export_job *job, 
 
 int cli_account_export(struct cli *cli, struct error *err)
 {
-    struct export_job job;
+    struct export_job job = {.account_name = STR_EMPTY};
     const char *path = cli->values['o'];
     int out = STDOUT_FILENO;
     struct db *db = cli_db(cli, err);
@@ -181,7 +181,7 @@ static bool follow(struct cli *cli, struct transfer *transfer, struct error *err
 
 int cli_account_import(struct cli *cli, struct error *err)
 {
-    struct transfer transfer;
+    struct transfer transfer = {.name = STR_EMPTY};
     struct db *db = cli_db(cli, err);
     bool is_good = db && begin_import(cli, db, &transfer, err);
     cli_release(cli, &db);
