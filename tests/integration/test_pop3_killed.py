@@ -56,6 +56,11 @@ class Database:
     def release(self):
         if not self.holder:
             return
+        try:  # the statement that is held shall not be carried out after all
+            self.run(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+                     f" AND objid = {LOCK} AND NOT granted")
+        except AssertionError:
+            pass  # PostgreSQL itself was killed
         self.holder.kill()
         self.holder.wait()
         self.holder = None
