@@ -175,12 +175,14 @@ bench-store: $(BUILD)/bench/bench_store
 
 # --- running -------------------------------------------------------------------------------------
 # Sub-makes, because what `deps` installs decides the flags that this make has read already.
-.PHONY: deps deps-test demo run
+.PHONY: deps deps-test deps-bench demo run
 CORES := $(shell nproc)
 deps:
 	@.ci/deps run
 deps-test:
 	@.ci/deps test
+deps-bench:
+	@.ci/deps bench
 
 demo: deps
 	@$(MAKE) --no-print-directory -j$(CORES) all
@@ -205,7 +207,7 @@ test: deps-test
 integration: $(BUILD)/restante
 	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q $(wildcard tests/integration tests/browser)
 
-bench: deps-test
+bench: deps-bench
 	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor $(BUILD)/bench/bench_html $(BUILD)/bench/bench_search
 	RESTANTE_BIN=$(CURDIR)/$(BUILD)/restante tests/bench/run $(BENCH)
 
@@ -260,7 +262,7 @@ help:
 ## make test       all tests: unit, integration with real servers, browser
 ## make unit       the unit tests alone (SAN=1, TSAN=1, CC=clang alike)
 ## make fuzz       every fuzz harness for FUZZ_SECONDS (10) each
-## make bench      measure beside the floor program
+## make bench      measure beside the least it could cost, and beside mbsync and mpop
 ## make lint       layout, include rules, cppcheck, clang-tidy
 ## make install    binary, example configuration, systemd units (DESTDIR=, PREFIX=/usr/local)
 ## make clean      remove build/

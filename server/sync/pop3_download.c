@@ -8,11 +8,18 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "server/base/clock.h"
 #include "server/base/log.h"
 
 enum {
-    RUN_BYTES = 16 << 20, /* asked for at once: what is wasted at most when the slice ends */
-    RUN_MESSAGES = 1000,
+    /* Asked for at once: as much as comes in a second or so, since operations wait meanwhile, and
+     * at the end of each run server and database wait for each other. */
+    RUN_BYTES_FIRST = 16 << 20,
+    RUN_BYTES_MIN = 4 << 20,
+    RUN_BYTES_MAX = 128 << 20,
+    RUN_QUICK_MS = 600,
+    RUN_SLOW_MS = 2000,
+    RUN_MESSAGES = 8000,
     PREVIEW_LINES = 40,
     /* Beyond that many, mail comes first and its words follow: finding them costs more than all the
      * rest. */
@@ -280,6 +287,14 @@ static bool retrieve(struct slice *slice, struct pop3_step **steps,
     return is_good && is_kept && download.err.kind == ERROR_NONE;
 }
 
+static void adapt_run(struct pop3_session *session, int64_t took_ms)
+{
+    if (took_ms < RUN_QUICK_MS && session->run_bytes < RUN_BYTES_MAX)
+        session->run_bytes *= 2;
+    else if (took_ms > RUN_SLOW_MS && session->run_bytes > RUN_BYTES_MIN)
+        session->run_bytes /= 2;
+}
+
 bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
 {
     struct pop3_session *session = slice->account->pop3;
@@ -287,7 +302,9 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
     struct pop3_step *steps[RUN_MESSAGES];
     struct pop3_wanted wanted[RUN_MESSAGES];
     size_t count = 0;
-    int64_t bytes = 0;
+    int64_t bytes = 0, begin_ms = clock_monotonic_ms();
+    if (session->run_bytes == 0)
+        session->run_bytes = RUN_BYTES_FIRST;
     while (session->next < plan->count && !is_wanted(&plan->at[session->next]))
         session->next++;
     for (size_t i = session->next; i < plan->count && count < RUN_MESSAGES; i++) {
@@ -295,7 +312,7 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
         if (!is_wanted(step))
             continue;
         bytes += step->fate == POP3_PREVIEW ? 0 : step->listed.size_bytes;
-        if (count > 0 && bytes > RUN_BYTES)
+        if (count > 0 && bytes > session->run_bytes)
             break;
         wanted[count] = (struct pop3_wanted){.number = step->listed.number, .top_lines = -1};
         if (step->fate == POP3_PREVIEW)
@@ -303,7 +320,10 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
         steps[count++] = step;
     }
     *is_done = count == 0;
-    return count == 0 || retrieve(slice, steps, wanted, count, err);
+    if (count > 0 && !retrieve(slice, steps, wanted, count, err))
+        return false;
+    adapt_run(session, clock_monotonic_ms() - begin_ms);
+    return true;
 }
 
 bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err)
