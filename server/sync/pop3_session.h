@@ -12,8 +12,8 @@ struct pop3_session {
     struct pop3_client *client;
     struct arena *arena; /* of the plan and all it refers to */
     struct pop3_plan plan;
-    size_t next;      /* the first step whose message may still have to be fetched */
-    size_t remaining; /* messages still to be fetched */
+    size_t next;       /* the first step whose message may still have to be fetched */
+    size_t remaining;  /* messages still to be fetched */
     int64_t run_bytes; /* asked for at once; 0: nothing was yet */
     int64_t inbox_id;
     int64_t asked_at; /* next_sync_at when it began: another value is another wish */
