@@ -12,7 +12,7 @@
 #include "server/sync/pop3_download.h"
 
 enum {
-    LIST = 1000, /* messages looked up at once */
+    LIST = 5000, /* messages looked up at once: between two lists nothing is received */
     BATCH_MESSAGES = 300,
     BATCH_BYTES = 8 << 20,
     WHOLE_BYTES_MAX = 64 * 1024 * 1024,
