@@ -363,12 +363,19 @@ static bool step_back(struct db *db, struct arena *arena, const struct bulk *bul
     return false;
 }
 
+/* A deadlock with what the sync role writes meanwhile, a database that is away or slow. */
+bool bulk_may_pass(const struct error *why)
+{
+    return why->kind == ERROR_DATABASE || why->kind == ERROR_UNAVAILABLE ||
+           why->kind == ERROR_TIMEOUT;
+}
+
 bool bulk_step(struct db *db, struct arena *arena, const struct bulk *bulk, struct error *err)
 {
     struct error why = ERROR_INIT;
     if (bulk->kind == BULK_UNDO ? step_back(db, arena, bulk, &why) : step(db, arena, bulk, &why))
         return true;
-    if (why.kind != ERROR_DATABASE)
+    if (!bulk_may_pass(&why))
         return bulk_fail(db, bulk, &why, err);
     *err = why;
     return false;

@@ -68,6 +68,8 @@ bool bulk_found(struct db *db, const struct bulk *bulk, const int64_t *email_ids
 /* One batch; or nothing, where another process is at it. An error that does not pass ends the bulk
  * as failed and is no error here. */
 bool bulk_step(struct db *db, struct arena *arena, const struct bulk *bulk, struct error *err);
+/* Whether a failure is one to be tried again after rather than the bulk's end. */
+bool bulk_may_pass(const struct error *why);
 bool bulk_fail(struct db *db, const struct bulk *bulk, const struct error *why, struct error *err);
 
 #endif

@@ -45,7 +45,7 @@ static bool go_on(struct db *db, struct arena *arena, const struct bulk *bulk, s
         return bulk_step(db, arena, bulk, err);
     if (find(db, arena, bulk, &why))
         return true;
-    if (why.kind != ERROR_DATABASE)
+    if (!bulk_may_pass(&why))
         return bulk_fail(db, bulk, &why, err);
     *err = why;
     return false;
