@@ -187,7 +187,7 @@ static bool file_draft(struct slice *slice, const struct draft_unfiled *unfiled,
     drafts->is_stale = true;
     if (!is_good || !draft_set_filed(slice->db, slice->account->id, unfiled, uid, err))
         return false;
-    if (unfiled->uid && uid && unfiled->uid != uid)
+    if (unfiled->uid && uid && unfiled->uid != uid && !is_reset) /* else it is another's by now */
         remove_earlier(slice, unfiled->uid);
     return true;
 }

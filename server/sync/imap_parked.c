@@ -54,9 +54,20 @@ bool imap_park_session(struct slice *slice, bool *is_parked, struct error *err)
     struct session_mailbox *inbox = inbox_of(session);
     bool is_reset = false;
     *is_parked = false;
-    if (!inbox || !imap_has(session->client, IMAP_CAP_IDLE) || slice->wait_ms == 0)
+    if (!inbox || inbox->known.set_aside_until > clock_now_us() ||
+        !imap_has(session->client, IMAP_CAP_IDLE) || slice->wait_ms == 0)
         return true;
-    if (!imap_session_select(slice, inbox, &is_reset, err) || !start_notify(session, err))
+    struct error why = ERROR_INIT;
+    if (!imap_session_select(slice, inbox, &is_reset, &why)) {
+        if (imap_is_alive(session->client) && why.scope == ERROR_SCOPE_MAILBOX) {
+            inbox->is_stale = true; /* the next slice sees what is wrong with it */
+            slice->wait_ms = 0;
+            return true;
+        }
+        *err = why;
+        return false;
+    }
+    if (!start_notify(session, err))
         return false;
     inbox->is_stale = inbox->is_stale || is_reset;
     if (!has_stale(session) && !imap_idle_start(session->client, err))
@@ -66,9 +77,10 @@ bool imap_park_session(struct slice *slice, bool *is_parked, struct error *err)
         return imap_unpark_session(session, err);
     }
     int64_t renew = renew_ms(session->client);
-    if (session->is_notified && session->refresh_at_ms < clock_monotonic_ms() + NOTIFIED_POLL_MS)
+    if (session->is_notified && !session->awaits_folder &&
+        session->refresh_at_ms < clock_monotonic_ms() + NOTIFIED_POLL_MS)
         session->refresh_at_ms = clock_monotonic_ms() + NOTIFIED_POLL_MS;
-    if (session->is_notified || renew < slice->wait_ms)
+    if ((session->is_notified && !session->awaits_folder) || renew < slice->wait_ms)
         slice->wait_ms = renew;
     imap_park(session->client);
     *is_parked = true;

@@ -44,13 +44,15 @@ static bool find_mailbox(struct replaying *r, int64_t id, struct session_mailbox
     return error_set(err, ERROR_NOT_FOUND, "The folder is not there any more.");
 }
 
+/* `*has_unknown`: of some neither the UID is known nor that they have arrived. */
 static bool load_items(struct replaying *r, bool *has_unknown, struct error *err)
 {
     if (!replay_load(r->slice->db, r->slice->arena, r->slice->account->id, &r->replay, err))
         return false;
     *has_unknown = false;
     for (size_t i = 0; i < r->replay.count; i++)
-        *has_unknown = *has_unknown || r->replay.items[i].uid == 0;
+        *has_unknown =
+            *has_unknown || (r->replay.items[i].uid == 0 && r->replay.items[i].there_uid == 0);
     return true;
 }
 
@@ -64,6 +66,27 @@ static bool select_source(struct replaying *r, struct error *err)
         return true;
     r->source->is_stale = true;
     return error_set(err, ERROR_UNAVAILABLE, "The folder is being read anew.");
+}
+
+/* What an earlier move brought there has a UID that only a look can tell; and where UIDVALIDITY
+ * changed all have, for the ones known are other messages' by now. */
+static bool find_uids(struct replaying *r, bool has_unknown, struct error *err)
+{
+    bool is_reset = false;
+    if (!imap_session_select(r->slice, r->source, &is_reset, err))
+        return false;
+    if (!is_reset && !(has_unknown && r->source->known.backfill_uid > 0))
+        return true;
+    r->source->is_stale = true;
+    /* a try whose answer was lost may have brought them there */
+    bool may_be_there = has_unknown && r->target && r->operation->attempts > 1;
+    if ((may_be_there && !imap_pull_news(r->slice, r->target, err)) ||
+        !imap_pull_news(r->slice, r->source, err) || !load_items(r, &has_unknown, err))
+        return false;
+    /* They may lie further back: waiting is right, saying that they are gone would not be. */
+    if (has_unknown && r->source->known.backfill_uid != 1)
+        return error_set(err, ERROR_UNAVAILABLE, "The folder is being read anew.");
+    return true;
 }
 
 static bool begin(struct slice *slice, const struct operation *operation, const json_t *arguments,
@@ -83,13 +106,7 @@ static bool begin(struct slice *slice, const struct operation *operation, const 
         return false;
     if (r->replay.target_id && !find_mailbox(r, r->replay.target_id, &r->target, err))
         return false;
-    /* What an earlier move brought there has a UID that only a look can tell. */
-    if (has_unknown && r->source->known.backfill_uid > 0) {
-        r->source->is_stale = true;
-        if (!imap_pull_news(slice, r->source, err) || !load_items(r, &has_unknown, err))
-            return false;
-    }
-    return select_source(r, err);
+    return find_uids(r, has_unknown, err) && select_source(r, err);
 }
 
 static size_t collect_uids(const struct replaying *r, struct imap_set *uids)
@@ -327,35 +344,46 @@ static bool on_arrival(void *context, const struct imap_fetch *fetch)
 }
 
 /* After a lost answer: which of them are in the target, at or above where it stood before. */
-static bool find_copies(struct replaying *r, uint32_t uidnext, bool *is_found, struct error *err)
+static bool find_copies(struct replaying *r, uint32_t uidnext, uint32_t uidvalidity, bool *is_found,
+                        struct error *err)
 {
     struct imap_set above = {0};
     struct arrivals arrivals = {.r = r, .is_found = is_found};
     bool is_reset = false;
-    imap_set_add_range(&above, uidnext, UINT32_MAX);
     struct imap_fetch_params params = {
         .uids = &above, .items = IMAP_ITEM_UID | IMAP_ITEM_SIZE, .section_count = 1};
     params.sections[0].name = STR("HEADER.FIELDS (MESSAGE-ID)");
-    bool is_good = imap_session_select(r->slice, r->target, &is_reset, err) &&
-                   imap_fetch(r->client, &params, on_arrival, &arrivals, err);
+    if (!imap_session_select(r->slice, r->target, &is_reset, err))
+        return false;
+    /* numbered anew since: it may be any of them, and none is where UIDs were told */
+    bool is_same = imap_selected(r->client)->uidvalidity == uidvalidity;
+    imap_set_add_range(&above, is_same ? uidnext : 1, UINT32_MAX);
+    bool is_good = imap_fetch(r->client, &params, on_arrival, &arrivals, err);
+    for (size_t i = 0; i < r->replay.count && is_reset; i++)
+        r->replay.items[i].new_uid = 0;
     imap_set_free(&above);
     return is_good && select_source(r, err);
 }
 
 /* Where the target stood before the first try; 0: this is the first, and it stands there now. */
-static bool journal(struct replaying *r, uint32_t *uidnext, struct error *err)
+static bool journal(struct replaying *r, uint32_t *uidnext, uint32_t *uidvalidity,
+                    struct error *err)
 {
     struct imap_status status = {0};
     char text[JOURNAL_BYTES_MAX];
     json_t *told = json_loadb(r->operation->journal.at, r->operation->journal.length, 0, NULL);
     *uidnext = (uint32_t)number_of(told, "uidnext");
+    *uidvalidity = (uint32_t)number_of(told, "uidvalidity");
     json_decref(told);
     if (*uidnext)
         return true;
     if (!imap_status(r->client, r->slice->arena, &r->target->known.wire_path, 1, &status, err))
         return false;
     uint32_t now = status.has & IMAP_STATUS_UIDNEXT ? status.uidnext : r->target->known.uidnext;
-    int length = snprintf(text, sizeof text, "{\"uidnext\":%u}", now ? now : 1);
+    uint32_t valid =
+        status.has & IMAP_STATUS_UIDVALIDITY ? status.uidvalidity : r->target->known.uidvalidity;
+    int length =
+        snprintf(text, sizeof text, "{\"uidnext\":%u,\"uidvalidity\":%u}", now ? now : 1, valid);
     return operation_journal(r->slice->db, r->slice->account->id, r->operation->id,
                              str_make(text, (size_t)length), err);
 }
@@ -364,10 +392,10 @@ static bool copy(struct replaying *r, struct error *err)
 {
     struct imap_set uids = {0};
     struct imap_copied copied = {0};
-    uint32_t uidnext = 0;
+    uint32_t uidnext = 0, uidvalidity = 0;
     bool *is_found = ARENA_ARRAY(r->slice->arena, r->replay.count + 1, bool);
-    bool is_good =
-        journal(r, &uidnext, err) && (uidnext == 0 || find_copies(r, uidnext, is_found, err));
+    bool is_good = journal(r, &uidnext, &uidvalidity, err) &&
+                   (uidnext == 0 || find_copies(r, uidnext, uidvalidity, is_found, err));
     for (size_t i = 0; i < r->replay.count && is_good; i++)
         if (r->replay.items[i].uid && !is_found[i])
             imap_set_add(&uids, r->replay.items[i].uid);

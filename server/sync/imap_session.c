@@ -6,7 +6,13 @@
 #include "server/base/log.h"
 #include "server/sync/imap_map.h"
 
-enum { NEWS_MAX = 100000 /* flags kept until they are applied: some 10 MB */ };
+enum {
+    NEWS_MAX = 100000, /* flags kept until they are applied: some 10 MB */
+    /* What a server keeps wrong for one connection shall not stay wrong for as long as it lives:
+     * Dovecot 2.3 may lose its list of folders ("duplicate transaction log sequence") and then
+     * lists those of long ago to whoever is connected. */
+    RENEW_MS = 12 * 3600 * 1000,
+};
 
 /* --- news ------------------------------------------------------------------------------------ */
 
@@ -137,7 +143,10 @@ bool imap_session_open(struct slice *slice, struct error *err)
     struct imap_session *session = calloc(1, sizeof *session);
     if (!session)
         abort();
+    uint32_t random;
+    random_bytes(&random, sizeof random);
     session->arena = arena_new();
+    session->renew_at_ms = clock_monotonic_ms() + (int64_t)RENEW_MS / 100 * (80 + random % 41);
     struct imap_handler handler = {.context = session,
                                    .exists = on_exists,
                                    .expunge = on_expunge,
@@ -213,16 +222,24 @@ static void known_range(const struct replica_mailbox *known, struct imap_set *se
         imap_set_add_range(set, known->backfill_uid, known->uidnext - 1);
 }
 
+/* UIDVALIDITY is another than that of the UIDs known here. */
+static bool is_renumbered(const struct imap_session *session, const struct session_mailbox *mailbox)
+{
+    uint32_t is = imap_selected(session->client)->uidvalidity, was = mailbox->known.uidvalidity;
+    return was != 0 && is != 0 && is != was;
+}
+
 bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
                          struct error *err)
 {
     struct imap_session *session = slice->account->imap;
-    struct imap_selected selected;
     struct imap_set known = {0};
     *is_reset = false;
     if (session->selected == mailbox &&
-        str_equal(imap_selected(session->client)->wire_path, mailbox->known.wire_path))
+        str_equal(imap_selected(session->client)->wire_path, mailbox->known.wire_path)) {
+        *is_reset = is_renumbered(session, mailbox); /* seen before, and nobody has reset it yet */
         return true;
+    }
     if (session->selected && session->selected->is_stale)
         session->selected->must_compare = true; /* what it told and was not applied is lost */
     imap_session_clear_news(session);
@@ -234,13 +251,12 @@ bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, b
         params.uidvalidity = mailbox->known.uidvalidity;
         params.modseq = mailbox->known.highestmodseq;
     }
-    bool is_selected = imap_select(session->client, &params, &selected, err);
+    bool is_selected = imap_select(session->client, &params, NULL, err);
     imap_set_free(&known);
     if (!is_selected) {
         session->selected = NULL;
         return error_wrap(err, "folder %" STR_FMT, STR_ARG(mailbox->known.path));
     }
-    *is_reset = mailbox->known.uidvalidity != 0 && selected.uidvalidity != 0 &&
-                selected.uidvalidity != mailbox->known.uidvalidity;
+    *is_reset = is_renumbered(session, mailbox);
     return true;
 }

@@ -43,13 +43,17 @@ struct imap_session {
                        */
     struct session_news news;
     int64_t refresh_at_ms; /* monotonic: when the folders are listed again */
-    bool is_refresh_failed_once;
+    /* Another connection is asked instead: the folders that this one lists are not those that are
+     * there; or monotonic `renew_at_ms` has come. */
+    bool is_worn;
+    int64_t renew_at_ms;
     bool has_settled; /* everything was here once in this session */
     bool is_notified; /* NOTIFY is on: the server tells of all folders */
     bool is_notify_refused;
-    bool must_refresh; /* folders were changed from here: list them again */
-    bool wants_words;  /* words of whole messages may still be to be found */
-    bool has_policy;   /* the policy below is what was worked by last */
+    bool awaits_folder; /* at `refresh_at_ms` the time of one that was set aside is over */
+    bool must_refresh;  /* folders were changed from here: list them again */
+    bool wants_words;   /* words of whole messages may still be to be found */
+    bool has_policy;    /* the policy below is what was worked by last */
     enum prefetch prefetch;
     int prefetch_days;
 };
@@ -71,7 +75,8 @@ static inline void imap_session_want_text(struct session_mailbox *mailbox)
 /* The mailbox with that id, or NULL. */
 struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64_t mailbox_id);
 /* Selects it unless it is selected. UIDVALIDITY is checked: `*is_reset` tells that it changed, and
- * nothing known by UID holds any more. With QRESYNC the changes since the cursor come to `news`. */
+ * nothing known by UID holds any more; it does so at each call until imap_pull_news has reset it.
+ * With QRESYNC the changes since the cursor come to `news`. */
 bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
                          struct error *err);
 /* A FETCH that nobody asked for: flags that changed. It makes the selected mailbox stale. */

@@ -11,8 +11,13 @@
 #include "server/sync/words_later.h"
 
 enum {
-    SET_ASIDE_S = 6 * 3600,      /* a listed folder that refuses SELECT (quirk 19) */
-    SET_ASIDE_BRIEFLY_S = 5 * 60 /* one that is busy */
+    /* How long a folder that is listed and refuses SELECT (quirk 19) is left alone. */
+    ASIDE_FIRST_S = 20, /* it may be under repair: Dovecot's "deleted under us" lasts a moment */
+    ASIDE_S = 6 * 3600, /* refused again when that was over */
+    ASIDE_BUSY_S = 5 * 60,
+    ASIDE_INBOX_S = 60, /* never for long, whatever it says */
+    ASIDE_AGAIN_S = 10 * 60,
+    DOUBT_MS = 10 * 60 * 1000, /* the list of folders is doubted no more often */
 };
 
 /* A step on one mailbox that says whether it is done there. */
@@ -42,6 +47,39 @@ static bool text_step(struct slice *slice, struct session_mailbox *mailbox, bool
     return is_good;
 }
 
+/* A folder that is listed again and refused again: it may be that only this connection still sees
+ * it (see RENEW_MS in imap_session.c). Another one is asked, once in a while. */
+static bool doubts_list(struct slice *slice)
+{
+    struct worker_account *account = slice->account;
+    int64_t now_ms = clock_monotonic_ms();
+    if (account->doubted_at_ms && now_ms - account->doubted_at_ms < DOUBT_MS)
+        return false;
+    account->doubted_at_ms = now_ms;
+    account->imap->is_worn = account->imap->must_refresh = true;
+    return true;
+}
+
+static int64_t aside_s(const struct replica_mailbox *mailbox, bool is_busy)
+{
+    bool is_again = mailbox->set_aside_until > 0 &&
+                    clock_now_us() - mailbox->set_aside_until < (int64_t)ASIDE_AGAIN_S * 1000000;
+    if (!is_again)
+        return ASIDE_FIRST_S;
+    if (mailbox->role == ROLE_INBOX)
+        return ASIDE_INBOX_S;
+    return is_busy ? ASIDE_BUSY_S : ASIDE_S;
+}
+
+/* The folders are listed again when its time has come, not only at the next poll. */
+static void look_again_in(struct imap_session *session, int64_t seconds)
+{
+    int64_t at_ms = clock_monotonic_ms() + seconds * 1000 + 1;
+    if (at_ms < session->refresh_at_ms)
+        session->refresh_at_ms = at_ms;
+    session->awaits_folder = true;
+}
+
 /* A folder that cannot be used is left alone for a while; the others go on. */
 static bool set_aside(struct slice *slice, struct session_mailbox *mailbox, const struct error *why,
                       struct error *err)
@@ -54,9 +92,16 @@ static bool set_aside(struct slice *slice, struct session_mailbox *mailbox, cons
             true; /* it may have been renamed or deleted just now */
         return true;
     }
-    LOG_WARN("imap.set-aside", log_int("mailbox", cursor.id), LOG_ERR(why));
-    cursor.set_aside_until =
-        clock_now_us() + (int64_t)(is_busy ? SET_ASIDE_BRIEFLY_S : SET_ASIDE_S) * 1000000;
+    if (!is_busy && doubts_list(slice)) {
+        LOG_INFO("imap.list-doubted", log_int("mailbox", cursor.id), LOG_ERR(why));
+        return true;
+    }
+    int64_t seconds = aside_s(&cursor, is_busy);
+    LOG_WARN("imap.set-aside", log_int("mailbox", cursor.id), log_int("seconds", seconds),
+             LOG_ERR(why));
+    cursor.set_aside_until = clock_now_us() + seconds * 1000000;
+    mailbox->known.set_aside_until = cursor.set_aside_until;
+    look_again_in(slice->account->imap, seconds);
     mailbox->is_stale = mailbox->wants_text = false;
     mailbox->known.backfill_uid = mailbox->known.backfill_uid ? mailbox->known.backfill_uid : 1;
     struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
@@ -198,7 +243,7 @@ static bool refresh(struct slice *slice, struct error *err)
         LOG_WARN("imap.list", LOG_ERR(&why));
     }
     session->refresh_at_ms = clock_monotonic_ms() + poll_ms;
-    session->has_settled = session->must_refresh = false;
+    session->has_settled = session->must_refresh = session->awaits_folder = false;
     return account_set_next_sync(slice->db, slice->account->id, clock_now_us() + poll_ms * 1000,
                                  err);
 }
@@ -215,6 +260,10 @@ static void unpark(struct slice *slice)
 static bool open_session(struct slice *slice, struct error *err)
 {
     unpark(slice);
+    struct imap_session *old = slice->account->imap;
+    if (old && (old->is_worn || (clock_monotonic_ms() >= old->renew_at_ms &&
+                                 clock_monotonic_ms() >= old->refresh_at_ms)))
+        imap_session_free(&slice->account->imap);
     bool was_open = slice->account->imap && imap_is_alive(slice->account->imap->client);
     return was_open ||
            (slice_tell_new(slice, err) && imap_session_open(slice, err) &&

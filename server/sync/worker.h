@@ -15,12 +15,13 @@ struct transfer_spool;
  * runs its slice. */
 struct worker_account {
     int64_t id;
-    atomic_bool has_operations;   /* set by NOTIFY; looked at between batches */
-    atomic_bool is_stopping;      /* the process is about to end */
-    bool is_urgent;               /* the slice under way: somebody waits for something */
-    int64_t reconnect_at_ms;      /* monotonic: not tried again before, whoever asks */
-    struct host_place place;      /* at the incoming server's host */
-    int64_t reports_seen;         /* the email up to which reports were looked for; 0: none was */
+    atomic_bool has_operations; /* set by NOTIFY; looked at between batches */
+    atomic_bool is_stopping;    /* the process is about to end */
+    bool is_urgent;             /* the slice under way: somebody waits for something */
+    int64_t reconnect_at_ms;    /* monotonic: not tried again before, whoever asks */
+    struct host_place place;    /* at the incoming server's host */
+    int64_t reports_seen;       /* the email up to which reports were looked for; 0: none was */
+    int64_t doubted_at_ms; /* monotonic: a connection was given up for what it listed; 0: never */
     struct imap_session *imap;    /* the connection kept between slices, or NULL */
     struct pop3_session *pop3;    /* the same; only while there is something to get */
     struct transfer_spool *spool; /* of the import under way, or NULL */

@@ -2,7 +2,7 @@
 meanwhile, and wherever the connection is cut, in the end every folder shows here what a fresh
 listing of it says.
 
-RESTANTE_TRUTH_STEPS sets the number of steps (48 by default, for each way of syncing), and
+RESTANTE_TRUTH_STEPS sets the number of steps (120 by default, for each way of syncing), and
 RESTANTE_TRUTH_SEED the seed, which is printed."""
 
 import imaplib
@@ -10,6 +10,7 @@ import os
 import random
 import re
 import ssl
+import subprocess
 import time
 
 import pytest
@@ -19,7 +20,7 @@ from tests.harness import eventually
 from tests.mailserver.faults import Cut, Proxy
 from tests.mailserver.mailserver import MailServer
 
-STEPS = int(os.environ.get("RESTANTE_TRUTH_STEPS", 48))
+STEPS = int(os.environ.get("RESTANTE_TRUTH_STEPS", 120))
 SEED = int(os.environ.get("RESTANTE_TRUTH_SEED", 1))
 ROUND = 12  # steps between two looks
 PASSWORD = "correct horse"
@@ -44,10 +45,16 @@ class Other:
     """The second client: straight to Dovecot."""
 
     def __init__(self, server, address):
-        trust = ssl.create_default_context(cafile=server.ca_file)
-        self.imap = imaplib.IMAP4_SSL("localhost", server.ports["imaps"], ssl_context=trust)
-        self.imap.login(address, PASSWORD)
+        self.server, self.address = server, address
         self.serial = 0
+        self.connect()
+
+    def connect(self):
+        """Anew: Dovecot 2.3 may lose its list of folders under a connection ("duplicate transaction
+        log sequence" in its log) and then lists to it for ever what was there before."""
+        trust = ssl.create_default_context(cafile=self.server.ca_file)
+        self.imap = imaplib.IMAP4_SSL("localhost", self.server.ports["imaps"], ssl_context=trust)
+        self.imap.login(self.address, PASSWORD)
 
     def must(self, answer):
         assert answer[0] == "OK", answer
@@ -69,6 +76,20 @@ class Other:
                    f"Message-ID: {twin}\r\n\r\nletter {self.serial}\r\n").encode()
         self.must(self.imap.append(f'"{folder}"', flags, None, message))
 
+    def renumber(self, folder, uidvalidity, loses_uids):
+        """Another UIDVALIDITY behind the back of all who are connected. `loses_uids`: what Dovecot
+        keeps beside the messages is taken away before, so that they get other UIDs, too."""
+        dovecot = self.server.dovecot
+        maildir = dovecot.maildir_of(self.address, folder)
+        for file in [maildir / "dovecot-uidlist", *maildir.glob("dovecot.index*")]:
+            if loses_uids:
+                file.unlink(missing_ok=True)
+        # Dovecot's list of folders may still know the UIDVALIDITY and keep it with the new UIDs
+        subprocess.run(["doveadm", "-c", dovecot.folder / "dovecot.conf", "mailbox", "update", "-u",
+                        self.address, "--uid-validity", str(uidvalidity), folder],
+                       check=False, capture_output=True, timeout=60)
+        self.connect()
+
     def listing(self):
         """Every folder as a sorted list of (subject, keywords). Without UIDPLUS what was deleted here
         stays upstream as \\Deleted, and nobody sees it."""
@@ -76,7 +97,7 @@ class Other:
         for folder in self.folders():
             found[folder] = []
             if self.imap.select(f'"{folder}"', readonly=True)[0] != "OK":
-                found[folder] = None  # Dovecot's list of folders is behind for a moment
+                found[folder] = None  # deleted this moment
                 continue
             if not self.uids(folder, read_only=True):
                 continue
@@ -160,7 +181,8 @@ class Storm:
         self.operations = []
         self.made = 0
         self.steps = [(self.append, 8), (self.flag, 6), (self.move, 4), (self.expunge, 3),
-                      (self.create, 1), (self.rename, 1), (self.delete, 1), (self.renumber, 1),
+                      (self.create, 1), (self.rename, 1), (self.delete, 1), (self.recreate, 1),
+                      (self.renumber, 1), (self.lose_numbers, 1),
                       (self.act_keywords, 6), (self.act_move, 4), (self.act_copy, 1),
                       (self.act_trash, 2), (self.act_destroy, 1), (self.cut, 2),
                       (self.cut_later, 2), (self.check, 2)]
@@ -171,7 +193,7 @@ class Storm:
         try:
             step()
         except imaplib.IMAP4.abort:
-            raise
+            self.other.connect()  # Dovecot ends sessions whose folder was numbered anew
         except (imaplib.IMAP4.error, AssertionError) as error:
             # Both sides act at once: what one has removed the other cannot find. Anything of ours
             # that went wrong shows in the comparison.
@@ -234,7 +256,13 @@ class Storm:
             self.other.imap.delete(f'"{folder}"')
 
     def renumber(self):
-        """The same messages under another UIDVALIDITY."""
+        self.other.renumber(self.folder(), self.random.randint(2**31, 2**32 - 1), False)
+
+    def lose_numbers(self):
+        self.other.renumber(self.folder(), self.random.randint(2**31, 2**32 - 1), True)
+
+    def recreate(self):
+        """The same messages in another folder of the name."""
         if folder := self.own_folder():
             self.made += 1
             aside = f"folder{self.made}"
@@ -299,6 +327,7 @@ class Storm:
     # --- the truth ---
 
     def difference(self):
+        self.other.connect()
         upstream, here = self.other.listing(), self.here.listing()
         return {folder: (upstream.get(folder), here.get(folder))
                 for folder in upstream.keys() | here.keys()

@@ -27,6 +27,7 @@ class Folder:
 class Session(socketserver.StreamRequestHandler):
     folder = None
     name = None
+    number = 0  # counts connections
 
     def say(self, *lines):
         for line in lines:
@@ -36,6 +37,7 @@ class Session(socketserver.StreamRequestHandler):
         fake = self.server.fake
         with fake.lock:
             fake.connections += 1
+            self.number = fake.connections
             fake.moments.append(time.monotonic())
             fake.open.add(self)
             fake.most_open = max(fake.most_open, len(fake.open))
@@ -167,6 +169,34 @@ class Session(socketserver.StreamRequestHandler):
             kept = self.folder.messages[uid][1]
             (kept.update if sign == "+" else kept.difference_update)(flags.split())
             self.say(self.fetch(uid, "FLAGS"))
+        self.say(f"{tag} OK done")
+
+    def copies(self, words):
+        """Puts copies where `words` say: (uid, new uid) of each, and the UIDVALIDITY there."""
+        uids, target = self.uids(words.split()[0]), self.server.fake.folders[words.split('"')[1]]
+        return [(uid, target.add(*self.folder.messages[uid])) for uid in uids], target.uidvalidity
+
+    def do_uid_copy(self, tag, words):
+        copied, uidvalidity = self.copies(words)
+        sides = [",".join(map(str, side)) for side in zip(*copied)]
+        told = f"[COPYUID {uidvalidity} {' '.join(sides)}] " if copied else ""
+        self.say(f"{tag} OK {told}copied")
+
+    def remove(self, uid):
+        self.say(f"* {list(self.folder.messages).index(uid) + 1} EXPUNGE")
+        del self.folder.messages[uid]
+
+    def do_uid_move(self, tag, words):
+        copied, uidvalidity = self.copies(words)
+        for uid, new in copied:
+            self.say(f"* OK [COPYUID {uidvalidity} {uid} {new}] moved")
+            self.remove(uid)
+        self.say(f"{tag} OK done")
+
+    def do_uid_expunge(self, tag, words):
+        for uid in self.uids(words):
+            if "\\Deleted" in self.folder.messages[uid][1]:
+                self.remove(uid)
         self.say(f"{tag} OK done")
 
 
