@@ -48,12 +48,14 @@ static bool text_step(struct slice *slice, struct session_mailbox *mailbox, bool
 }
 
 /* A folder that is listed again and refused again: it may be that only this connection still sees
- * it (see RENEW_MS in imap_session.c). Another one is asked, once in a while. */
-static bool doubts_list(struct slice *slice)
+ * it so (see RENEW_MS in imap_session.c). Another one is asked, once in a while, and always before
+ * the folder is left alone for hours. */
+static bool doubts_list(struct slice *slice, bool is_for_long)
 {
     struct worker_account *account = slice->account;
     int64_t now_ms = clock_monotonic_ms();
-    if (account->doubted_at_ms && now_ms - account->doubted_at_ms < DOUBT_MS)
+    int64_t rest_ms = is_for_long ? ASIDE_FIRST_S * 1000 : DOUBT_MS;
+    if (account->doubted_at_ms && now_ms - account->doubted_at_ms < rest_ms)
         return false;
     account->doubted_at_ms = now_ms;
     account->imap->is_worn = account->imap->must_refresh = true;
@@ -92,11 +94,11 @@ static bool set_aside(struct slice *slice, struct session_mailbox *mailbox, cons
             true; /* it may have been renamed or deleted just now */
         return true;
     }
-    if (!is_busy && doubts_list(slice)) {
+    int64_t seconds = aside_s(&cursor, is_busy);
+    if (!is_busy && doubts_list(slice, seconds == ASIDE_S)) {
         LOG_INFO("imap.list-doubted", log_int("mailbox", cursor.id), LOG_ERR(why));
         return true;
     }
-    int64_t seconds = aside_s(&cursor, is_busy);
     LOG_WARN("imap.set-aside", log_int("mailbox", cursor.id), log_int("seconds", seconds),
              LOG_ERR(why));
     cursor.set_aside_until = clock_now_us() + seconds * 1000000;

@@ -3,7 +3,9 @@ meanwhile, and wherever the connection is cut, in the end every folder shows her
 listing of it says.
 
 RESTANTE_TRUTH_STEPS sets the number of steps (120 by default, for each way of syncing), and
-RESTANTE_TRUTH_SEED the seed, which is printed."""
+RESTANTE_TRUTH_SEED the seed, which is printed. RESTANTE_TRUTH_HARSH=1 also takes away what Dovecot
+keeps beside the messages while it runs: it then keeps UIDVALIDITY for other UIDs, or refuses the
+folder, for a while, so that not each round ends in time."""
 
 import imaplib
 import os
@@ -21,6 +23,7 @@ from tests.mailserver.faults import Cut, Proxy
 from tests.mailserver.mailserver import MailServer
 
 STEPS = int(os.environ.get("RESTANTE_TRUTH_STEPS", 120))
+IS_HARSH = bool(os.environ.get("RESTANTE_TRUTH_HARSH"))
 SEED = int(os.environ.get("RESTANTE_TRUTH_SEED", 1))
 ROUND = 12  # steps between two looks
 PASSWORD = "correct horse"
@@ -182,7 +185,7 @@ class Storm:
         self.made = 0
         self.steps = [(self.append, 8), (self.flag, 6), (self.move, 4), (self.expunge, 3),
                       (self.create, 1), (self.rename, 1), (self.delete, 1), (self.recreate, 1),
-                      (self.renumber, 1), (self.lose_numbers, 1),
+                      (self.renumber, 1), (self.lose_numbers, int(IS_HARSH)),
                       (self.act_keywords, 6), (self.act_move, 4), (self.act_copy, 1),
                       (self.act_trash, 2), (self.act_destroy, 1), (self.cut, 2),
                       (self.cut_later, 2), (self.check, 2)]
