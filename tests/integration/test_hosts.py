@@ -168,7 +168,7 @@ class Slow(FakeImap):
         super().__init__()
         self.at_once, self.most_at_once, self.pieces = 0, 0, {}
         self.answers["UID FETCH"] = self.take_time
-        for number in range(4000):
+        for number in range(8000):
             self.folders["INBOX"].add(letter(number))
 
     def take_time(self, session, words):
@@ -184,13 +184,14 @@ class Slow(FakeImap):
 def test_history_of_large_accounts_does_not_keep_small_ones_waiting(fake, house):
     with Slow() as slow:
         house.add(4, slow, "large")
+        large = eventually(lambda: next((each for each in house.accounts()
+                                         if 0 < each["sync"]["done"] < each["sync"]["total"]), None),
+                           patience=90)
+        assert large["sync"]["state"] == "syncing" and large["sync"]["total"] == 8000
+        assert re.search(r"Syncing [\d,]+ of 8,000", house.page(large))
+        assert re.search(r"syncing since \S+Z, \d+ of 8000 messages", house.listed())
         # each has had its first slice, with its newest mail; what follows is history
         assert eventually(lambda: len(slow.pieces) == 4 and min(slow.pieces.values()) > 5, patience=90)
-        large = next(each for each in house.accounts() if each["sync"]["total"])
-        assert large["sync"]["state"] == "syncing"
-        assert 0 < large["sync"]["done"] < large["sync"]["total"] == 4000
-        assert re.search(r"Syncing [\d,]+ of 4,000", house.page(large))
-        assert re.search(r"syncing since \S+Z, \d+ of 4000 messages", house.listed())
         house.add(1, fake, "small")
         with slow.lock:
             slow.most_at_once, before = 0, dict(slow.pieces)
