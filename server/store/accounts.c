@@ -96,20 +96,11 @@ const char *sync_state_name(enum sync_state state)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* A column with a name; the schema's checks let no other in. */
-static int read_name(struct db_rows *rows, const char *const *names, size_t count)
-{
-    int found = find_name(names, count, db_get_slice(rows));
-    assert(found >= 0);
-    return found;
-}
-#define READ_NAME(rows, names) read_name(rows, names, COUNT_OF(names))
-
 static void read_servers(struct db_rows *rows, struct arena *arena, struct server_settings *server)
 {
     server->host = db_get_str(rows, arena);
     server->port = db_get_i32(rows);
-    server->tls = (enum tls_mode)READ_NAME(rows, tls_names);
+    server->tls = (enum tls_mode)DB_GET_NAME(rows, tls_names);
     server->username = db_get_str(rows, arena);
 }
 
@@ -119,18 +110,18 @@ void account_read(struct db_rows *rows, struct arena *arena, struct account *acc
     account->user_id = db_get_i64(rows);
     account->name = db_get_str(rows, arena);
     account->email = db_get_str(rows, arena);
-    account->kind = (enum account_kind)READ_NAME(rows, kind_names);
+    account->kind = (enum account_kind)DB_GET_NAME(rows, kind_names);
     read_servers(rows, arena, &account->incoming);
     read_servers(rows, arena, &account->smtp);
-    account->prefetch = (enum prefetch)READ_NAME(rows, prefetch_names);
+    account->prefetch = (enum prefetch)DB_GET_NAME(rows, prefetch_names);
     account->prefetch_days = db_get_i32(rows);
     account->poll_seconds = db_get_i32(rows);
-    account->pop3_policy = (enum pop3_policy)READ_NAME(rows, pop3_policy_names);
+    account->pop3_policy = (enum pop3_policy)DB_GET_NAME(rows, pop3_policy_names);
     account->pop3_days = db_get_i32(rows);
     account->pop3_max_bytes = db_get_i64(rows);
     account->pop3_may_remove = db_get_bool(rows);
     account->pop3_expire_days = db_get_i32(rows);
-    account->sync_state = (enum sync_state)READ_NAME(rows, sync_state_names);
+    account->sync_state = (enum sync_state)DB_GET_NAME(rows, sync_state_names);
     account->sync_error = db_get_str(rows, arena);
     account->sync_hint = db_get_str(rows, arena);
     account->sync_since = db_get_time(rows);

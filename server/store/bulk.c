@@ -1,7 +1,5 @@
 #include "server/store/bulk.h"
 
-#include <assert.h>
-
 #include "server/store/actions_private.h"
 #include "server/store/changes_private.h"
 
@@ -26,22 +24,12 @@ const char *bulk_state_name(enum bulk_state state)
     return state_names[state];
 }
 
-static int read_name(struct db_rows *rows, const char *const *names, int count)
-{
-    struct str name = db_get_slice(rows);
-    int i = 0;
-    while (i < count && !str_equal(name, str_of(names[i])))
-        i++;
-    assert(i < count); /* the schema's check lets no other in */
-    return i;
-}
-
 static void read_bulk(struct db_rows *rows, struct arena *arena, struct bulk *bulk)
 {
     bulk->account_id = db_get_i64(rows);
     bulk->id = db_get_i64(rows);
-    bulk->kind = (enum bulk_kind)read_name(rows, kind_names, BULK_UNDO + 1);
-    bulk->state = (enum bulk_state)read_name(rows, state_names, BULK_CANCELLED + 1);
+    bulk->kind = (enum bulk_kind)DB_GET_NAME(rows, kind_names);
+    bulk->state = (enum bulk_state)DB_GET_NAME(rows, state_names);
     bulk->mailbox_id = db_get_i64(rows);
     bulk->query = db_get_str(rows, arena);
     bulk->asked_at = db_get_time(rows);

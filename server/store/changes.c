@@ -8,16 +8,6 @@ static const char *const type_names[] = {
     [CHANGE_SUBMISSION] = "submission", [CHANGE_IDENTITY] = "identity",
     [CHANGE_ACCOUNT] = "account",
 };
-enum { TYPES = sizeof type_names / sizeof *type_names };
-
-static enum change_type parse_type(struct str name)
-{
-    for (int type = 0; type < TYPES; type++)
-        if (str_equal(name, str_of(type_names[type])))
-            return type;
-    assert(!"the schema's check names the types we know");
-    return CHANGE_ACCOUNT;
-}
 
 bool account_next_ids(struct db *db, int64_t account_id, int64_t count, int64_t *first,
                       struct error *err)
@@ -100,7 +90,7 @@ bool changes_since(struct db *db, struct arena *arena, int64_t account_id, int64
         struct change *change = &found[found_count];
         change->modseq = db_get_i64(&rows);
         if (change->modseq) { /* else the only row: nothing has changed */
-            change->type = parse_type(db_get_slice(&rows));
+            change->type = (enum change_type)DB_GET_NAME(&rows, type_names);
             found_count++;
         } else {
             db_skip(&rows);

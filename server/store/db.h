@@ -160,6 +160,10 @@ int64_t db_get_time(struct db_rows *rows);
 struct str db_get_str(struct db_rows *rows, struct arena *arena);
 /* The same without a copy: valid until db_rows_free. */
 struct str db_get_slice(struct db_rows *rows);
+/* The index among `names` of the text in the column. The schema's check must let no other text in.
+ */
+int db_get_name(struct db_rows *rows, const char *const *names, size_t count);
+#define DB_GET_NAME(rows, names) db_get_name(rows, names, sizeof(names) / sizeof *(names))
 /* bigint[] into the arena. */
 int64_t *db_get_i64_array(struct db_rows *rows, struct arena *arena, size_t *count);
 /* text[] joined by spaces into the arena. */

@@ -174,6 +174,16 @@ struct str db_get_slice(struct db_rows *rows)
     return at ? str_make(at, (size_t)length) : STR_EMPTY;
 }
 
+int db_get_name(struct db_rows *rows, const char *const *names, size_t count)
+{
+    struct str name = db_get_slice(rows);
+    size_t i = 0;
+    while (i < count && !str_equal(name, str_of(names[i])))
+        i++;
+    assert(i < count);
+    return (int)i;
+}
+
 struct str db_get_str(struct db_rows *rows, struct arena *arena)
 {
     struct str slice = db_get_slice(rows);

@@ -1,7 +1,5 @@
 #include "server/store/operations.h"
 
-#include <assert.h>
-
 #include "server/store/changes_private.h"
 
 static const char no_operation[] = "there is no such operation";
@@ -12,21 +10,10 @@ static const char *const state_names[] = {[OPERATION_PENDING] = "pending",
                                           [OPERATION_DONE] = "done",
                                           [OPERATION_FAILED] = "failed",
                                           [OPERATION_CANCELLED] = "cancelled"};
-enum { STATES = sizeof state_names / sizeof *state_names };
 
 const char *operation_state_name(enum operation_state state)
 {
     return state_names[state];
-}
-
-static enum operation_state read_state(struct db_rows *rows)
-{
-    struct str name = db_get_slice(rows);
-    size_t state = 0;
-    while (state < STATES && !str_equal(name, str_of(state_names[state])))
-        state++;
-    assert(state < STATES); /* the schema's check lets no other in */
-    return (enum operation_state)state;
 }
 
 static void read_operation(struct db_rows *rows, struct arena *arena, struct operation *operation)
@@ -35,7 +22,7 @@ static void read_operation(struct db_rows *rows, struct arena *arena, struct ope
     operation->id = db_get_i64(rows);
     operation->kind = db_get_str(rows, arena);
     operation->arguments = db_get_str(rows, arena);
-    operation->state = read_state(rows);
+    operation->state = (enum operation_state)DB_GET_NAME(rows, state_names);
     operation->is_urgent = db_get_bool(rows);
     operation->attempts = db_get_i32(rows);
     operation->journal = db_get_str(rows, arena);

@@ -14,15 +14,6 @@ const char *pop3_uidl_state_name(enum pop3_uidl_state state)
     return state_names[state];
 }
 
-static enum pop3_uidl_state parse_state(struct str name)
-{
-    size_t i = 0;
-    while (i < sizeof state_names / sizeof *state_names - 1 &&
-           !str_equal(name, str_of(state_names[i])))
-        i++;
-    return (enum pop3_uidl_state)i;
-}
-
 static void read_row(struct db_rows *rows, struct arena *arena, struct pop3_uidl *row)
 {
     row->uidl = db_get_str(rows, arena);
@@ -30,7 +21,7 @@ static void read_row(struct db_rows *rows, struct arena *arena, struct pop3_uidl
     row->email_id = db_get_i64(rows);
     row->size_bytes = db_get_i64(rows);
     row->fingerprint = db_get_str(rows, arena);
-    row->state = parse_state(db_get_slice(rows));
+    row->state = (enum pop3_uidl_state)DB_GET_NAME(rows, state_names);
     row->received_at = db_get_time(rows);
     row->absent_since = db_get_time(rows);
 }

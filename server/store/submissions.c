@@ -20,16 +20,6 @@ const char *submission_phase_name(enum submission_phase phase)
     return phase_names[phase];
 }
 
-static enum submission_phase read_phase(struct db_rows *rows)
-{
-    struct str name = db_get_slice(rows);
-    int phase = 0;
-    while (phase < SUBMISSION_PHASES && !str_equal(name, str_of(phase_names[phase])))
-        phase++;
-    assert(phase < SUBMISSION_PHASES); /* the schema's check lets no other in */
-    return (enum submission_phase)phase;
-}
-
 static void read_submission(struct db_rows *rows, struct arena *arena, int64_t account_id,
                             struct submission *s)
 {
@@ -49,7 +39,7 @@ static void read_submission(struct db_rows *rows, struct arena *arena, int64_t a
     s->bcc_field = db_get_str(rows, arena);
     s->subject = db_get_str(rows, arena);
     s->to = db_get_str(rows, arena);
-    s->phase = read_phase(rows);
+    s->phase = (enum submission_phase)DB_GET_NAME(rows, phase_names);
     s->send_at = db_get_time(rows);
     s->not_before = db_get_time(rows);
     s->attempts = db_get_i32(rows);

@@ -1,6 +1,5 @@
 #include "server/store/transfers.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "server/store/changes_private.h"
@@ -24,16 +23,6 @@ const char *transfer_kind_name(enum transfer_kind kind)
 const char *transfer_state_name(enum transfer_state state)
 {
     return state_names[state];
-}
-
-static int read_name(struct db_rows *rows, const char *const *names, int count)
-{
-    struct str name = db_get_slice(rows);
-    int i = 0;
-    while (i < count && !str_equal(name, str_of(names[i])))
-        i++;
-    assert(i < count); /* the schema's check lets no other in */
-    return i;
 }
 
 /* --- out ------------------------------------------------------------------------------------- */
@@ -102,8 +91,8 @@ static void read_transfer(struct db_rows *rows, struct arena *arena, int64_t acc
 {
     t->account_id = account_id;
     t->id = db_get_i64(rows);
-    t->kind = (enum transfer_kind)read_name(rows, kind_names, TRANSFER_KINDS);
-    t->state = (enum transfer_state)read_name(rows, state_names, TRANSFER_STATES);
+    t->kind = (enum transfer_kind)DB_GET_NAME(rows, kind_names);
+    t->state = (enum transfer_state)DB_GET_NAME(rows, state_names);
     t->name = db_get_str(rows, arena);
     t->blob_id = db_get_i64(rows);
     t->mailbox_id = db_get_i64(rows);

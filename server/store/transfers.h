@@ -38,7 +38,6 @@ bool export_missing(struct db *db, struct arena *arena, int64_t account_id, int6
 enum transfer_kind {
     TRANSFER_IMPORT,   /* messages of a file come into a folder */
     TRANSFER_COMPLETE, /* whatever is only upstream is fetched whole */
-    TRANSFER_KINDS
 };
 enum transfer_state {
     TRANSFER_RUNNING,

@@ -7,25 +7,14 @@
 
 static const char *const kind_names[] = {
     [TRIAL_DISCOVER] = "discover", [TRIAL_ACCOUNT] = "account", [TRIAL_SIGN_IN] = "sign-in"};
-enum { KINDS = sizeof kind_names / sizeof *kind_names };
 static const char no_trial[] = "there is no such trial";
-
-static enum trial_kind read_kind(struct db_rows *rows)
-{
-    struct str name = db_get_slice(rows);
-    size_t kind = 0;
-    while (kind < KINDS && !str_equal(name, str_of(kind_names[kind])))
-        kind++;
-    assert(kind < KINDS); /* the schema's check lets no other in */
-    return (enum trial_kind)kind;
-}
 
 static void read_trial(struct db_rows *rows, struct arena *arena, struct trial *trial)
 {
     bool fits = str_copy(db_get_slice(rows), trial->id, sizeof trial->id);
     assert(fits);
     (void)fits;
-    trial->kind = read_kind(rows);
+    trial->kind = (enum trial_kind)DB_GET_NAME(rows, kind_names);
     trial->user_id = db_get_i64(rows);
     trial->account_id = db_get_i64(rows);
     trial->settings = db_get_str(rows, arena);
