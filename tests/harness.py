@@ -72,6 +72,11 @@ class Restante:
         } | options
         self.process = None
 
+    @property
+    def is_sanitized(self):
+        """Under AddressSanitizer, which keeps what was freed: then memory cannot be measured."""
+        return b"__asan_init" in self.binary.read_bytes()
+
     def start(self, patience=60):
         assert self.binary.exists(), f"{self.binary} is missing: run make"
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -7,42 +7,29 @@ import smtplib
 import ssl
 import statistics
 import time
-from pathlib import Path
 
-from tests import harness
+from tests import harness, memory
 from tests.bench.common import PASSWORD, Database, Owner, say, until
 
 COUNT, FILE_BYTES = 1000, 25_000_000
 LATER = "2099-01-01T00:00:00Z"
 
 
-def _memory_kb(pid, name):
-    text = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name + ":"))
-
-
-class Peak:
-    """How much more memory each process had at its peak than at the beginning."""
+class Peak(memory.Peak):
+    """Of all processes of a service but PostgreSQL's."""
 
     def __init__(self, service):
-        self.before = {}
+        self._roles = {}
         for pid, command in service.children().items():
-            if "postgres" in command:
-                continue
-            role = "parsers" if "parser" in command else \
-                next((role for role in ("web", "sync") if service.pid_of(role) == pid), "serve")
-            try:
-                Path(f"/proc/{pid}/clear_refs").write_text("5")
-                self.before[pid] = (role, _memory_kb(pid, "VmRSS"))
-            except OSError:
-                pass  # ended meanwhile
+            if "postgres" not in command:
+                self._roles[pid] = "parsers" if "parser" in command else next(
+                    (role for role in ("web", "sync") if service.pid_of(role) == pid), "serve")
+        super().__init__(*self._roles)
 
     def megabytes(self):
         most = {}
-        for pid, (role, before) in self.before.items():
-            if os.path.exists(f"/proc/{pid}"):
-                more = (_memory_kb(pid, "VmHWM") - before) / 1000
-                most[role] = max(most.get(role, 0), more)
+        for role, kilobytes in zip(self._roles.values(), self.grown_kb()):
+            most[role] = max(most.get(role, 0), kilobytes / 1000)
         return most
 
 
@@ -128,32 +115,32 @@ def measure(mail, folder, table):
 
 
 def _large(mail, service, program, base, table):
-    peak = Peak(service)
-    draft = program.ask("POST", f"{base}/drafts", harness.json.dumps(
-        {"to": [{"email": "b@outside.example"}], "subject": "large", "text": "with a file"}))
-    program.ask("POST", f"{base}/drafts/{draft['id']}/attachments?name=file.bin",
-                os.urandom(FILE_BYTES), "application/octet-stream")
-    sent = program.ask("POST", f"{base}/submissions",
-                       harness.json.dumps({"draftId": draft["id"], "delaySeconds": 0}))
-    until(lambda: program.ask("GET", f"{base}/submissions/{sent['id']}", None, expected=200)["phase"] ==
-          "filed", 0.1, "the large message", 300)
-    assert len(mail.smtp.accepted) == 1
+    with Peak(service) as peak:
+        draft = program.ask("POST", f"{base}/drafts", harness.json.dumps(
+            {"to": [{"email": "b@outside.example"}], "subject": "large", "text": "with a file"}))
+        program.ask("POST", f"{base}/drafts/{draft['id']}/attachments?name=file.bin",
+                    os.urandom(FILE_BYTES), "application/octet-stream")
+        sent = program.ask("POST", f"{base}/submissions",
+                           harness.json.dumps({"draftId": draft["id"], "delaySeconds": 0}))
+        until(lambda: program.ask("GET", f"{base}/submissions/{sent['id']}", None, expected=200)["phase"] ==
+              "filed", 0.1, "the large message", 300)
+        assert len(mail.smtp.accepted) == 1
     most = peak.megabytes()
     table.add("25 MB attached, sent, filed: more MB", f"{max(most.values()):.1f}", _told(most), "< 16")
-    peak = Peak(service)
-    boxes = program.ask("GET", f"{base}/mailboxes", None, expected=200)["mailboxes"]
-    box = next(each for each in boxes if each["role"] == "sent")["id"]
-    def found():
-        emails = program.ask("GET", f"{base}/mailboxes/{box}/emails", None, expected=200)["emails"]
-        return next((each for each in emails if each["subject"] == "large"), None)
-    email = until(found, 0.1, "the copy in Sent")
-    whole = program.ask("GET", f"{base}/emails/{email['id']}", None, expected=200)
-    part = next(each for each in whole["attachments"])
-    program.link.request("GET", f"/api/v1{base}/emails/{email['id']}/parts/{part['partId']}",
-                         headers=program.headers)
-    answer, length = program.link.getresponse(), 0
-    while piece := answer.read(1 << 16):
-        length += len(piece)
-    assert length == FILE_BYTES, length
+    with Peak(service) as peak:
+        boxes = program.ask("GET", f"{base}/mailboxes", None, expected=200)["mailboxes"]
+        box = next(each for each in boxes if each["role"] == "sent")["id"]
+        def found():
+            emails = program.ask("GET", f"{base}/mailboxes/{box}/emails", None, expected=200)["emails"]
+            return next((each for each in emails if each["subject"] == "large"), None)
+        email = until(found, 0.1, "the copy in Sent")
+        whole = program.ask("GET", f"{base}/emails/{email['id']}", None, expected=200)
+        part = next(each for each in whole["attachments"])
+        program.link.request("GET", f"/api/v1{base}/emails/{email['id']}/parts/{part['partId']}",
+                             headers=program.headers)
+        answer, length = program.link.getresponse(), 0
+        while piece := answer.read(1 << 16):
+            length += len(piece)
+        assert length == FILE_BYTES, length
     most = peak.megabytes()
     table.add("... the attachment read: more MB", f"{max(most.values()):.1f}", _told(most), "< 8")

@@ -15,6 +15,7 @@ import pytest
 
 from tests.harness import eventually
 from tests.mailserver import faults
+from tests.memory import Peak
 
 PASSWORD = "correct horse"
 _serial = itertools.count(1)
@@ -242,10 +243,6 @@ def test_what_is_not_here_is_told_and_can_be_fetched(restante, mailserver, new_p
     assert sorted(subjects) == sorted(b"Letter %d" % n for n in range(len(sent)))
 
 
-def resident_kb(pid):
-    return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())[1])
-
-
 def test_two_thousand_messages_pass_without_memory(pop3, restante):
     """More than 100 MB, of which the web process holds a few at a time."""
     noise = random.Random(7)
@@ -254,17 +251,12 @@ def test_two_thousand_messages_pass_without_memory(pop3, restante):
     for part in range(0, len(messages), 500):
         result = pop3.bring(zipped(messages[part:part + 500]))
         assert result["imported"] == 500, result
-    web = restante.pid_of("web")
-    try:
-        open(f"/proc/{web}/clear_refs", "w").write("5")  # the highest mark anew
-    except OSError:
-        pytest.skip("this kernel does not let the highest mark be set anew")
-    before = resident_kb(web)
-    archive = pop3.export("zip")
-    grown = resident_kb(web) - before
+    with Peak(restante.pid_of("web")) as peak:
+        archive = pop3.export("zip")
+    grown = max(peak.grown_kb())
     assert sum(item.file_size for item in archive.infolist()) > 100_000_000
     # AddressSanitizer keeps what was freed for a while
-    if b"__asan_init" not in restante.binary.read_bytes():
+    if not restante.is_sanitized:
         assert grown < 24_000, f"the web process grew by {grown} kB"
     assert messages_of(archive) == sorted(messages)
 

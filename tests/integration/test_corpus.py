@@ -51,10 +51,8 @@ def corpus():
     return messages()
 
 
-@pytest.fixture(scope="module")
-def reading(corpus, restante, mailserver):
-    """(client, account id, {index in the corpus: the API's email}) of somebody who has them all."""
-    address = "corpus@example.org"
+def settled(corpus, restante, mailserver, address, patience, **policy):
+    """Gives somebody all messages: (client, account id, the API's emails of the inbox)."""
     mailserver.add_user(address, "a password for it")
     writer = mailserver.writer(address, "INBOX")
     for index, (raw, _, _) in enumerate(corpus):
@@ -62,23 +60,31 @@ def reading(corpus, restante, mailserver):
     mailserver.dovecot.own_home(address)
     client = restante.sign_in(address, "a password for it")
     account = eventually(lambda: client.get("/accounts").json["accounts"])[0]["id"]
-    client.patch(f"/accounts/{account}", {"prefetch": "text"})
+    if policy:
+        client.patch(f"/accounts/{account}", policy)
 
     def inbox():
         boxes = client.get(f"/accounts/{account}/mailboxes").json["mailboxes"]
         return next((box for box in boxes if box["role"] == "inbox"), None)
 
-    assert eventually(lambda: (box := inbox()) and box["totalEmails"] == len(corpus), patience=180)
-    emails, after = {}, None
-    while True:
+    assert eventually(lambda: (box := inbox()) and box["totalEmails"] == len(corpus), patience=patience)
+    emails, after = [], ""
+    while after is not None:
         page = client.get(f"/accounts/{account}/mailboxes/{inbox()['id']}/emails?limit=500" +
                           (f"&after={after}" if after else "")).json
-        for each in page["emails"]:
-            at = time.strptime(each["receivedAt"][:19] + " UTC", "%Y-%m-%dT%H:%M:%S %Z")
-            emails[(calendar.timegm(at) - BEGAN) // 60] = each
-        after = page["next"]
-        if not after:
-            break
+        emails += page["emails"]
+        after = page["next"] or None
+    return client, account, emails
+
+
+@pytest.fixture(scope="module")
+def reading(corpus, restante, mailserver):
+    """(client, account id, {index in the corpus: the API's email}) of somebody who has them all."""
+    client, account, found = settled(corpus, restante, mailserver, "corpus@example.org", 180, prefetch="text")
+    emails = {}
+    for each in found:
+        at = time.strptime(each["receivedAt"][:19] + " UTC", "%Y-%m-%dT%H:%M:%S %Z")
+        emails[(calendar.timegm(at) - BEGAN) // 60] = each
     assert sorted(emails) == list(range(len(corpus)))
     return client, account, emails
 
@@ -87,29 +93,8 @@ def reading(corpus, restante, mailserver):
 def whole(corpus, restante, mailserver):
     """The same of somebody who downloads them whole by POP3, so that their structure is our own work:
     (client, account id, [email id by the index in the corpus])."""
-    address = "corpus@example.net"
-    mailserver.add_user(address, "a password for it")
-    writer = mailserver.writer(address, "INBOX")
-    for index, (raw, _, _) in enumerate(corpus):
-        writer.add(raw, (), BEGAN + 60 * index)
-    mailserver.dovecot.own_home(address)
-    client = restante.sign_in(address, "a password for it")
-    account = eventually(lambda: client.get("/accounts").json["accounts"])[0]["id"]
-
-    def inbox():
-        boxes = client.get(f"/accounts/{account}/mailboxes").json["mailboxes"]
-        return next((box for box in boxes if box["role"] == "inbox"), None)
-
-    assert eventually(lambda: (box := inbox()) and box["totalEmails"] == len(corpus), patience=300)
-    ids, after = [], None
-    while True:
-        page = client.get(f"/accounts/{account}/mailboxes/{inbox()['id']}/emails?limit=500" +
-                          (f"&after={after}" if after else "")).json
-        ids += [int(each["id"]) for each in page["emails"]]
-        after = page["next"]
-        if not after:
-            break
-    ids.sort()  # they were downloaded in the order of the maildrop
+    client, account, found = settled(corpus, restante, mailserver, "corpus@example.net", 300)
+    ids = sorted(int(each["id"]) for each in found)  # they were downloaded in the order of the maildrop
     assert len(ids) == len(corpus)
     return client, account, ids
 

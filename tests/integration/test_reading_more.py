@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness import eventually
 from tests.integration.test_reading import email_links, inbox, open_email
+from tests.memory import Peak
 
 
 def png(width=2, height=2):
@@ -337,10 +338,6 @@ def test_ranges_of_a_part_that_alone_is_here(restante, person):
     assert whole.status == 200 and whole.content == data and whole.headers["Accept-Ranges"] == "bytes"
 
 
-def highest_kb(pid):
-    return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())[1])
-
-
 def test_an_attachment_of_25_megabytes_passes_with_less_than_8_of_memory(restante, person):
     line = random.Random(5).randbytes(57)
     data = line * (25 * 1024 * 1024 // 57)
@@ -352,18 +349,12 @@ def test_an_attachment_of_25_megabytes_passes_with_less_than_8_of_memory(restant
     link = email_links(inbox(client))[0]
     open_email(client, link)
     account, _, email = link.split("/")[2:5]
-    roles = [restante.pid_of("web"), restante.pid_of("sync")]
-    try:
-        for pid in roles:
-            open(f"/proc/{pid}/clear_refs", "w").write("5")  # the highest mark anew
-    except OSError:
-        pytest.skip("this kernel does not let the highest mark be set anew")
-    before = [highest_kb(pid) for pid in roles]
-    # fetched from the mail server, then from here
-    for _ in range(2):
-        answer = client.get(f"//mail/{account}/message/{email}/part/2", timeout=300)
-        assert answer.status == 200 and answer.content == data
-    grown = [highest_kb(pid) - mark for pid, mark in zip(roles, before)]
+    with Peak(restante.pid_of("web"), restante.pid_of("sync")) as peak:
+        # fetched from the mail server, then from here
+        for _ in range(2):
+            answer = client.get(f"//mail/{account}/message/{email}/part/2", timeout=300)
+            assert answer.status == 200 and answer.content == data
+    grown = peak.grown_kb()
     # AddressSanitizer keeps what was freed for a while
-    if b"__asan_init" not in restante.binary.read_bytes():
+    if not restante.is_sanitized:
         assert max(grown) < 8 * 1024, f"web and sync grew by {grown} kB"
