@@ -1,4 +1,6 @@
 /* Actions: what people see at once, what is asked upstream, and what becomes of it. */
+#include <pthread.h>
+
 #include "server/store/actions.h"
 #include "server/store/replay.h"
 #include "tests/unit/store_mail_fixture.h"
@@ -299,6 +301,50 @@ static void test_local_folders_change_at_once(void **state)
     assert_false(operation_take(mail_db, mail_arena, ALICE, &operation, &err));
 }
 
+static void *star_both(void *context)
+{
+    const int64_t *ids = context;
+    struct action_result result;
+    struct arena *arena = arena_new();
+    struct error why = ERROR_INIT;
+    struct db *db = store_acquire(mail_web, ALICE, &why);
+    struct action action = {
+        .kind = ACTION_KEYWORDS, .email_ids = ids, .email_count = 2, .set = FLAG_FLAGGED};
+    bool is_done = db && action_run(db, arena, ALICE, &action, &result, &why);
+    store_release(mail_web, &db);
+    arena_free(&arena);
+    return is_done ? context : NULL;
+}
+
+/* Of two that wait for each other PostgreSQL ends the one that notices first: we are patient. */
+static void test_a_click_that_met_a_deadlock_is_carried_out(void **state)
+{
+    (void)state;
+    int64_t ids[] = {one(inbox, 1, "a", 0), one(inbox, 2, "b", 0)};
+    char lock[2][120];
+    pthread_t thread;
+    void *is_done;
+    for (int i = 0; i < 2; i++)
+        snprintf(lock[i], sizeof lock[i],
+                 "SELECT FROM placement WHERE account_id = 1 AND email_id = %lld FOR UPDATE",
+                 (long long)ids[i]);
+    mail_script("SET deadlock_timeout = '10min'");
+    mail_script("BEGIN");
+    mail_script(lock[1]);
+    assert_int_equal(pthread_create(&thread, NULL, star_both, ids), 0);
+    mail_script("DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP"
+                " PERFORM pg_sleep(0.01); END LOOP; END $$");
+    mail_script(lock[0]);
+    mail_script("COMMIT");
+    mail_script("RESET deadlock_timeout");
+    pthread_join(thread, &is_done);
+    assert_non_null(is_done);
+    assert_int_equal(rows("flags & 4 = 4", ids[0]) + rows("flags & 4 = 4", ids[1]), 2);
+    struct operation operation = take();
+    struct replay replay = load(REPLAY_KEYWORDS, operation.id, inbox, 0);
+    assert_int_equal(replay.count, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
@@ -315,6 +361,7 @@ int main(void)
         TEST(test_a_key_counts_once),
         TEST(test_nobody_acts_on_the_mail_of_others),
         TEST(test_local_folders_change_at_once),
+        TEST(test_a_click_that_met_a_deadlock_is_carried_out),
     };
     return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
 }
