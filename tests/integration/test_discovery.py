@@ -56,10 +56,9 @@ def web(mailserver):
 
 
 @pytest.fixture(scope="module")
-def service(mailserver, web, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("discovery")
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o755)  # the service's user must come in
+def service(mailserver, web, state_folder):
+    folder = state_folder / "discovery"
+    folder.mkdir(mode=0o755)
     hosts = folder / "hosts"
     hosts.write_text(f"127.0.0.1 localhost\n{ADDRESS} {' '.join(NAMES)}\n")
     program = folder / "restante"

@@ -52,7 +52,7 @@ def is_alive(pid):
 
 
 class Writers:
-    """Threads that make API tokens: small things that are accepted (201) or not."""
+    """Threads that write contacts: small things that are accepted (201) or not."""
 
     def __init__(self, service, token, count=4):
         self.accepted, self.statuses = set(), set()
@@ -66,7 +66,7 @@ class Writers:
             serial += 1
             try:
                 answer = self._service.client(self._token).post(
-                    "/contacts", {"name": f"{n}-{serial}", "emails": [f"a{n}-{serial}@example.org"]}, timeout=30)
+                    "/contacts", {"name": f"{n}-{serial}"}, timeout=30)
             except OSError:
                 continue  # cut off: it may be there or not
             with self._lock:
@@ -83,6 +83,16 @@ class Writers:
         self._end.set()
         for thread in self._threads:
             thread.join()
+
+
+def all_contacts(client):
+    """The ids of all pages."""
+    ids, after = set(), ""
+    while after is not None:
+        page = client.get("/contacts" + (f"?after={after}" if after else "")).json
+        ids |= {each["id"] for each in page["contacts"]}
+        after = page["next"]
+    return ids
 
 
 @pytest.mark.parametrize("what", ["web", "sync", "postgres"])
@@ -103,8 +113,7 @@ def test_nothing_accepted_is_lost_when_a_part_is_killed(service, what):
     assert service.process.poll() is None
     # what was not accepted was said to be unavailable, and nothing else
     assert writers.statuses <= {201, 503}, writers.statuses
-    kept = {each["id"] for each in service.client(token).get("/contacts?limit=1000").json["contacts"]}
-    assert writers.accepted <= kept
+    assert writers.accepted <= all_contacts(service.client(token))
 
 
 def test_the_first_sync_goes_on_where_it_was_killed(service, mailserver):
