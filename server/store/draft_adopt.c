@@ -46,7 +46,7 @@ bool drafts_adopt(struct db *db, int64_t account_id, int64_t from_id, int64_t to
         db_post(db, "draft_count", err, db_i64(account_id), db_i64(from_id), db_i32(-visible)) &&
         db_post(db, "draft_count", err, db_i64(account_id), db_i64(to_id), db_i32(visible)) &&
         remove_if_empty(db, account_id, from_id, &is_gone, err);
-    if (is_good) {
+    if (is_good && (count > 0 || is_gone)) { /* other mail in it keeps it, time after time */
         struct change changes[] = {{.type = CHANGE_EMAIL, .updated = ids, .updated_count = count},
                                    {.type = CHANGE_MAILBOX,
                                     .updated = updated,
