@@ -125,20 +125,21 @@ def test_mail_users_and_ports_survive_a_restart(tmp_path):
 
 def test_the_command_ends_with_its_servers_and_leaves_nothing():
     command = [sys.executable, str(Path(__file__).parents[1] / "mailserver/mailserver.py"), "run"]
-    before = set(Path("/tmp").glob("dovecot-*")) | set(Path("/tmp").glob("mailserver-*"))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
-        port = None
-        for line in run.stdout:
-            if '"imaps"' in line:
-                port = int(line.split(":")[1].strip(" ,\n"))
-            if line.startswith("}"):
-                break
+        told = ""
+        while not told.endswith("}\n"):
+            told += run.stdout.readline()
+        port, folder = json.loads(told)["ports"]["imaps"], Path(json.loads(told)["folder"])
+        link, = (each for each in folder.rglob("*") if each.is_symlink() and
+                 str(each.readlink()).startswith("/tmp/dovecot-"))
+        made = [folder, link.readlink()]
+        assert all(each.is_dir() for each in made)
         socket.create_connection(("127.0.0.1", port)).close()
         run.terminate()
         assert run.wait(30) == 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
-    assert set(Path("/tmp").glob("dovecot-*")) | set(Path("/tmp").glob("mailserver-*")) <= before
+    assert not [each for each in made if each.exists()]
 
 
 def test_dovecot_dies_with_a_killed_parent():

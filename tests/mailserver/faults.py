@@ -90,6 +90,7 @@ class Proxy:
             self._tls.load_cert_chain(tls.certificate, tls.key)
         self._released = threading.Event()
         self._open = set()
+        self._cuts = 0
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._listener.getsockname()[1]
@@ -112,8 +113,9 @@ class Proxy:
         self._released.set()
 
     def cut_all(self, reset=False):
-        """Cuts what is open now."""
+        """Cuts what is open now, and what is being made with the faults of before."""
         with self._lock:
+            self._cuts += 1
             for pair in list(self._open):
                 _cut(pair, reset)
 
@@ -129,10 +131,12 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self._serve, args=(client, list(self.faults)),
+            with self._lock:
+                cuts = self._cuts
+            threading.Thread(target=self._serve, args=(client, list(self.faults), cuts),
                              daemon=True).start()
 
-    def _serve(self, client, faults):
+    def _serve(self, client, faults, cuts):
         pair = None
         try:
             if any(isinstance(fault, Refuse) for fault in faults):
@@ -144,6 +148,8 @@ class Proxy:
             server.settimeout(None)
             pair = (client, server)
             with self._lock:
+                if self._cuts != cuts:
+                    return
                 self._open.add(pair)
             back = threading.Thread(target=self._pass, args=(pair, server, client, CLIENT, faults),
                                     daemon=True)
