@@ -31,34 +31,15 @@ static struct str text_of(const json_t *object, const char *name, struct arena *
                : STR_EMPTY;
 }
 
-static bool is_invited(const json_t *event, const struct identity *identity)
-{
-    size_t i;
-    const json_t *person;
-    json_array_foreach(json_object_get(event, "attendees"), i, person)
-    {
-        const char *email = json_string_value(json_object_get(person, "email"));
-        if (email && str_equal_nocase(str_of(email), identity->email))
-            return true;
-    }
-    return false;
-}
-
 /* The sender that is among the invited; else the account's first. */
 static bool choose_identity(struct request *req, struct db *db, int64_t account_id,
                             const json_t *event, struct identity *as, struct error *err)
 {
-    struct identity *list;
-    size_t count, chosen = 0;
-    if (!identity_list(db, req->arena, account_id, &list, &count, err))
-        return false;
-    if (count == 0)
-        return error_set(err, ERROR_INVALID, "This account has no sender to answer as.");
-    for (size_t i = count; i-- > 0;)
-        if (is_invited(event, &list[i]))
-            chosen = i;
-    *as = list[chosen];
-    return true;
+    const json_t *people = json_object_get(event, "attendees"), *person;
+    struct str *emails = ARENA_ARRAY(req->arena, json_array_size(people) + 1, struct str);
+    size_t i;
+    json_array_foreach(people, i, person) emails[i] = text_of(person, "email", req->arena);
+    return identity_among(db, req->arena, account_id, emails, json_array_size(people), as, err);
 }
 
 static bool read_invitation(struct request *req, struct db *db, const struct email *email,

@@ -32,15 +32,11 @@ bool invitation_set(struct request *req, struct db *db, struct value *view,
                     const struct email *email, struct str part, struct str organizer,
                     struct error *err)
 {
-    struct identity *list;
-    size_t count;
     struct invitation_answer answer;
-    bool is_own = false;
-    if (!identity_list(db, req->arena, email->account_id, &list, &count, err) ||
+    bool is_own;
+    if (!identity_has(db, req->arena, email->account_id, organizer, &is_own, err) ||
         !invitation_answer(db, req->arena, email->account_id, email->id, &answer, err))
         return false;
-    for (size_t i = 0; i < count; i++)
-        is_own |= str_equal_nocase(list[i].email, organizer);
     if (!organizer.length || is_own)
         return true;
     struct value *form = view_set_object(view, "answers");

@@ -148,6 +148,18 @@ bool html_unsubscribe(struct request *req, struct response *res, struct error *e
 /* --- off a list by mail --------------------------------------------------------------------------
  */
 
+bool letter_identity(const struct request *req, struct db *db, const struct email *email,
+                     struct identity *identity, struct error *err)
+{
+    struct person *people;
+    size_t count;
+    people_read(req->arena, email->to_json, &people, &count);
+    struct str *emails = ARENA_ARRAY(req->arena, count + 1, struct str);
+    for (size_t i = 0; i < count; i++)
+        emails[i] = people[i].email;
+    return identity_among(db, req->arena, email->account_id, emails, count, identity, err);
+}
+
 /* What the list wants to be written to it. */
 static bool read_way(struct request *req, struct db *db, struct email *email,
                      struct sender_mail *mail, struct error *err)
@@ -168,26 +180,6 @@ static bool read_way(struct request *req, struct db *db, struct email *email,
     return true;
 }
 
-/* A list knows its members by the address that it writes to. */
-static bool choose_sender(struct request *req, struct db *db, const struct email *email,
-                          struct identity *as, struct error *err)
-{
-    struct identity *list;
-    struct person *people;
-    size_t count, written, chosen = 0;
-    if (!identity_list(db, req->arena, email->account_id, &list, &count, err))
-        return false;
-    if (count == 0)
-        return error_set(err, ERROR_INVALID, "This account has no sender to write as.");
-    people_read(req->arena, email->to_json, &people, &written);
-    for (size_t i = count; i-- > 0;)
-        for (size_t k = 0; k < written; k++)
-            if (str_equal_nocase(people[k].email, list[i].email))
-                chosen = i;
-    *as = list[chosen];
-    return true;
-}
-
 bool html_unsubscribe_mail_form(struct request *req, struct response *res, struct error *err)
 {
     struct email email;
@@ -195,7 +187,7 @@ bool html_unsubscribe_mail_form(struct request *req, struct response *res, struc
     struct identity as;
     struct db *db = app_db(req, err);
     bool is_good =
-        db && read_way(req, db, &email, &mail, err) && choose_sender(req, db, &email, &as, err);
+        db && read_way(req, db, &email, &mail, err) && letter_identity(req, db, &email, &as, err);
     store_release(app_of(req)->store, &db);
     if (!is_good)
         return false;
@@ -225,7 +217,7 @@ bool html_unsubscribe_mail(struct request *req, struct response *res, struct err
         return false;
     struct db *db = app_db(req, err);
     bool is_good =
-        db && read_way(req, db, &email, &mail, err) && choose_sender(req, db, &email, &as, err);
+        db && read_way(req, db, &email, &mail, err) && letter_identity(req, db, &email, &as, err);
     if (is_good) {
         struct note note = {.account_id = email.account_id,
                             .identity_id = as.id,

@@ -5,6 +5,7 @@
 
 #include "handlers/html/body.h"
 #include "handlers/html/page.h"
+#include "server/store/identities.h"
 #include "server/store/senders.h"
 
 struct letter {
@@ -33,6 +34,11 @@ struct str letter_sender(struct arena *arena, const struct email *email);
  * what a careful reader would notice; of one that is `is_inner` only the latter. */
 void letter_set_marks(const struct request *req, struct value *view, const struct email *email,
                       bool is_inner);
+
+/* As whom to answer it by a button, a list that is left or a receipt: the sender it was written
+ * to. */
+bool letter_identity(const struct request *req, struct db *db, const struct email *email,
+                     struct identity *identity, struct error *err);
 
 /* receipt.c: `receipt`, where the sender asks for one and nobody has answered yet; `fates`, of what
  * was sent from here. */

@@ -12,28 +12,6 @@ enum { ID_BYTES_MAX = 250 };
 
 static const char receipt_type[] = "message/disposition-notification";
 
-/* The sender it was written to, else the account's first; `*is_own`: the receipt would go to us. */
-static bool choose_identity(struct request *req, struct db *db, const struct email *email,
-                            struct str to, struct identity *identity, bool *is_own,
-                            struct error *err)
-{
-    struct identity *list;
-    struct person *people;
-    size_t count, person_count;
-    if (!identity_list(db, req->arena, email->account_id, &list, &count, err))
-        return false;
-    people_read(req->arena, email->to_json, &people, &person_count);
-    *is_own = false;
-    *identity = count ? list[0] : (struct identity){0};
-    for (size_t i = 0; i < count; i++) {
-        *is_own |= str_equal_nocase(list[i].email, to);
-        for (size_t k = 0; k < person_count; k++)
-            if (str_equal_nocase(list[i].email, people[k].email))
-                *identity = list[i];
-    }
-    return count > 0 || error_set(err, ERROR_NOT_FOUND, "There is no sender.");
-}
-
 static struct str asks(const struct request *req, const struct email *email)
 {
     struct envelope envelope;
@@ -46,7 +24,6 @@ bool letter_set_receipt(struct request *req, struct db *db, struct value *view,
                         const struct email *email, struct error *err)
 {
     struct str to = asks(req, email);
-    struct identity identity;
     bool is_own;
     struct str recipients;
     view_set_text(view, "receipt", NULL);
@@ -56,9 +33,9 @@ bool letter_set_receipt(struct request *req, struct db *db, struct value *view,
     fates_set(view, req->arena, recipients);
     if (!to.length)
         return true;
-    if (!choose_identity(req, db, email, to, &identity, &is_own, err))
+    if (!identity_has(db, req->arena, email->account_id, to, &is_own, err))
         return false;
-    if (is_own)
+    if (is_own) /* the receipt would go to us */
         return true;
     struct value *receipt = view_set_object(view, "receipt");
     view_set_str(receipt, "to", to);
@@ -82,9 +59,9 @@ static bool send(struct request *req, struct db *db, const struct email *email, 
                  struct str key, struct error *err)
 {
     struct identity identity;
-    bool is_own, has_id = is_id(email->message_id);
+    bool has_id = is_id(email->message_id);
     int64_t id;
-    if (!choose_identity(req, db, email, to, &identity, &is_own, err))
+    if (!letter_identity(req, db, email, &identity, err))
         return false;
     const struct note note = {
         .account_id = email->account_id,
@@ -115,6 +92,12 @@ static bool settle(struct request *req, struct db *db, const struct email *email
     return action_run(db, req->arena, email->account_id, &action, &result, err);
 }
 
+static bool refuse_form(struct error *err)
+{
+    error_set(err, ERROR_INVALID, "The question whether to send a receipt came back incomplete.");
+    return error_hint(err, "Open the message again and answer it there.");
+}
+
 bool html_receipt(struct request *req, struct response *res, struct error *err)
 {
     struct http_fields form;
@@ -127,9 +110,9 @@ bool html_receipt(struct request *req, struct response *res, struct error *err)
     bool is_good = db && session_email(req, db, &email, err);
     struct str to = is_good ? asks(req, &email) : STR_EMPTY;
     if (is_good && to.length)
-        is_good = (!is_wanted || (key.length ? send(req, db, &email, to, key, err)
-                                             : error_set(err, ERROR_INVALID, "Send it again."))) &&
-                  settle(req, db, &email, err);
+        is_good =
+            (!is_wanted || (key.length ? send(req, db, &email, to, key, err) : refuse_form(err))) &&
+            settle(req, db, &email, err);
     store_release(app_of(req)->store, &db);
     if (is_good)
         page_go_back(res, &form);

@@ -65,6 +65,37 @@ bool identity_by_id(struct db *db, struct arena *arena, int64_t account_id, int6
     return true;
 }
 
+bool identity_among(struct db *db, struct arena *arena, int64_t account_id,
+                    const struct str *emails, size_t email_count, struct identity *identity,
+                    struct error *err)
+{
+    struct identity *list;
+    size_t count, chosen = 0;
+    if (!identity_list(db, arena, account_id, &list, &count, err))
+        return false;
+    if (count == 0)
+        return error_set(err, ERROR_NOT_FOUND, "%s", no_identity);
+    for (size_t i = count; i-- > 0;)
+        for (size_t k = 0; k < email_count; k++)
+            if (str_equal_nocase(list[i].email, emails[k]))
+                chosen = i;
+    *identity = list[chosen];
+    return true;
+}
+
+bool identity_has(struct db *db, struct arena *arena, int64_t account_id, struct str email,
+                  bool *is_own, struct error *err)
+{
+    struct identity *list;
+    size_t count;
+    *is_own = false;
+    if (!identity_list(db, arena, account_id, &list, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        *is_own = *is_own || str_equal_nocase(list[i].email, email);
+    return true;
+}
+
 static bool write(struct db *db, struct identity *i, bool is_new, struct error *err)
 {
     int64_t affected = 0;

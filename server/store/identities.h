@@ -23,6 +23,14 @@ bool identity_list(struct db *db, struct arena *arena, int64_t account_id,
                    struct identity **identities, size_t *count, struct error *err);
 bool identity_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                     struct identity *identity, struct error *err);
+/* As whom to answer what these addresses got: the account's first sender that is among them, else
+ * its first. */
+bool identity_among(struct db *db, struct arena *arena, int64_t account_id,
+                    const struct str *emails, size_t email_count, struct identity *identity,
+                    struct error *err);
+/* Whether one of the account's senders has the address. */
+bool identity_has(struct db *db, struct arena *arena, int64_t account_id, struct str email,
+                  bool *is_own, struct error *err);
 /* Makes (filling `id`) or changes it. */
 bool identity_put(struct db *db, struct identity *identity, struct error *err);
 /* ERROR_CONFLICT: an account keeps its last one. */
