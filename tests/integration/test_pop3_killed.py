@@ -1,6 +1,7 @@
 """The sync process, or PostgreSQL, killed between any two statements of a POP3 pass: each message is
 then upstream or here, and in the end here once. And a maildrop of ten thousand."""
 
+import os
 import re
 import subprocess
 import time
@@ -169,21 +170,26 @@ def test_a_large_message_passes_without_memory(restante, account, maildrop):
         status = Path(f"/proc/{sync}/status").read_text()
         return sum(int(re.search(rf"{name}:\s+(\d+)", status)[1]) for name in ("RssAnon", "RssShmem"))
 
-    before, highest = private_kb(), 0
-    memory_files = 0
+    def memory_files():
+        """What of the message lies in memory files; root alone sees a process that no core may show (PR_SET_DUMPABLE)."""
+        found = [0]
+        for link in Path(f"/proc/{sync}/fd").iterdir() if os.geteuid() == 0 else ():
+            try:
+                if "memfd:messages" in str(link.readlink()):
+                    found.append(link.stat().st_size)
+            except OSError:
+                pass  # closed meanwhile
+        return max(found)
+
+    before, highest, largest_file = private_kb(), 0, 0
     account.ask()
     end = time.monotonic() + 120
     while not account.emails() and time.monotonic() < end:
         highest = max(highest, private_kb() - before)
-        for link in Path(f"/proc/{sync}/fd").iterdir():
-            try:
-                if "memfd:messages" in str(link.readlink()):
-                    memory_files = max(memory_files, link.stat().st_size)
-            except OSError:
-                pass  # closed meanwhile
+        largest_file = max(largest_file, memory_files())
         time.sleep(0.01)
     (email,) = account.emails()
-    assert memory_files < 25_000_000
+    assert largest_file < 25_000_000
     if not restante.is_sanitized:
         assert highest < 25_000, f"the sync process grew by {highest} kB"
     assert account.raw(email) == message
