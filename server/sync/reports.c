@@ -35,15 +35,24 @@ static bool read_here(struct slice *slice, int64_t email_id, const struct mime_p
     return is_here;
 }
 
+/* Empty `bytes`: they are to be had nowhere. False: not now, and the report is looked at again, for
+ * one that was passed over is never told. */
 static bool obtain(struct slice *slice, int64_t email_id, const struct mime_part *part,
-                   struct str *bytes)
+                   struct str *bytes, struct error *err)
 {
     struct error why = ERROR_INIT;
     struct body_wanted wanted = {.email_id = email_id, .parts = {part->id}, .part_count = 1};
-    if (read_here(slice, email_id, part, bytes))
+    *bytes = STR_EMPTY;
+    if (read_here(slice, email_id, part, bytes) || !slice->account->imap)
         return true;
-    return slice->account->imap && imap_is_alive(slice->account->imap->client) &&
-           imap_fetch_body(slice, &wanted, &why) && read_here(slice, email_id, part, bytes);
+    if (imap_fetch_body(slice, &wanted, &why)) {
+        read_here(slice, email_id, part, bytes);
+        return true;
+    }
+    bool is_final = why.kind == ERROR_NOT_FOUND || why.retry == ERROR_RETRY_NEVER;
+    if (!is_final)
+        *err = why;
+    return is_final;
 }
 
 /* --- which message of ours ------------------------------------------------------------------- */
@@ -56,9 +65,9 @@ static bool is_report(const struct mime_part *part)
            str_equal(part->type, STR("message/global-disposition-notification"));
 }
 
-/* The header of the original that came back with the report. */
-static struct str returned_id(struct slice *slice, int64_t email_id,
-                              const struct mime_message *message)
+/* The Message-ID in the header of the original that came back with the report; empty: none did. */
+static bool returned_id(struct slice *slice, int64_t email_id, const struct mime_message *message,
+                        struct str *id, struct error *err)
 {
     struct str bytes;
     struct parser_header_field *fields;
@@ -67,17 +76,18 @@ static struct str returned_id(struct slice *slice, int64_t email_id,
         if (!str_equal(part->type, STR("text/rfc822-headers")) &&
             !str_equal(part->type, STR("message/rfc822")))
             continue;
-        if (!obtain(slice, email_id, part, &bytes) ||
-            !parser_header_fields(slice->sync->parsers, slice->arena, bytes, &fields, &count, NULL))
-            return STR_EMPTY;
+        if (!obtain(slice, email_id, part, &bytes, err) ||
+            !parser_header_fields(slice->sync->parsers, slice->arena, bytes, &fields, &count, err))
+            return false;
         for (size_t i = 0; i < count; i++)
             if (str_equal_nocase(fields[i].name, STR("Message-ID"))) {
-                struct str id = str_trim(fields[i].value);
-                id = str_starts(id, STR("<")) ? str_skip(id, 1) : id;
-                return str_ends(id, STR(">")) ? str_sub(id, 0, id.length - 1) : id;
+                struct str value = str_trim(fields[i].value);
+                value = str_starts(value, STR("<")) ? str_skip(value, 1) : value;
+                *id = str_ends(value, STR(">")) ? str_sub(value, 0, value.length - 1) : value;
+                return true;
             }
     }
-    return STR_EMPTY;
+    return true;
 }
 
 /* --- telling it ------------------------------------------------------------------------------ */
@@ -154,19 +164,19 @@ static bool take_report(struct slice *slice, int64_t email_id, struct str struct
                         struct error *err)
 {
     struct str bytes, text;
-    struct error why = ERROR_INIT;
     const struct mime_message *message = parser_structure_read(slice->arena, structure, NULL);
     struct mime_part *part = message ? message->root : NULL;
     while (part && !is_report(part))
         part = mime_next(part);
-    if (!part || !obtain(slice, email_id, part, &bytes) ||
-        !parser_card(slice->sync->parsers, slice->arena, part, bytes, &text, &why))
+    if (!part)
         return true;
+    if (!obtain(slice, email_id, part, &bytes, err) ||
+        !parser_card(slice->sync->parsers, slice->arena, part, bytes, &text, err))
+        return false;
     json_t *report = json_loadb(text.at, text.length, 0, NULL);
     struct str id = str_of(json_string_value(json_object_get(report, "messageId")));
-    if (!id.length)
-        id = returned_id(slice, email_id, message);
-    bool is_good = !id.length || tell(slice, email_id, id, report, err);
+    bool is_good = id.length || returned_id(slice, email_id, message, &id, err);
+    is_good = is_good && (!id.length || tell(slice, email_id, id, report, err));
     json_decref(report);
     return is_good;
 }

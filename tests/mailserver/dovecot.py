@@ -65,6 +65,8 @@ userdb {{
 
 mail_location = maildir:~/Maildir
 maildir_very_dirty_syncs = yes
+# Where a user may have no more inotify instances (128 by default), IDLE looks instead of being told.
+mailbox_idle_check_interval = 1 secs
 mail_fsync = never
 mail_max_userip_connections = 10000
 mail_plugins =
