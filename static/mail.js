@@ -238,6 +238,8 @@ function stopListening() {
 document.addEventListener("submit", onSubmit);
 document.addEventListener("click", onClick);
 for (const shy of document.querySelectorAll("[data-with-script]")) shy.hidden = false;
+for (const zone of document.querySelectorAll('input[name="zone"]'))
+  zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
 tellCount(); // browsers keep boxes checked over a reload
 adoptNotice();
 listenForKeys();

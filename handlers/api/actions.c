@@ -114,13 +114,18 @@ static bool read_kind(struct arena *arena, json_t *body, struct action *action, 
                      "\"action\" is \"keywords\", \"move\", \"copy\", \"trash\" or \"destroy\".");
 }
 
+bool api_read_places(struct request *req, const json_t *body, struct action *action,
+                     struct error *err)
+{
+    return read_ids(req->arena, body, "emailIds", &action->email_ids, &action->email_count, err) &&
+           read_id_member(body, "threadId", &action->thread_id, err) &&
+           read_id_member(body, "mailboxId", &action->mailbox_id, err);
+}
+
 static bool read_action(struct request *req, json_t *body, struct action *action, struct error *err)
 {
     *action = (struct action){.idempotency_key = request_header(req, "Idempotency-Key")};
-    if (!read_kind(req->arena, body, action, err) ||
-        !read_ids(req->arena, body, "emailIds", &action->email_ids, &action->email_count, err) ||
-        !read_id_member(body, "threadId", &action->thread_id, err) ||
-        !read_id_member(body, "mailboxId", &action->mailbox_id, err) ||
+    if (!read_kind(req->arena, body, action, err) || !api_read_places(req, body, action, err) ||
         !read_id_member(body, "toId", &action->target_id, err))
         return false;
     if ((action->kind == ACTION_MOVE || action->kind == ACTION_COPY) && !action->target_id)
@@ -158,7 +163,7 @@ static void write_id_text(struct json *json, int64_t id)
     json_write_str(json, str_make(text, (size_t)length));
 }
 
-static bool answer_result(struct response *res, const struct action_result *result)
+bool api_answer_result(struct response *res, const struct action_result *result)
 {
     struct json json = answer_json(res);
     json_write_object(&json);
@@ -188,7 +193,7 @@ bool api_actions(struct request *req, struct response *res, struct error *err)
         return api_bulk_accept(req, res, &action, query, err);
     return is_good && answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db, action_run(db, req->arena, account_id, &action, &result, err)) &&
-           answer_result(res, &result);
+           api_answer_result(res, &result);
 }
 
 bool api_actions_undo(struct request *req, struct response *res, struct error *err)
@@ -206,7 +211,7 @@ bool api_actions_undo(struct request *req, struct response *res, struct error *e
     return is_good && answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db,
                        action_undo(db, req->arena, account_id, ids, count, &result, err)) &&
-           answer_result(res, &result);
+           api_answer_result(res, &result);
 }
 
 /* --- one email ------------------------------------------------------------------------------- */
@@ -250,7 +255,7 @@ bool api_email_patch(struct request *req, struct response *res, struct error *er
     json_t *body = body_json(req, err);
     bool is_good = body && answer_account_id(req, &db, &account_id, err) &&
                    answer_done(req, &db, run_patch(req, db, account_id, id, body, &result, err)) &&
-                   answer_result(res, &result);
+                   api_answer_result(res, &result);
     json_decref(body);
     return is_good;
 }
@@ -276,7 +281,7 @@ static bool answer_folder(struct request *req, struct response *res, int64_t acc
         res->status = 202;
     struct action_result result = {
         .operation_ids = &operation_id, .operation_count = operation_id ? 1 : 0, .changed = 1};
-    return answer_result(res, &result);
+    return api_answer_result(res, &result);
 }
 
 bool api_mailbox_create(struct request *req, struct response *res, struct error *err)

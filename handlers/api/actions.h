@@ -2,8 +2,16 @@
 #ifndef RESTANTE_HANDLERS_API_ACTIONS_H
 #define RESTANTE_HANDLERS_API_ACTIONS_H
 
+#include <jansson.h>
+
 #include "handlers/app.h"
 #include "server/store/actions.h"
+
+/* Which messages: "emailIds" or "threadId", "mailboxId". */
+bool api_read_places(struct request *req, const json_t *body, struct action *action,
+                     struct error *err);
+/* {"operations": ["5"], "changed": 1} */
+bool api_answer_result(struct response *res, const struct action_result *result);
 
 /* Accepts an action on everything that `query` finds (empty: all of action->mailbox_id). */
 bool api_bulk_accept(struct request *req, struct response *res, const struct action *action,

@@ -27,6 +27,9 @@ const struct route api_routes[] = {
 
     {HTTP_POST, V1 "/accounts/{account}/actions", api_actions, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/actions/undo", api_actions_undo, ROUTE_API},
+    {HTTP_GET, V1 "/accounts/{account}/snoozed", api_snoozed, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/snoozed", api_snooze, ROUTE_API},
+    {HTTP_DELETE, V1 "/accounts/{account}/snoozed/{email}", api_snooze_end, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/bulk", api_bulks, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/bulk/{bulk}", api_bulk, ROUTE_API},
     {HTTP_POST, V1 "/accounts/{account}/bulk/{bulk}/cancel", api_bulk_cancel, ROUTE_API},

@@ -22,6 +22,8 @@ route_handler api_emails, api_email, api_thread;
 /* actions.c */
 route_handler api_actions, api_actions_undo, api_email_patch;
 route_handler api_mailbox_create, api_mailbox_update, api_mailbox_delete;
+/* snooze.c */
+route_handler api_snoozed, api_snooze, api_snooze_end;
 /* bulk.c */
 route_handler api_bulks, api_bulk, api_bulk_cancel, api_bulk_undo;
 /* search.c */

@@ -1,17 +1,22 @@
 #include "handlers/html/act.h"
 
 #include "handlers/html/screens.h"
+#include "handlers/html/snooze.h"
 #include "handlers/html/verbs.h"
 #include "handlers/html/words.h"
+#include "handlers/snooze.h"
+#include "handlers/wait.h"
 #include "server/base/encode.h"
 #include "server/base/log.h"
 #include "server/store/bulk.h"
+#include "server/store/snooze.h"
 
 enum {
     FORM_KEY_BYTES = 15,
     FORM_KEY_LENGTH_MAX = 64,
     OPERATIONS_MAX = 40, /* told of in one address */
-    AT_ONCE_MAX = 200,   /* messages of a folder that are acted upon while the person waits */
+    FOLDER_WAIT_MS = 8000,
+    AT_ONCE_MAX = 200, /* messages of a folder that are acted upon while the person waits */
 };
 
 /* What a request asks for. */
@@ -283,6 +288,32 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
     return true;
 }
 
+/* `*awaited` becomes the operation that makes the folder, where there was none: to be tried again
+ * when it is there. */
+static bool snooze(struct request *req, struct response *res, struct db *db, struct asked *asked,
+                   int64_t *awaited, struct error *err)
+{
+    struct action action = {.email_ids = asked->email_ids,
+                            .email_count = asked->email_count,
+                            .thread_id = asked->thread_id,
+                            .mailbox_id = asked->mailbox.id,
+                            .idempotency_key = key_of(asked, "", req->arena)};
+    struct action_result result;
+    int64_t folder_id, until = snooze_until(req->arena, &asked->form, clock_now_us());
+    if (!until) {
+        say(req, res, asked, "when");
+        return true;
+    }
+    if (!snooze_prepare(req, db, asked->account.id, &folder_id, awaited, err))
+        return false;
+    if (!folder_id)
+        return true;
+    if (!snooze_put(db, req->arena, asked->account.id, &action, folder_id, until, &result, err))
+        return false;
+    tell_done(req, res, asked, result.operation_ids, result.operation_count);
+    return true;
+}
+
 /* Deleting for good is asked about once more. */
 static bool ask_again(struct request *req, struct response *res, const struct asked *asked,
                       struct error *err)
@@ -310,13 +341,15 @@ static bool ask_again(struct request *req, struct response *res, const struct as
     return page_send(req, res, "sure", page, err);
 }
 
-static bool act(struct request *req, struct response *res, struct db *db, struct error *err)
+static bool act(struct request *req, struct response *res, struct db *db, int64_t *awaited,
+                struct error *err)
 {
     struct asked asked = {0};
     struct error why = ERROR_INIT;
     if (!read_asked(req, db, &asked, err))
         return false;
-    if (!asked.is_everything && !asked.thread_id && asked.email_count == 0) {
+    if ((!asked.is_everything || asked.verb->is_snooze) && !asked.thread_id &&
+        asked.email_count == 0) {
         say(req, res, &asked, "choose");
         return true;
     }
@@ -326,7 +359,8 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
     }
     if (asked.verb->kind == ACTION_DESTROY && !str_equal(form_text(&asked.form, "sure"), STR("1")))
         return ask_again(req, res, &asked, err);
-    if (do_asked(req, res, db, &asked, &why))
+    if (asked.verb->is_snooze ? snooze(req, res, db, &asked, awaited, &why)
+                              : do_asked(req, res, db, &asked, &why))
         return true;
     if (why.kind == ERROR_NOT_FOUND && (asked.email_count || asked.thread_id)) {
         say(req, res, &asked, "gone");
@@ -338,10 +372,25 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
 
 bool html_act(struct request *req, struct response *res, struct error *err)
 {
+    int64_t awaited = 0, account_id;
+    struct operation operation;
+    struct error why = ERROR_INIT;
     struct db *db = app_db(req, err);
-    bool is_done = db && act(req, res, db, err);
+    bool is_done = db && act(req, res, db, &awaited, err);
     store_release(app_of(req)->store, &db);
-    return is_done;
+    if (!is_done || !awaited)
+        return is_done;
+    if (!request_param_id(req, "account", &account_id, err))
+        return false;
+    wait_for_operation(req, account_id, awaited, deadline_in_ms(FOLDER_WAIT_MS), &operation, &why);
+    awaited = 0;
+    db = app_db(req, err);
+    is_done = db && act(req, res, db, &awaited, err);
+    store_release(app_of(req)->store, &db);
+    if (!is_done || !awaited)
+        return is_done;
+    error_set(err, ERROR_UNAVAILABLE, "The folder for snoozed messages could not be made yet.");
+    return error_hint(err, "It is made when the mail server answers. Try again then.");
 }
 
 /* --- taking back ----------------------------------------------------------------------------- */

@@ -21,6 +21,8 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/compose/{draft}", html_draft, 0},
     {HTTP_POST, "/mail/{account}/compose/{draft}", html_draft_post, ROUTE_LARGE_BODY},
     {HTTP_GET, "/mail/{account}/compose/{draft}/attachment/{attachment}", html_draft_attachment, 0},
+    {HTTP_GET, "/mail/{account}/snoozed", html_snoozed, 0},
+    {HTTP_POST, "/mail/{account}/snoozed/{email}/end", html_snoozed_end, 0},
     {HTTP_GET, "/mail/{account}/outbox", html_outbox, 0},
     {HTTP_POST, "/mail/{account}/outbox/{submission}/cancel", html_outbox_cancel, 0},
     {HTTP_POST, "/mail/{account}/outbox/{submission}/arrived", html_outbox_settle, 0},

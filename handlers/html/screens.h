@@ -14,6 +14,8 @@ route_handler html_home, html_account_mail, html_mailbox, html_sync_now;
 route_handler html_act, html_undo;
 /* bulk.c */
 route_handler html_bulk_cancel, html_bulk_undo;
+/* snooze.c */
+route_handler html_snoozed, html_snoozed_end;
 /* told.c */
 route_handler html_refused, html_refused_told;
 /* folders.c */

@@ -63,7 +63,8 @@ static bool read_asked(struct request *req, struct db *db, struct asked *asked, 
     struct str rest = form_text(&asked->form, "do");
     asked->verb = verb_find(str_cut(&rest, '.'));
     asked->row = rest;
-    if (!asked->verb || asked->verb->is_whole || asked->verb->kind == ACTION_DESTROY)
+    if (!asked->verb || asked->verb->is_whole || asked->verb->kind == ACTION_DESTROY ||
+        asked->verb->is_snooze)
         return error_set(err, ERROR_INVALID, "This page cannot do that.");
     asked->is_everything = !rest.length && str_equal(form_text(&asked->form, "all"), STR("1"));
     if (!str_to_i64(form_text(&asked->form, "target"), &asked->target_id))

@@ -21,6 +21,7 @@ static const struct {
     bool is_bad;
 } sayings[] = {
     {"choose", "Choose one or more messages first.", true},
+    {"when", "Choose a time that lies ahead.", true},
     {"folder", "Choose the folder that they shall go to.", true},
     {"gone", "That is no longer there.", true},
     {"there", "They lie in that folder already: nothing had to be done.", false},

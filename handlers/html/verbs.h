@@ -12,6 +12,7 @@ struct verb {
     enum mailbox_role role; /* MOVE: to this one */
     bool is_whole;          /* of all messages in the folder, not of chosen ones */
     bool needs_target;      /* MOVE, COPY: the form says where to */
+    bool is_snooze;         /* MOVE: out of the way until a time that the form says */
 };
 
 /* NULL: no button says that. */

@@ -616,5 +616,7 @@ bool action_run_in(struct replica_batch *batch, struct arena *arena, const struc
                             .batch = batch,
                             .result = result};
     *result = (struct action_result){0};
-    return action_check(action, false, err) && act(&acting, err);
+    bool is_known = false;
+    return action_check(action, false, err) && find_known(&acting, &is_known, err) &&
+           (is_known || act(&acting, err));
 }

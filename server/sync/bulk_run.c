@@ -5,6 +5,7 @@
 #include "server/base/log.h"
 #include "server/query/conditions.h"
 #include "server/store/bulk.h"
+#include "server/store/snooze.h"
 
 enum {
     FAILURES_MAX = 20, /* in a row: the next NOTIFY or backstop begins again */
@@ -57,8 +58,10 @@ static bool turn(const struct sync_context *sync, struct arena *arena, int *fail
     struct bulk bulk;
     struct error err = ERROR_INIT;
     struct db *db = store_acquire(sync->store, 0, &err);
-    bool is_any = db && bulk_next(db, arena, &bulk, &err);
-    bool is_good = is_any && go_on(db, arena, &bulk, &err);
+    bool is_any = false;
+    bool is_good = db && snooze_step(db, &is_any, &err);
+    if (is_good && !is_any)
+        is_good = bulk_next(db, arena, &bulk, &err) && go_on(db, arena, &bulk, &err);
     store_release(sync->store, &db);
     if (is_good) {
         *failures = 0;

@@ -1,6 +1,6 @@
-/* Going on with what people want done to everything that a search or a folder has (store/bulk.h):
- * on a thread of its own and without any mail server, so that it is seen here also while one is
- * away. */
+/* Going on with what people want done to everything that a search or a folder has (store/bulk.h),
+ * and bringing back what was snoozed until now (store/snooze.h): on a thread of its own and without
+ * any mail server, so that it is seen here also while one is away. */
 #ifndef RESTANTE_SYNC_BULK_RUN_H
 #define RESTANTE_SYNC_BULK_RUN_H
 

@@ -39,7 +39,7 @@ static void on_notify(void *context, struct str payload)
     struct background *background = context;
     struct str rest = payload;
     bool is_bulk = str_equal(str_cut(&rest, ' '), STR("bulk"));
-    if ((is_bulk || payload.length == 0) && background->bulk)
+    if (is_bulk && background->bulk)
         workpool_add(background->bulk, go_on_with_bulk, background);
     if (!is_bulk)
         scheduler_notified(background->scheduler, payload);
@@ -82,8 +82,13 @@ static bool wait_for_turn(int stop_fd, int wakeup_fd, int wait_ms)
 static void run_until_stopped(int stop_fd, struct background *background)
 {
     struct scheduler *scheduler = background->scheduler;
-    int64_t sweep_at_ms = clock_monotonic_ms();
+    int64_t sweep_at_ms = clock_monotonic_ms(), bulk_at_ms = sweep_at_ms;
     while (!wait_for_turn(stop_fd, scheduler_wakeup_fd(scheduler), scheduler_turn(scheduler))) {
+        if (clock_monotonic_ms() >= bulk_at_ms) { /* snoozed messages are due without a word */
+            bulk_at_ms = clock_monotonic_ms() + BACKSTOP_MS;
+            if (background->bulk)
+                workpool_add(background->bulk, go_on_with_bulk, background);
+        }
         if (clock_monotonic_ms() < sweep_at_ms)
             continue;
         sweep_at_ms = clock_monotonic_ms() + SWEEP_MS;

@@ -1,6 +1,7 @@
 """Acting on everything that a search or a folder has: accepted as one row, carried out in the
 background in batches, each message once, whatever dies meanwhile."""
 
+import datetime
 import html
 import re
 
@@ -37,7 +38,6 @@ class House:
         self.browser = self.restante.sign_in(user.address, PASSWORD)
         self.client = self.restante.client(self.restante.token(user.address))
         self.here = Here(self.client)
-        self.other = Other(self.server, user.address)
         assert eventually(lambda: "INBOX" in self.here.mailboxes()
                           and self.box("INBOX")["totalEmails"] == COUNT, patience=120, pause=0.2)
         return self
@@ -68,7 +68,8 @@ class House:
         return [line for line in lines if "route=" not in line][-40:]
 
     def upstream(self, folder):
-        return len(self.other.uids(folder))
+        """A connection of its own: the server is stopped now and then."""
+        return len(Other(self.server, "ada@example.org").uids(folder))
 
     def is_upstream(self, folder, count):
         return eventually(lambda: self.upstream(folder) == count, patience=120, pause=0.3)
@@ -201,3 +202,59 @@ def test_a_search_page_acts_on_what_is_chosen_and_on_all_it_finds(house):
     assert "bulk=1" in page.url and "Moving to Archive" in visible(page) or "moved" in visible(page)
     count = house.box("INBOX")["totalEmails"]
     assert eventually(lambda: house.box("Archive")["totalEmails"] == count, patience=60, pause=0.3)
+
+
+def soon(seconds):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def test_a_snoozed_message_comes_back_unread_and_on_top_after_a_restart_too(house):
+    inbox, client, path = house.box("INBOX"), house.client, house.here.path
+    before = inbox["totalEmails"]
+    for _ in range(3):
+        Other(house.server, "ada@example.org").append("INBOX")
+    house.here.check_now()
+    assert eventually(lambda: house.box("INBOX")["totalEmails"] == before + 3, pause=0.2)
+    last = house.here.emails(inbox["id"])[-1]["id"]
+    house.here.act(action="keywords", emailIds=[last], keywords={"$seen": True})
+    body = {"emailIds": [last], "mailboxId": inbox["id"], "until": soon(3600)}
+    assert client.post(path("/snoozed"), body).status == 200
+    assert last not in [each["id"] for each in house.here.emails(inbox["id"])]
+    assert house.is_upstream("Snoozed", 1)
+    listed = client.get(path("/snoozed")).json["snoozed"]
+    assert [each["emailId"] for each in listed] == [last] and listed[0]["until"] == body["until"][:19] + "Z"
+    page = house.browser.get(f"//mail/{house.here.account}/snoozed")
+    assert "Bring back now" in visible(page)
+
+    assert client.post(path("/snoozed"), body | {"until": soon(1), "mailboxId": None}).status == 200
+    house.restante.kill("sync")
+    top = eventually(lambda: [each for each in house.here.emails(inbox["id"])[:1] if each["id"] == last],
+                     patience=60, pause=0.3)
+    assert top and "$seen" not in top[0]["keywords"]
+    assert client.get(path("/snoozed")).json["snoozed"] == []
+    assert house.is_upstream("Snoozed", 0)
+    assert client.post(path("/snoozed"), body | {"until": "2020-01-01T00:00:00Z"}).status == 400
+
+
+def test_snoozing_from_a_page_and_bringing_back(house):
+    inbox = house.box("INBOX")
+    path = f"/mail/{house.here.account}/{inbox['id']}"
+    page = house.browser.get("/" + path)
+    first = house.here.emails(inbox["id"])[0]["id"]
+    told = press(house, page, path + "/act", do="snooze", email=first, until="own", at="2020-01-01T08:00")
+    assert "lies ahead" in visible(told)
+    told = press(house, page, path + "/act", do="snooze", email=first, until="tomorrow", zone="Asia/Tokyo")
+    assert "moved to Snoozed" in visible(told)
+    until = house.client.get(house.here.path("/snoozed")).json["snoozed"][0]["until"]
+    assert until.endswith("T23:00:00Z")  # eight in the morning in Tokyo
+    press(house, house.browser.get(f"//mail/{house.here.account}/snoozed"),
+          f"/mail/{house.here.account}/snoozed/{first}/end")
+    assert eventually(lambda: house.here.emails(inbox["id"])[0]["id"] == first, patience=60, pause=0.3)
+
+    # a whole conversation, from its page
+    thread = house.here.emails(inbox["id"])[0]["threadId"]
+    page = house.browser.get(f"//mail/{house.here.account}/thread/{thread}")
+    told = press(house, page, path + "/act", do="snooze", thread=thread, until="week")
+    assert "moved to Snoozed" in visible(told)
+    assert [each["emailId"] for each in house.client.get(house.here.path("/snoozed")).json["snoozed"]] == [first]

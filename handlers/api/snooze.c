@@ -1,0 +1,102 @@
+/* Messages out of the way until a time. POST .../snoozed {"emailIds": [...], "until": UTCDate,
+ * "mailboxId": where they lie and come back to; missing: wherever, and the inbox}: they are moved
+ * to the folder "Snoozed" (made if there is none), and at their time back: unread, on top. Answers
+ * like an action; 504 while the mail server is away and that folder is not there yet. GET
+ * .../snoozed: {"snoozed": [{"emailId", "mailboxId", "until"}]}. DELETE .../snoozed/{email} brings
+ * one back now. */
+#include "server/store/snooze.h"
+#include "handlers/api/actions.h"
+#include "handlers/api/answer.h"
+#include "handlers/api/api.h"
+#include "handlers/snooze.h"
+#include "handlers/wait.h"
+
+enum { FOLDER_WAIT_MS = 10 * 1000 };
+
+bool api_snoozed(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id;
+    struct snoozed *list;
+    size_t count;
+    if (!answer_account_id(req, &db, &account_id, err) ||
+        !answer_done(req, &db, snooze_list(db, req->arena, account_id, &list, &count, err)))
+        return false;
+    struct json json = answer_json(res);
+    json_write_object(&json);
+    json_write_name(&json, "snoozed");
+    json_write_array(&json);
+    for (size_t i = 0; i < count; i++) {
+        json_write_object(&json);
+        answer_id(&json, "emailId", list[i].email_id);
+        answer_id(&json, "mailboxId", list[i].mailbox_id);
+        answer_time(&json, "until", list[i].until);
+        json_write_object_end(&json);
+    }
+    json_write_array_end(&json);
+    json_write_object_end(&json);
+    return true;
+}
+
+static bool read_until(struct request *req, const json_t *body, int64_t *until, struct error *err)
+{
+    struct str text;
+    if (!body_str(req->arena, body, "until", true, &text, err))
+        return false;
+    if (!clock_parse_rfc3339(text, until))
+        return error_set(err, ERROR_INVALID, "\"until\" is no date like 2026-11-25T08:00:00Z.");
+    return *until > clock_now_us() ||
+           error_set(err, ERROR_INVALID, "\"until\" does not lie ahead.");
+}
+
+/* The folder, made and waited for where there is none. ERROR_TIMEOUT: the mail server is away. */
+static bool find_folder(struct request *req, int64_t account_id, int64_t *folder_id,
+                        struct error *err)
+{
+    struct operation operation;
+    int64_t operation_id = 0;
+    struct db *db = app_db(req, err);
+    if (!db ||
+        !answer_done(req, &db, snooze_prepare(req, db, account_id, folder_id, &operation_id, err)))
+        return false;
+    if (*folder_id)
+        return true;
+    if (!wait_for_operation(req, account_id, operation_id, deadline_in_ms(FOLDER_WAIT_MS),
+                            &operation, err))
+        return false;
+    db = app_db(req, err);
+    return db && answer_done(req, &db, snooze_folder(db, req->arena, account_id, folder_id, err));
+}
+
+bool api_snooze(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id, until = 0, folder_id;
+    struct action action = {.idempotency_key = request_header(req, "Idempotency-Key")};
+    struct action_result result;
+    json_t *body = body_json(req, err);
+    bool is_good =
+        body && api_read_places(req, body, &action, err) && read_until(req, body, &until, err);
+    json_decref(body);
+    if (!is_good || !answer_account_id(req, &db, &account_id, err))
+        return false;
+    store_release(app_of(req)->store, &db);
+    return find_folder(req, account_id, &folder_id, err) &&
+           answer_account_id(req, &db, &account_id, err) &&
+           answer_done(
+               req, &db,
+               snooze_put(db, req->arena, account_id, &action, folder_id, until, &result, err)) &&
+           api_answer_result(res, &result);
+}
+
+bool api_snooze_end(struct request *req, struct response *res, struct error *err)
+{
+    struct db *db;
+    int64_t account_id, id;
+    if (!request_param_id(req, "email", &id, err) ||
+        !answer_account_id(req, &db, &account_id, err) ||
+        !answer_done(req, &db, snooze_hurry(db, account_id, &id, 1, err)))
+        return false;
+    res->status = 204;
+    return true;
+}
