@@ -4,6 +4,7 @@ names, so only as root (the service runs in a mount namespace with another /etc/
 import http.server
 import os
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from tests import harness
 from tests.harness import eventually
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs port 443 and another /etc/hosts: root")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0,
+    reason="needs port 443 and another /etc/hosts: root, and mounts of its own (none in a chroot)")
 
 ADDRESS = "127.0.0.43"  # of all web servers here; /etc/hosts leads their names to it
 NAMES = ("autoconfig.found.example", "wellknown.example", "redirected.example", "autoconfig.liar.example")

@@ -8,6 +8,7 @@ import pytest
 
 from tests import harness
 from tests.harness import eventually
+from tests.mailserver import ports
 
 TRIES = 3
 
@@ -89,7 +90,7 @@ class Silent:
     """Takes connections and says nothing."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = ports.listener()
         self.port = self.listener.getsockname()[1]
         self.taken = []
         threading.Thread(target=self.run, daemon=True).start()

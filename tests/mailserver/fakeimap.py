@@ -12,6 +12,8 @@ import socketserver
 import threading
 import time
 
+from tests.mailserver import ports
+
 
 class Folder:
     def __init__(self, uidvalidity=1):
@@ -216,7 +218,7 @@ class FakeImap:
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = daemon_threads = True
 
-        self._server = Server(("127.0.0.1", 0), Session)
+        self._server = Server(("127.0.0.1", ports.free()[0]), Session)
         self._server.fake = self
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

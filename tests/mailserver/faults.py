@@ -14,6 +14,8 @@ import struct
 import threading
 from dataclasses import dataclass
 
+from tests.mailserver import ports
+
 CLIENT, SERVER = "client", "server"
 
 
@@ -92,7 +94,7 @@ class Proxy:
         self._open = set()
         self._cuts = 0
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = ports.listener()
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -19,7 +19,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from tests.mailserver import unprivileged
+from tests.mailserver import ports, unprivileged
 
 PROGRAM = "/usr/sbin/pop3d"
 
@@ -45,7 +45,7 @@ mailbox {{ mail-spool "{self.folder}"; }};
 logging {{ syslog no; }};
 """)
         unprivileged.own(self.folder)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = ports.listener()
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()

@@ -1,11 +1,14 @@
-"""Free TCP ports of 127.0.0.1."""
+"""Free TCP ports of 127.0.0.1: never one twice, for a service that a test left goes on calling at the port of a
+server that has ended, and would be a stranger to the next one there."""
 
+import os
 import random
 import socket
 from pathlib import Path
 
 _LOWEST = 10240
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_unused = []
 
 
 def is_free(port):
@@ -20,18 +23,27 @@ def is_free(port):
 
 def _candidates():
     """Ports below those that the kernel gives to outgoing connections (and to whoever binds to 0):
-    one of ours stays free while its server starts, and starts again."""
+    one of ours stays free while its server starts, and starts again. Each process of a test run
+    has its own of them."""
     end = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32768
-    return range(_LOWEST, end) if end > 2 * _LOWEST else range(_LOWEST, 65536)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(_LOWEST + worker, end if end > 2 * _LOWEST else 65536, workers)
+
+
+def _next():
+    if not _unused:
+        _unused.extend(random.sample(_candidates(), len(_candidates())))
+    return _unused.pop()
 
 
 def free(count=1):
     """That many different ports which were free a moment ago."""
-    candidates, probes = _candidates(), []
+    probes = []
     while len(probes) < count:
         probe = socket.socket()
         try:
-            probe.bind(("127.0.0.1", random.choice(candidates)))
+            probe.bind(("127.0.0.1", _next()))
             probes.append(probe)
         except OSError:
             probe.close()
@@ -39,3 +51,8 @@ def free(count=1):
     for probe in probes:
         probe.close()
     return found
+
+
+def listener(port=0, backlog=64):
+    """A listening socket: on that port, or on a free one."""
+    return socket.create_server(("127.0.0.1", port or free()[0]), backlog=backlog)

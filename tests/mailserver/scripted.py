@@ -33,6 +33,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from tests.mailserver import ports
 from tests.mailserver.certificates import Authority
 
 _ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\"}
@@ -111,7 +112,7 @@ class ScriptedServer:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._open = set()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
+        self._listener = ports.listener(port)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from tests.mailserver import ports
 from tests.mailserver.dovecot import lmtp_deliver
 
 PORT_NAMES = ("submissions", "submission")
@@ -347,11 +348,7 @@ class _Session:
 
 
 def _listen(port):
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        return ports.listener(port, backlog=128)
     except OSError:
-        listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    return listener
+        return ports.listener(backlog=128)
