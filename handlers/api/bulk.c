@@ -67,12 +67,12 @@ bool api_bulk_accept(struct request *req, struct response *res, const struct act
 bool api_bulks(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
-    int64_t account_id;
+    struct account account;
     struct bulk *bulks;
     size_t count;
-    if (!answer_account_id(req, &db, &account_id, err) ||
+    if (!answer_account(req, &db, &account, err) ||
         !answer_done(req, &db,
-                     bulk_list(db, req->arena, account_id, LIST_MAX, &bulks, &count, err)))
+                     bulk_list(db, req->arena, account.id, LIST_MAX, &bulks, &count, err)))
         return false;
     struct json json = answer_json(res);
     json_write_object(&json);

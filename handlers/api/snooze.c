@@ -16,11 +16,11 @@ enum { FOLDER_WAIT_MS = 10 * 1000 };
 bool api_snoozed(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
-    int64_t account_id;
+    struct account account;
     struct snoozed *list;
     size_t count;
-    if (!answer_account_id(req, &db, &account_id, err) ||
-        !answer_done(req, &db, snooze_list(db, req->arena, account_id, &list, &count, err)))
+    if (!answer_account(req, &db, &account, err) ||
+        !answer_done(req, &db, snooze_list(db, req->arena, account.id, &list, &count, err)))
         return false;
     struct json json = answer_json(res);
     json_write_object(&json);

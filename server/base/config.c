@@ -296,6 +296,18 @@ void config_write_example(struct buf *out)
     buf_text(out, "# }\n");
 }
 
+/* As libconfuse reads it back: within quotes, "$" would begin a variable. */
+static void write_quoted(struct buf *out, const char *text)
+{
+    buf_char(out, '"');
+    for (; *text; text++) {
+        if (strchr("\"\\$", *text))
+            buf_char(out, '\\');
+        buf_char(out, *text);
+    }
+    buf_char(out, '"');
+}
+
 static void write_value(struct buf *out, const struct option *o, const void *member)
 {
     if (o->type == OPTION_NUMBER) {
@@ -307,12 +319,14 @@ static void write_value(struct buf *out, const struct option *o, const void *mem
         /* of a libpq connection string: "password=..." or "postgresql://name:password@host" */
         bool is_secret =
             strcmp(o->name, "database") == 0 && (strstr(text, "password") || strstr(text, "://"));
-        buf_printf(out, "\"%s\"", is_secret ? "[with a password]" : text);
+        write_quoted(out, is_secret ? "[with a password]" : text);
     } else {
         const struct config_list *list = member;
         buf_char(out, '{');
-        for (size_t i = 0; i < list->count; i++)
-            buf_printf(out, "%s\"%s\"", i ? ", " : "", list->at[i]);
+        for (size_t i = 0; i < list->count; i++) {
+            buf_text(out, i ? ", " : "");
+            write_quoted(out, list->at[i]);
+        }
         buf_char(out, '}');
     }
 }
@@ -331,7 +345,9 @@ void config_write_effective(struct buf *out, const struct config *config)
 {
     write_effective(out, config_options, config_option_count, config, "");
     for (size_t i = 0; i < config->domain_count; i++) {
-        buf_printf(out, "domain \"%s\" {\n", config->domains[i].name);
+        buf_text(out, "domain ");
+        write_quoted(out, config->domains[i].name);
+        buf_text(out, " {\n");
         write_effective(out, config_domain_options, config_domain_option_count, &config->domains[i],
                         "    ");
         buf_text(out, "}\n");

@@ -170,6 +170,25 @@ static void test_a_database_password_is_not_shown(void **state)
     }
 }
 
+static void test_what_is_in_force_is_read_again_whatever_characters_it_has(void **state)
+{
+    (void)state;
+    struct config config, again;
+    struct error err = ERROR_INIT;
+    struct buf shown = BUF_INIT(1 << 20);
+    assert_true(read_text("public_url = \"http://a\\\"b\\\\c\\${HOME}'\"\n"
+                          "listen = {\"unix:/run/a\\\"}b\"}\n"
+                          "domain \"b.example\" { host = \"b\" username = \"\\\\%n\" }\n",
+                          &config, &err));
+    config_write_effective(&shown, &config);
+    if (!read_text(shown.at, &again, &err))
+        fail_msg("%s", err.message);
+    assert_string_equal(again.public_url, "http://a\"b\\c${HOME}'");
+    assert_string_equal(again.listen.at[0], "unix:/run/a\"}b");
+    assert_string_equal(again.domains[0].username, "\\%n");
+    buf_free(&shown);
+}
+
 static void test_a_missing_file_that_was_asked_for_is_said(void **state)
 {
     (void)state;
@@ -214,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_the_environment_overrides_and_is_checked),
         cmocka_unit_test(test_good_addresses_networks_and_modes_are_taken),
         cmocka_unit_test(test_a_database_password_is_not_shown),
+        cmocka_unit_test(test_what_is_in_force_is_read_again_whatever_characters_it_has),
         cmocka_unit_test(test_a_missing_file_that_was_asked_for_is_said),
         cmocka_unit_test(test_the_example_uncommented_is_a_good_file_of_the_defaults),
     };
