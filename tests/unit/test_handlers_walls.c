@@ -101,6 +101,17 @@ static void own_everything(PGconn *pg, int who, long long whose)
         " VALUES ({a}, {search}, 'plans', 'plan')",
         "INSERT INTO token (id, user_id, name, token_hash)"
         " VALUES ({token}, {a}, 'script', 'hash{a}')",
+        "INSERT INTO thread_key VALUES ({a}, {thread}, {thread})",
+        "INSERT INTO search (account_id, email_id, received_at, words)"
+        " VALUES ({a}, {email}, now(), 'plan')",
+        "INSERT INTO pop3_uidl (account_id, uidl, email_id, size_bytes, fingerprint, state)"
+        " VALUES ({a}, 'u', {email}, 1, 'f', 'here')",
+        "INSERT INTO operation_item (account_id, operation_id, email_id, mailbox_id, effect)"
+        " VALUES ({a}, {operation}, {email}, {mailbox}, 0)",
+        "INSERT INTO change (account_id, modseq, type) VALUES ({a}, 1000000, 'email')",
+        "INSERT INTO invitation_answer (account_id, email_id, answer, submission_id)"
+        " VALUES ({a}, {email}, 'accepted', {submission})",
+        "INSERT INTO remote_allowed (user_id, email) VALUES ({a}, 'zoe@example.org')",
         "UPDATE account SET next_id = {a} * 100000 WHERE id = {a}"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buf text = BUF_INIT(4096);
@@ -419,6 +430,76 @@ static void test_their_owner_finds_them(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* --- the second wall ------------------------------------------------------------------------- */
+
+/* How many of ALICE's rows that person's statement finds on the web role's connection. */
+static int64_t found_by(PGconn *web, int who, const char *verb, const char *table,
+                        const char *column)
+{
+    struct buf text = BUF_INIT(1024);
+    buf_printf(&text, who ? "SET restante.user_id = '%d'" : "RESET restante.user_id", who);
+    sql_on(web, text.at);
+    buf_reset(&text);
+    if (strcmp(verb, "SELECT") == 0)
+        buf_printf(&text, "SELECT count(*) FROM \"%s\"", table);
+    else if (strcmp(verb, "UPDATE") == 0)
+        buf_printf(&text, "UPDATE \"%s\" SET %s = %s", table, column, column);
+    else
+        buf_printf(&text, "DELETE FROM \"%s\"", table);
+    buf_printf(&text, " WHERE %s = %d", column, ALICE);
+    int64_t found = sql_on(web, text.at);
+    buf_free(&text);
+    return found;
+}
+
+static void try_table(PGconn *web, const char *table, const char *column)
+{
+    static const char *const verbs[] = {"SELECT", "UPDATE", "DELETE"};
+    static const int others[] = {BOB, 0};
+    if (!found_by(web, ALICE, "SELECT", table, column))
+        complain("nothing of ALICE's in %s: give her some in own_everything()\n", table);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        for (size_t k = 0; k < 2; k++)
+            if (found_by(web, others[k], verbs[i], table, column))
+                complain("ALICE's rows stand open: %s %s\n", verbs[i], table);
+}
+
+/* Whatever the code above forgets to ask. Which tables there are is PostgreSQL's to say. */
+static void test_no_table_shows_anothers_rows_to_the_web_role(void **state)
+{
+    (void)state;
+    PGconn *web = sql_connect(true);
+    /* what is read before anybody is known has no such wall: see sql/migrations */
+    PGresult *tables =
+        PQexec(owner, "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a"
+                      "    ON a.attrelid = c.oid AND a.attname IN ('account_id', 'user_id')"
+                      " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"
+                      "   AND c.relname NOT IN ('session', 'token', 'trial')");
+    wrong = 0;
+    assert_true(PQntuples(tables) > 20);
+    for (int i = 0; i < PQntuples(tables); i++)
+        try_table(web, PQgetvalue(tables, i, 0), PQgetvalue(tables, i, 1));
+    try_table(web, "account", "id");
+    PQclear(tables);
+    PQfinish(web);
+    assert_int_equal(wrong, 0);
+}
+
+/* Views and such functions see with the eyes of who made them. */
+static void test_nothing_looks_over_the_second_wall_but_what_we_know(void **state)
+{
+    (void)state;
+    assert_int_equal(sql_on(owner, "SELECT count(*) FROM pg_class WHERE relkind IN ('v', 'm')"
+                                   " AND relnamespace = 'public'::regnamespace"),
+                     0);
+    assert_int_equal(sql_on(owner, "SELECT count(*) FROM pg_proc WHERE prosecdef"
+                                   " AND proname NOT IN ('service_status', 'search_hits')"),
+                     0);
+    assert_int_equal(sql_on(owner, "SELECT count(*) FROM pg_roles WHERE rolname = 'restante_web'"
+                                   " AND (rolsuper OR rolbypassrls OR rolcreaterole)"),
+                     0);
+}
+
 static int walls_set_up(void **state)
 {
     if (set_up(state))
@@ -444,6 +525,8 @@ int main(int argc, char **argv)
         return parser_child_main(STDIN_FILENO);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_anothers_things_are_as_absent_as_unknown_ones_on_every_route),
+        cmocka_unit_test(test_no_table_shows_anothers_rows_to_the_web_role),
+        cmocka_unit_test(test_nothing_looks_over_the_second_wall_but_what_we_know),
         cmocka_unit_test(test_their_owner_finds_them),
     };
     return cmocka_run_group_tests(tests, walls_set_up, walls_tear_down);

@@ -301,38 +301,6 @@ static const char *const account_tables[ACCOUNT_TABLES] = {
     "mailbox",   "email",  "placement", "thread_key", "blob",      "blob_chunk", "search",
     "operation", "change", "identity",  "submission", "pop3_uidl", "transfer"};
 
-static void test_a_query_that_forgets_whose_rows_it_wants_sees_nothing_of_others(void **state)
-{
-    (void)state;
-    char text[256];
-    long long ada = person_new(web), bob = person_new(web), id = account_new(web, ada, "ada");
-    fill_tables(id);
-    /* all of them, also those that are added later: each stands behind the wall */
-    assert_int_equal(
-        sql("SELECT count(*) FROM information_schema.columns c JOIN pg_class t ON t.oid = "
-            "format('%%I', c.table_name)::regclass WHERE c.table_schema = 'public' AND "
-            "c.column_name = 'account_id' AND c.table_name <> 'trial' AND NOT (t.relrowsecurity "
-            "AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid))"),
-        0);
-    PGconn *pg = sql_connect(true);
-    const long long viewers[] = {ada, bob, 0};
-    for (int v = 0; v < 3; v++) {
-        snprintf(text, sizeof text,
-                 viewers[v] ? "SET restante.user_id = '%lld'" : "RESET restante.user_id",
-                 viewers[v]);
-        sql_on(pg, text);
-        for (int t = 0; t < ACCOUNT_TABLES; t++) {
-            snprintf(text, sizeof text, "SELECT count(*) FROM %s", account_tables[t]);
-            assert_true((sql_on(pg, text) > 0) == (viewers[v] == ada));
-            snprintf(text, sizeof text, "UPDATE %s SET account_id = account_id", account_tables[t]);
-            assert_true((sql_on(pg, text) > 0) == (viewers[v] == ada));
-        }
-        snprintf(text, sizeof text, "SELECT count(*) FROM account");
-        assert_int_equal(sql_on(pg, text), viewers[v] == ada);
-    }
-    PQfinish(pg);
-}
-
 static void test_the_web_role_cannot_write_into_anothers_account(void **state)
 {
     (void)state;
@@ -666,7 +634,6 @@ int main(void)
         cmocka_unit_test(test_check_now_makes_an_account_due_and_tells_the_sync_role),
         cmocka_unit_test(test_anothers_account_is_as_if_it_were_not_there),
         cmocka_unit_test(test_an_account_for_another_person_is_refused),
-        cmocka_unit_test(test_a_query_that_forgets_whose_rows_it_wants_sees_nothing_of_others),
         cmocka_unit_test(test_the_web_role_cannot_write_into_anothers_account),
         cmocka_unit_test(test_the_web_role_cannot_put_tables_of_its_own_before_ours),
         cmocka_unit_test(test_a_removed_account_is_out_of_sight_at_once_and_its_secrets_are_wiped),
