@@ -137,18 +137,23 @@ bool body_int(const json_t *object, const char *name, int64_t low, int64_t high,
 
 /* --- the account ----------------------------------------------------------------------------- */
 
-bool answer_account_id(struct request *req, struct db **db, int64_t *account_id, struct error *err)
-{
-    *db = NULL;
-    return request_param_id(req, "account", account_id, err) && (*db = app_db(req, err));
-}
-
 bool answer_account(struct request *req, struct db **db, struct account *account, struct error *err)
 {
     int64_t id;
-    if (!answer_account_id(req, db, &id, err))
+    *db = NULL;
+    return request_param_id(req, "account", &id, err) && (*db = app_db(req, err)) &&
+           (session_account(req, *db, id, account, err) || answer_done(req, db, false));
+}
+
+bool answer_account_id(struct request *req, struct db **db, int64_t *account_id, struct error *err)
+{
+    struct account account;
+    *db = NULL;
+    if (!request_param_id(req, "account", account_id, err))
         return false;
-    return session_account(req, *db, id, account, err) || answer_done(req, db, false);
+    if (!(req->method & (HTTP_GET | HTTP_HEAD)))
+        return answer_account(req, db, &account, err);
+    return (*db = app_db(req, err)) != NULL;
 }
 
 /* --- emails ---------------------------------------------------------------------------------- */

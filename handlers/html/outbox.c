@@ -98,54 +98,62 @@ bool html_outbox(struct request *req, struct response *res, struct error *err)
     return is_done;
 }
 
+/* The submission of the path, if it is the person's. */
+static bool find(struct request *req, struct db *db, struct submission *submission,
+                 struct error *err)
+{
+    int64_t account_id, id;
+    struct account account;
+    return request_param_id(req, "account", &account_id, err) &&
+           request_param_id(req, "submission", &id, err) &&
+           session_account(req, db, account_id, &account, err) &&
+           submission_by_id(db, req->arena, account_id, id, submission, err);
+}
+
 /* Undo: the draft is open again. */
 bool html_outbox_cancel(struct request *req, struct response *res, struct error *err)
 {
-    int64_t account_id, id, draft_id = 0;
-    if (!request_param_id(req, "account", &account_id, err) ||
-        !request_param_id(req, "submission", &id, err))
-        return false;
+    struct submission s;
+    int64_t draft_id = 0;
     struct db *db = app_db(req, err);
-    bool is_done = db && submission_cancel(db, account_id, id, &draft_id, err);
+    bool is_done =
+        db && find(req, db, &s, err) && submission_cancel(db, s.account_id, s.id, &draft_id, err);
     store_release(app_of(req)->store, &db);
     if (!is_done)
         return false;
     response_redirect(
-        res, draft_id ? arena_printf(req->arena, "/mail/%lld/compose/%lld", (long long)account_id,
+        res, draft_id ? arena_printf(req->arena, "/mail/%lld/compose/%lld", (long long)s.account_id,
                                      (long long)draft_id)
-                      : arena_printf(req->arena, "/mail/%lld/outbox", (long long)account_id));
+                      : arena_printf(req->arena, "/mail/%lld/outbox", (long long)s.account_id));
     return true;
+}
+
+/* What else is done about one on its way leads back to the list. */
+static bool change(struct request *req, struct response *res,
+                   bool (*act)(struct db *, struct submission *, struct error *), struct error *err)
+{
+    struct submission s;
+    struct db *db = app_db(req, err);
+    bool is_done = db && find(req, db, &s, err) && act(db, &s, err);
+    store_release(app_of(req)->store, &db);
+    if (is_done)
+        response_redirect(res,
+                          arena_printf(req->arena, "/mail/%lld/outbox", (long long)s.account_id));
+    return is_done;
 }
 
 /* The person knows that it has arrived. */
 bool html_outbox_settle(struct request *req, struct response *res, struct error *err)
 {
-    int64_t account_id, id;
-    struct submission submission;
-    if (!request_param_id(req, "account", &account_id, err) ||
-        !request_param_id(req, "submission", &id, err))
-        return false;
-    struct db *db = app_db(req, err);
-    bool is_done = db && submission_by_id(db, req->arena, account_id, id, &submission, err) &&
-                   submission_settle(db, &submission, err);
-    store_release(app_of(req)->store, &db);
-    if (is_done)
-        response_redirect(res,
-                          arena_printf(req->arena, "/mail/%lld/outbox", (long long)account_id));
-    return is_done;
+    return change(req, res, submission_settle, err);
+}
+
+static bool hurry(struct db *db, struct submission *s, struct error *err)
+{
+    return submission_hurry(db, s->account_id, s->id, err);
 }
 
 bool html_outbox_hurry(struct request *req, struct response *res, struct error *err)
 {
-    int64_t account_id, id;
-    if (!request_param_id(req, "account", &account_id, err) ||
-        !request_param_id(req, "submission", &id, err))
-        return false;
-    struct db *db = app_db(req, err);
-    bool is_done = db && submission_hurry(db, account_id, id, err);
-    store_release(app_of(req)->store, &db);
-    if (is_done)
-        response_redirect(res,
-                          arena_printf(req->arena, "/mail/%lld/outbox", (long long)account_id));
-    return is_done;
+    return change(req, res, hurry, err);
 }
