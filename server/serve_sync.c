@@ -61,6 +61,11 @@ int serve_sync(struct serve_context *c)
                                 .account_connections = (int)config->account_connections,
                                 .per_second = (int)config->host_connects_per_second,
                                 .connecting = sync.workers > 1 ? sync.workers / 2 : 1};
+    struct hosts_rules sending_rules = {.connections = SYNC_SENDERS / 4,
+                                        .per_second = rules.per_second,
+                                        .connecting = SYNC_SENDERS / 8};
+    if (rules.connections > 0 && rules.connections < sending_rules.connections)
+        sending_rules.connections = rules.connections;
     int status = 1;
     log_set_role("sync");
     for (size_t i = 0; i < c->http_listeners + c->fastcgi_listeners; i++)
@@ -69,6 +74,7 @@ int serve_sync(struct serve_context *c)
     sync.egress = egress;
     sync.ca_file = ca_file;
     sync.hosts = hosts_new(&rules);
+    sync.sending_hosts = hosts_new(&sending_rules);
     if (egress && (sync.tls = tls_context_new(ca_file, &err)) &&
         (sync.parsers = parser_pool_new(&parser_options, &err)) &&
         (sync.store = store_open(&store_options, &err))) {
@@ -81,6 +87,7 @@ int serve_sync(struct serve_context *c)
     store_close(&sync.store);
     parser_pool_free(&sync.parsers);
     hosts_free(&sync.hosts);
+    hosts_free(&sync.sending_hosts);
     tls_context_free(&sync.tls);
     egress_free(&egress);
     secret_wipe(&c->keys, sizeof c->keys);

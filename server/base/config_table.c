@@ -76,7 +76,8 @@ const struct option config_options[] = {
            "New connections to one mail server in a second; 0: no limit. Accounts come back one\n"
            "after the other after a restart or an outage."),
     NUMBER(account_connections, "3", 0, 1000,
-           "Connections of one account at once, to all its mail servers; 0: no limit."),
+           "Connections of one account at once to the servers that its mail is read at; 0: no\n"
+           "limit. Sending takes one more, while there is something to send."),
     NUMBER(parser_children, "2", 1, 64, "Sandboxed parser processes of each role."),
     SWITCH(allow_plaintext, "false",
            "Whether accounts may use servers without TLS: names, passwords and mail are then\n"

@@ -223,6 +223,11 @@ static int tell_silence(struct stream *stream)
     return -1;
 }
 
+void stream_set_cancel(struct stream *stream, const atomic_bool *cancel)
+{
+    stream->cancel = cancel;
+}
+
 /* The shortest of several times in milliseconds, each of which may be -1 for endless. */
 static int shortest(int a, int b)
 {

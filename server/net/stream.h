@@ -109,6 +109,9 @@ int stream_wait(struct stream *stream, int timeout_ms, struct error *err);
 /* Bytes received, decrypted and inflated that wait to be read. */
 size_t stream_buffered(const struct stream *stream);
 
+/* From now on waits end by that flag instead; NULL: by none. */
+void stream_set_cancel(struct stream *stream, const atomic_bool *cancel);
+
 /* --- writing ---------------------------------------------------------------------------------- */
 /* Adds to what will be sent; sent when 64 kB are together, or by stream_flush. */
 bool stream_put(struct stream *stream, struct str bytes, struct error *err);

@@ -22,6 +22,7 @@ struct smtp_client *smtp_attach(struct stream *stream, const struct smtp_params 
     client->magic = CLIENT_MAGIC;
     client->stream = stream;
     client->security = params->stream.security;
+    client->cancel = params->stream.cancel;
     client->without = params->without;
     client->line = BUF_INIT(CLIENT_LINE_BYTES);
     client->capabilities = BUF_INIT(16384);
@@ -67,6 +68,11 @@ void smtp_quit(struct smtp_client **client)
 bool smtp_is_alive(const struct smtp_client *client)
 {
     return !client->is_dead;
+}
+
+size_t smtp_accepted(const struct smtp_client *client)
+{
+    return client->accepted;
 }
 
 bool smtp_has(const struct smtp_client *client, enum smtp_capability capability)
@@ -170,12 +176,21 @@ bool smtp_client_ask(struct smtp_client *client, const char *words, struct clien
 
 /* --- what a refusal means --------------------------------------------------------------------- */
 
+bool smtp_client_reply_is_throttling(const struct client_reply *reply)
+{
+    return reply->code == 421 ||
+           (reply->code / 100 == 4 && reply->code != 454 && /* RFC 4954: signing in, for now */
+            (str_starts(str_of(reply->status), STR("4.7.")) ||
+             strcmp(reply->status, "4.3.2") == 0));
+}
+
 bool smtp_client_explain(const struct smtp_client *client, const struct client_reply *reply,
                          enum error_scope scope, struct error *err)
 {
-    enum error_kind kind = reply->code >= 500   ? ERROR_REFUSED
-                           : reply->code >= 400 ? ERROR_UNAVAILABLE
-                                                : ERROR_PROTOCOL;
+    enum error_kind kind = reply->code >= 500                       ? ERROR_REFUSED
+                           : smtp_client_reply_is_throttling(reply) ? ERROR_THROTTLED
+                           : reply->code >= 400                     ? ERROR_UNAVAILABLE
+                                                                    : ERROR_PROTOCOL;
     /* 421: the service closes (RFC 5321 section 3.8). 552 and x.3.4: too large. */
     if (reply->code == 421)
         scope = ERROR_SCOPE_ACCOUNT;

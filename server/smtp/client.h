@@ -17,7 +17,8 @@ struct smtp_client;
 
 struct smtp_params {
     struct stream_params
-        stream;          /* host, port, security, egress, tls, time-outs, cancel, trace, step */
+        stream;          /* host, port, security, egress, tls, time-outs, cancel, trace, step. The
+                            flag `cancel` ends no wait for what becomes of a message sent. */
     struct str username; /* empty: no sign-in */
     enum sasl_credential credential;
     const struct secret *secret;
@@ -27,7 +28,8 @@ struct smtp_params {
 };
 
 /* Connects, makes TLS as asked for, says EHLO and signs in. NULL: ERROR_AUTH when name or password
- * are refused, ERROR_UNAVAILABLE for 4xx, ERROR_PROTOCOL for STARTTLS not offered. */
+ * are refused, ERROR_THROTTLED for 421 and 4.7.x, ERROR_UNAVAILABLE for other 4xx, ERROR_PROTOCOL
+ * for STARTTLS not offered. */
 struct smtp_client *smtp_connect(const struct smtp_params *params, struct error *err);
 /* The same over a stream that is connected already (and encrypted, if implicit TLS was asked for);
  * takes it over, also on failure. */
@@ -39,6 +41,8 @@ void smtp_quit(struct smtp_client **client);
 void smtp_free(struct smtp_client **client);
 
 bool smtp_is_alive(const struct smtp_client *client);
+/* How many messages it has taken in this session. */
+size_t smtp_accepted(const struct smtp_client *client);
 bool smtp_has(const struct smtp_client *client, enum smtp_capability capability);
 /* As one line, for trials and logs. Lives as long as the client. */
 struct str smtp_capabilities(const struct smtp_client *client);
@@ -107,6 +111,7 @@ struct smtp_result {
  *   ERROR_INVALID an address that cannot be written, more than SMTP_RECIPIENTS_MAX: nothing was
  * sent; ERROR_LIMIT   larger than the server takes; ERROR_REFUSED sender, content or all recipients
  * rejected for good; also SMTPUTF8 needed and not there; ERROR_UNAVAILABLE the same for now;
+ * ERROR_THROTTLED for now, since it was too much: of all messages if the scope is the account's;
  * anything else: the session broke, see `result->is_unknown`. */
 bool smtp_send(struct smtp_client *client, const struct smtp_message *message,
                struct smtp_result *result, struct error *err);

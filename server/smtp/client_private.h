@@ -24,11 +24,13 @@ struct smtp_client {
     unsigned magic;
     struct stream *stream;
     enum stream_security security;
+    const atomic_bool *cancel; /* as asked for; not while an answer tells whether a message went */
     struct buf line;
     struct smtp_capabilities capable; /* `mechanisms` is not kept in it */
     unsigned mechanisms;              /* 1 << enum sasl_mechanism */
     unsigned without;
     struct buf capabilities; /* as told */
+    size_t accepted;         /* messages, by this session */
     bool is_dead;
     struct error failure; /* what it died of */
 };
@@ -45,6 +47,9 @@ bool smtp_client_flush(struct smtp_client *client, struct error *err);
 /* A command line, flush, reply. False: the session is dead. */
 bool smtp_client_ask(struct smtp_client *client, const char *words, struct client_reply *reply,
                      struct error *err);
+/* "Not so much, not so fast": 421, and what RFC 3463 has for policies (4.7.x) and for systems that
+ * take nothing (4.3.2). */
+bool smtp_client_reply_is_throttling(const struct client_reply *reply);
 /* What a reply of 4xx or 5xx means: kind, scope, words; returns false. */
 bool smtp_client_explain(const struct smtp_client *client, const struct client_reply *reply,
                          enum error_scope scope, struct error *err);

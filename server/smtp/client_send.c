@@ -211,7 +211,10 @@ static bool send_envelope(struct sending *s, struct error *err)
         for (size_t i = 0; i < sent; i++)
             if (!smtp_client_read_reply(s->client, NULL, NULL, &unused, err))
                 return false;
-        smtp_client_explain(s->client, &reply, ERROR_SCOPE_MESSAGE, err);
+        /* one that says so before it knows more than the sender says it to all that is sent */
+        enum error_scope scope =
+            smtp_client_reply_is_throttling(&reply) ? ERROR_SCOPE_ACCOUNT : ERROR_SCOPE_MESSAGE;
+        smtp_client_explain(s->client, &reply, scope, err);
         reset(s->client);
         return false;
     }
@@ -273,11 +276,9 @@ static bool read_final(struct sending *s, struct error *err)
            smtp_client_explain(s->client, &reply, ERROR_SCOPE_MESSAGE, err);
 }
 
-/* Sends what is left and the last bytes. A failure to send them is as unknown as a lost answer. */
-static bool send_final(struct sending *s, struct str last, struct error *err)
+/* The last bytes. A failure to send them is as unknown as a lost answer. */
+static bool send_last(struct sending *s, struct str last, struct error *err)
 {
-    if (!smtp_client_flush(s->client, err) || !commit(s, err))
-        return false;
     stream_put(s->client->stream, last, NULL);
     if (!smtp_client_flush(s->client, err)) {
         s->result->is_unknown = true;
@@ -286,6 +287,17 @@ static bool send_final(struct sending *s, struct str last, struct error *err)
                           "recipients, before sending it again.");
     }
     return read_final(s, err);
+}
+
+static bool send_final(struct sending *s, struct str last, struct error *err)
+{
+    struct smtp_client *client = s->client;
+    if (!smtp_client_flush(client, err) || !commit(s, err))
+        return false;
+    stream_set_cancel(client->stream, NULL); /* whoever stops here would never know */
+    bool is_taken = send_last(s, last, err);
+    stream_set_cancel(client->stream, client->cancel);
+    return is_taken;
 }
 
 static bool send_by_data(struct sending *s, struct error *err)
@@ -360,5 +372,6 @@ bool smtp_send(struct smtp_client *client, const struct smtp_message *message,
     bool is_good = check_envelope(&s, err) && send_envelope(&s, err) &&
                    (s.has_chunking ? send_by_chunks(&s, err) : send_by_data(&s, err));
     buf_free(&s.out);
+    client->accepted += is_good;
     return is_good;
 }

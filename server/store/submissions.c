@@ -136,21 +136,24 @@ bool submissions_list(struct db *db, struct arena *arena, int64_t account_id, in
 }
 
 bool submission_next(struct db *db, struct arena *arena, int64_t account_id,
-                     enum submission_phase phase, struct submission *submission, struct error *err)
+                     enum submission_phase phase, bool is_server_there,
+                     struct submission *submission, struct error *err)
 {
     struct db_rows rows;
     if (!db_select_one(db, "submission_next", &rows, "nothing is to be sent", err,
-                       db_i64(account_id), db_name(phase_names[phase])))
+                       db_i64(account_id), db_name(phase_names[phase]), db_bool(is_server_there)))
         return false;
     read_submission(&rows, arena, account_id, submission);
     db_rows_free(&rows);
     return true;
 }
 
-bool submission_next_due(struct db *db, int64_t account_id, int64_t *at, struct error *err)
+bool submission_next_due(struct db *db, int64_t account_id, enum submission_phase phase,
+                         int64_t *at, struct error *err)
 {
     struct db_rows rows;
-    if (!db_select_one(db, "submission_next_due", &rows, "no answer", err, db_i64(account_id)))
+    if (!db_select_one(db, "submission_next_due", &rows, "no answer", err, db_i64(account_id),
+                       db_name(phase_names[phase])))
         return false;
     *at = db_get_time(&rows);
     db_rows_free(&rows);
@@ -279,6 +282,17 @@ static bool settle_draft(struct db *db, const struct submission *s,
     }
 }
 
+/* What was settled has its other end with the mail that is read: a copy to be filed, drafts that
+ * lie upstream. */
+static bool tell_reading(struct db *db, const struct submission *s, enum submission_phase phase,
+                         struct error *err)
+{
+    bool is_told =
+        phase == SUBMISSION_ACCEPTED || phase == SUBMISSION_FAILED || phase == SUBMISSION_UNKNOWN;
+    return !is_told || phase == s->phase ||
+           db_post(db, "account_notify", err, db_i64(s->account_id));
+}
+
 bool submission_turn(struct db *db, struct submission *s, const struct submission_turn *turn,
                      struct error *err)
 {
@@ -297,8 +311,8 @@ bool submission_turn(struct db *db, struct submission *s, const struct submissio
     if (is_good) {
         int64_t draft_id = db_get_i64(&rows);
         db_rows_free(&rows);
-        is_good =
-            settle_draft(db, s, turn, draft_id, err) && changed(db, s->account_id, s->id, err);
+        is_good = settle_draft(db, s, turn, draft_id, err) &&
+                  tell_reading(db, s, turn->phase, err) && changed(db, s->account_id, s->id, err);
     }
     is_good = db_leave(db, started, is_good, err);
     if (is_good)
@@ -307,7 +321,7 @@ bool submission_turn(struct db *db, struct submission *s, const struct submissio
 }
 
 bool submissions_wait(struct db *db, int64_t account_id, int64_t until, struct str error,
-                      struct error *err)
+                      bool is_attempt, struct error *err)
 {
     enum { CHANGED_MAX = 1000 };
     struct db_rows rows;
@@ -317,7 +331,7 @@ bool submissions_wait(struct db *db, int64_t account_id, int64_t until, struct s
     if (!db_enter(db, &started, err))
         return false;
     bool is_good = db_select(db, "submissions_wait", &rows, err, db_i64(account_id), db_time(until),
-                             db_text(error));
+                             db_text(error), db_i32(is_attempt));
     if (is_good) {
         while (db_next(&rows)) {
             int64_t id = db_get_i64(&rows);

@@ -89,9 +89,11 @@ bool submission_settle(struct db *db, struct submission *submission, struct erro
  * of them. */
 bool submissions_recover(struct db *db, int64_t account_id, struct str why, size_t *count,
                          struct error *err);
-/* The oldest that is due in that phase. ERROR_NOT_FOUND: none. */
+/* The first that is due in that phase; `is_server_there`: also among those that wait for their
+ * server. ERROR_NOT_FOUND: none. */
 bool submission_next(struct db *db, struct arena *arena, int64_t account_id,
-                     enum submission_phase phase, struct submission *submission, struct error *err);
+                     enum submission_phase phase, bool is_server_there,
+                     struct submission *submission, struct error *err);
 
 struct submission_turn {
     enum submission_phase phase; /* the new one */
@@ -108,11 +110,13 @@ struct submission_turn {
  * now (cancelled). `submission->phase` is then the new one. */
 bool submission_turn(struct db *db, struct submission *submission,
                      const struct submission_turn *turn, struct error *err);
-/* The server cannot be reached or refuses us: all that are due wait until then. */
+/* The server cannot be reached or refuses us: all that are due wait for it, until then.
+ * `is_attempt`: it was tried, which counts. */
 bool submissions_wait(struct db *db, int64_t account_id, int64_t until, struct str error,
-                      struct error *err);
-/* When the next one is due, UTC microseconds; 0: none waits. */
-bool submission_next_due(struct db *db, int64_t account_id, int64_t *at, struct error *err);
+                      bool is_attempt, struct error *err);
+/* When the next one in that phase is due, UTC microseconds; 0: none waits. */
+bool submission_next_due(struct db *db, int64_t account_id, enum submission_phase phase,
+                         int64_t *at, struct error *err);
 /* Where reports on what was sent lately may be: emails with ids beyond `from` (0: nothing was
  * sent), up to `newest`. */
 bool submission_reports_range(struct db *db, int64_t account_id, int64_t *from, int64_t *newest,

@@ -341,7 +341,7 @@ int64_t hosts_missed(struct hosts *hosts, struct host_place *place, int64_t now_
 {
     pthread_mutex_lock(&hosts->lock);
     struct host *host = place->host;
-    assert(place->state == PLACE_CONNECTING);
+    assert(place->state >= PLACE_CONNECTING);
     leave(hosts, place);
     /* several that were under way together are one failure, as are people's clicks */
     if (host->failures == 0 || now_ms >= host->again_at_ms) {

@@ -58,7 +58,8 @@ enum hosts_answer hosts_enter(struct hosts *hosts, struct host_place *place, str
                               struct error *why);
 /* The host answered as a mail server: it is not down, whatever it thinks of the password. */
 void hosts_met(struct hosts *hosts, struct host_place *place);
-/* No connection came about, and that is the host's fault; leaves. Returns in how many milliseconds
+/* No connection came about, or one that stood was ended since the host takes no more now; and that
+ * is the host's fault. Leaves. Returns in how many milliseconds
  * somebody tries again. */
 int64_t hosts_missed(struct hosts *hosts, struct host_place *place, int64_t now_ms,
                      const struct error *why);

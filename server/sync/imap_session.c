@@ -138,7 +138,7 @@ bool imap_session_open(struct slice *slice, struct error *err)
     if (held->imap && imap_is_alive(held->imap->client))
         return true;
     imap_session_free(&held->imap);
-    if (!slice_may_connect(slice, err))
+    if (!slice_may_connect(slice, &account->incoming, err))
         return false;
     struct imap_session *session = calloc(1, sizeof *session);
     if (!session)

@@ -43,7 +43,7 @@ static bool connect_to(struct slice *slice, struct pop3_session *session, struct
         .credential = SASL_PASSWORD,
         .secret = &slice->secret,
     };
-    if (!slice_may_connect(slice, err))
+    if (!slice_may_connect(slice, &slice->work.account.incoming, err))
         return false;
     session->client = pop3_connect(&params, err);
     if (!session->client) {

@@ -30,23 +30,31 @@ enum {
 
 enum run_state { RUN_IDLE, RUN_QUEUED, RUN_ACTIVE };
 
+/* Reading and sending wait for servers of their own, and not for each other. */
+struct lane {
+    struct entry *entry;
+    struct worker_account account;
+    enum run_state state;
+    int64_t due_ms; /* monotonic; when idle */
+    bool has_turn;  /* its host has room for it now */
+};
+
 struct entry {
     struct entry *next; /* in its bucket */
     struct scheduler *scheduler;
-    struct worker_account account;
-    enum run_state state;
-    int64_t due_ms;  /* monotonic; when idle */
+    struct lane reading, sending;
+    bool is_gone; /* goes once neither lane runs */
+    /* of reading */
     bool has_data;   /* its parked connection has something to tell */
     bool is_asked;   /* the slice under way is for more than that */
     bool is_resting; /* it has a connection, and nothing to do */
-    bool has_turn;   /* its host has room for it now */
     bool is_bulk;    /* its last slice left more to do: history, bodies */
     bool is_in_bulk; /* and the slice under way is for that */
 };
 
 struct scheduler {
     const struct sync_context *sync;
-    struct workpool *workers;
+    struct workpool *workers, *senders;
     struct workpool *trials;
     int wakeup;
     int parked; /* epoll: `wakeup` (id 0) and the parked connections by account, each once */
@@ -75,8 +83,9 @@ struct scheduler *scheduler_new(const struct sync_context *sync, struct error *e
     struct epoll_event wakes = {.events = EPOLLIN};
     bool is_watching = epoll_ctl(s->parked, EPOLL_CTL_ADD, s->wakeup, &wakes) == 0;
     s->workers = workpool_new("sync", sync->workers, QUEUE_MAX);
+    s->senders = workpool_new("send", SYNC_SENDERS, QUEUE_MAX);
     s->trials = workpool_new("trial", TRIAL_THREADS, TRIAL_QUEUE);
-    if (s->wakeup < 0 || !is_watching || !s->workers || !s->trials) {
+    if (s->wakeup < 0 || !is_watching || !s->workers || !s->senders || !s->trials) {
         error_set(err, ERROR_INTERNAL, "the system gives no more threads");
         scheduler_free(&s);
         return NULL;
@@ -89,6 +98,13 @@ struct scheduler *scheduler_new(const struct sync_context *sync, struct error *e
     return s;
 }
 
+static void free_entry(struct entry *e)
+{
+    worker_account_close(&e->reading.account);
+    worker_account_close(&e->sending.account);
+    free(e);
+}
+
 void scheduler_free(struct scheduler **owner)
 {
     struct scheduler *s = *owner;
@@ -96,16 +112,18 @@ void scheduler_free(struct scheduler **owner)
         return;
     atomic_store(&s->is_stopping, true);
     for (size_t i = 0; i < BUCKETS; i++)
-        for (struct entry *e = s->buckets[i]; e; e = e->next)
-            atomic_store(&e->account.is_stopping, true);
+        for (struct entry *e = s->buckets[i]; e; e = e->next) {
+            atomic_store(&e->reading.account.is_stopping, true);
+            atomic_store(&e->sending.account.is_stopping, true);
+        }
+    workpool_free(&s->senders);
     workpool_free(&s->workers);
     workpool_free(&s->trials);
     for (size_t i = 0; i < BUCKETS; i++) {
         while (s->buckets[i]) {
             struct entry *e = s->buckets[i];
             s->buckets[i] = e->next;
-            worker_account_close(s->sync, &e->account);
-            free(e);
+            free_entry(e);
         }
     }
     struct error err = ERROR_INIT;
@@ -137,9 +155,17 @@ static void wake(struct scheduler *s)
 static struct entry **slot(struct scheduler *s, int64_t id)
 {
     struct entry **at = &s->buckets[(uint64_t)id % BUCKETS];
-    while (*at && (*at)->account.id != id)
+    while (*at && (*at)->reading.account.id != id)
         at = &(*at)->next;
     return at;
+}
+
+static void start_lane(struct entry *e, struct lane *lane, struct hosts *hosts, int64_t id)
+{
+    lane->entry = e;
+    lane->account.id = lane->account.place.account_id = id;
+    lane->account.hosts = hosts;
+    lane->account.place.owner = lane;
 }
 
 /* The entry of an account whose lease we just took, due at once. */
@@ -147,36 +173,40 @@ static void add_entry(struct scheduler *s, int64_t id)
 {
     struct entry **at = slot(s, id);
     if (*at) {
-        (*at)->due_ms = 0;
+        (*at)->reading.due_ms = (*at)->sending.due_ms = 0;
+        (*at)->is_gone = false;
         return;
     }
     struct entry *e = calloc(1, sizeof *e);
     if (!e)
         abort();
     e->scheduler = s;
-    e->account.id = e->account.place.account_id = id;
-    e->account.place.owner = e;
+    start_lane(e, &e->reading, s->sync->hosts, id);
+    start_lane(e, &e->sending, s->sync->sending_hosts, id);
     *at = e;
     s->count++;
 }
 
-static void remove_entry(struct scheduler *s, int64_t id)
+/* Ends a lane's turn; gives the lock back. An entry that is gone goes with the last of its lanes,
+ * saying goodbye not under the lock. */
+static void leave(struct scheduler *s, struct entry *e)
 {
-    struct entry **at = slot(s, id);
-    struct entry *e = *at;
-    if (!e)
-        return;
-    *at = e->next;
-    s->count--;
-    worker_account_close(s->sync, &e->account);
-    free(e);
+    bool is_last = e->is_gone && e->reading.state == RUN_IDLE && e->sending.state == RUN_IDLE;
+    if (is_last) {
+        *slot(s, e->reading.account.id) = e->next;
+        s->count--;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (is_last)
+        free_entry(e);
+    wake(s);
 }
 
 /* Told once; armed anew when the account is parked again. A closed socket leaves by itself. */
 static void watch(struct scheduler *s, const struct entry *e, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
-                                .data.u64 = (uint64_t)e->account.id};
+                                .data.u64 = (uint64_t)e->reading.account.id};
     if (fd >= 0 && epoll_ctl(s->parked, EPOLL_CTL_ADD, fd, &event) != 0)
         epoll_ctl(s->parked, EPOLL_CTL_MOD, fd, &event);
 }
@@ -199,33 +229,50 @@ static void take_events(struct scheduler *s)
     } while (count == 64);
 }
 
-static void run_slice(void *context)
+static void begin_slice(struct lane *lane)
+{
+    struct scheduler *s = lane->entry->scheduler;
+    pthread_mutex_lock(&s->lock);
+    lane->state = RUN_ACTIVE;
+    pthread_mutex_unlock(&s->lock);
+    lane->account.is_urgent = atomic_exchange(&lane->account.has_operations, false);
+}
+
+/* Takes the lock. */
+static void end_slice(struct lane *lane, const struct worker_result *result)
+{
+    pthread_mutex_lock(&lane->entry->scheduler->lock);
+    lane->state = RUN_IDLE;
+    lane->entry->is_gone = lane->entry->is_gone || result->is_gone;
+    if (!result->keeps_due)
+        lane->due_ms = clock_monotonic_ms() + result->wait_ms;
+}
+
+static void run_reading(void *context)
 {
     struct entry *e = context;
     struct scheduler *s = e->scheduler;
-    pthread_mutex_lock(&s->lock);
-    e->state = RUN_ACTIVE;
-    pthread_mutex_unlock(&s->lock);
-
-    e->account.is_urgent = atomic_exchange(&e->account.has_operations, false);
-    struct worker_result result =
-        worker_slice(s->sync, &e->account, e->account.is_urgent || e->is_asked);
-    if (result.is_gone)
-        worker_account_close(s->sync, &e->account); /* says goodbye: not under the lock */
-
-    pthread_mutex_lock(&s->lock);
-    e->state = RUN_IDLE;
+    struct worker_account *account = &e->reading.account;
+    begin_slice(&e->reading);
+    struct worker_result result = worker_slice(s->sync, account, account->is_urgent || e->is_asked);
+    end_slice(&e->reading, &result);
     s->bulk_running -= e->is_in_bulk;
     if (!result.keeps_due) {
-        e->is_resting = e->account.imap && result.wait_ms > 0;
-        e->due_ms = clock_monotonic_ms() + result.wait_ms;
+        e->is_resting = account->imap && result.wait_ms > 0;
         e->is_bulk = result.wait_ms == 0;
     }
     watch(s, e, result.parked_fd);
-    if (result.is_gone)
-        remove_entry(s, e->account.id);
-    pthread_mutex_unlock(&s->lock);
-    wake(s);
+    leave(s, e);
+}
+
+static void run_sending(void *context)
+{
+    struct entry *e = context;
+    struct scheduler *s = e->scheduler;
+    begin_slice(&e->sending);
+    struct worker_result result = worker_send(s->sync, &e->sending.account);
+    end_slice(&e->sending, &result);
+    leave(s, e);
 }
 
 static void run_trials(void *context)
@@ -240,10 +287,11 @@ void scheduler_notified(struct scheduler *s, struct str payload)
     struct str word = str_cut(&rest, ' ');
     int64_t id;
     pthread_mutex_lock(&s->lock);
-    if (str_equal(word, STR("op")) && rest.at && str_to_i64(rest, &id)) {
+    bool is_sending = str_equal(word, STR("send"));
+    if ((is_sending || str_equal(word, STR("op"))) && rest.at && str_to_i64(rest, &id)) {
         struct entry *e = *slot(s, id);
         if (e)
-            atomic_store(&e->account.has_operations, true);
+            atomic_store(&(is_sending ? &e->sending : &e->reading)->account.has_operations, true);
         else
             s->wants_claim = true;
     } else if (str_equal(word, STR("trial"))) {
@@ -291,8 +339,10 @@ static void look_after_leases(struct scheduler *s, int64_t now_ms)
             add_entry(s, ids[i]);
         for (size_t i = 0; i < wanted_count; i++) {
             struct entry *e = *slot(s, wanted[i]);
-            if (e)
-                atomic_store(&e->account.has_operations, true);
+            if (e) {
+                atomic_store(&e->reading.account.has_operations, true);
+                atomic_store(&e->sending.account.has_operations, true);
+            }
         }
         s->wants_claim = s->wants_claim || count == CLAIM_MAX;
     } else {
@@ -303,16 +353,26 @@ static void look_after_leases(struct scheduler *s, int64_t now_ms)
     arena_free(&arena);
 }
 
-static void queue(struct scheduler *s, struct entry *e, bool is_in_bulk)
+/* False: the queue is full. At a later turn, then. */
+static bool queue(struct workpool *pool, workpool_job *job, struct lane *lane)
+{
+    lane->state = RUN_QUEUED;
+    if (workpool_add(pool, job, lane->entry)) {
+        lane->has_turn = false;
+        return true;
+    }
+    lane->state = RUN_IDLE;
+    return false;
+}
+
+static bool queue_reading(struct scheduler *s, struct entry *e, bool is_in_bulk)
 {
     e->is_in_bulk = is_in_bulk;
-    e->state = RUN_QUEUED;
-    if (!workpool_add(s->workers, run_slice, e)) {
-        e->state = RUN_IDLE; /* the queue is full: at a later turn */
-        return;
-    }
+    if (!queue(s->workers, run_reading, &e->reading))
+        return false;
     s->bulk_running += is_in_bulk;
-    e->has_data = e->has_turn = false;
+    e->has_data = false;
+    return true;
 }
 
 /* Accounts with history to fetch share most of the workers, whoever has waited longest first; the
@@ -330,16 +390,47 @@ static void queue_bulk(struct scheduler *s, int64_t now_ms)
         struct entry *next = NULL;
         for (size_t i = 0; i < BUCKETS; i++)
             for (struct entry *e = s->buckets[i]; e; e = e->next)
-                if (e->state == RUN_IDLE && e->is_bulk && e->due_ms <= now_ms &&
-                    (!next || e->due_ms < next->due_ms))
+                if (e->reading.state == RUN_IDLE && !e->is_gone && e->is_bulk &&
+                    e->reading.due_ms <= now_ms &&
+                    (!next || e->reading.due_ms < next->reading.due_ms))
                     next = e;
         if (!next)
             return;
         next->is_asked = true;
-        queue(s, next, true);
-        if (next->state == RUN_IDLE)
+        if (!queue_reading(s, next, true))
             return;
     }
+}
+
+static void sooner(int64_t *next_ms, int64_t due_ms)
+{
+    if (due_ms < *next_ms)
+        *next_ms = due_ms;
+}
+
+/* Of those with history that are due, `*has_bulk` tells. */
+static void queue_due_reading(struct scheduler *s, struct entry *e, int64_t now_ms, bool is_crowded,
+                              bool *has_bulk, int64_t *next_ms)
+{
+    struct lane *lane = &e->reading;
+    bool is_due = lane->due_ms <= now_ms;
+    *has_bulk = *has_bulk || (e->is_bulk && is_due);
+    e->is_asked =
+        (is_due && !e->is_bulk) || lane->has_turn || atomic_load(&lane->account.has_operations) ||
+        (is_crowded && e->is_resting && hosts_must_leave(s->sync->hosts, &lane->account.place));
+    if (e->is_asked || e->has_data)
+        queue_reading(s, e, false);
+    else if (!is_due)
+        sooner(next_ms, lane->due_ms);
+}
+
+static void queue_due_sending(struct scheduler *s, struct lane *lane, int64_t now_ms,
+                              int64_t *next_ms)
+{
+    if (lane->due_ms <= now_ms || lane->has_turn || atomic_load(&lane->account.has_operations))
+        queue(s->senders, run_sending, lane);
+    else
+        sooner(next_ms, lane->due_ms);
 }
 
 /* Queues what is due and finds when the next one is. With the lock held. */
@@ -349,18 +440,12 @@ static int64_t queue_due(struct scheduler *s, int64_t now_ms)
     bool is_crowded = hosts_is_crowded(s->sync->hosts), has_bulk = false;
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct entry *e = s->buckets[i]; e; e = e->next) {
-            if (e->state != RUN_IDLE)
+            if (e->is_gone)
                 continue;
-            bool is_due = e->due_ms <= now_ms;
-            has_bulk = has_bulk || (e->is_bulk && is_due);
-            e->is_asked = (is_due && !e->is_bulk) || e->has_turn ||
-                          atomic_load(&e->account.has_operations) ||
-                          (is_crowded && e->is_resting &&
-                           hosts_must_leave(s->sync->hosts, &e->account.place));
-            if (e->is_asked || e->has_data)
-                queue(s, e, false);
-            else if (!is_due && e->due_ms < next_ms)
-                next_ms = e->due_ms;
+            if (e->reading.state == RUN_IDLE)
+                queue_due_reading(s, e, now_ms, is_crowded, &has_bulk, &next_ms);
+            if (e->sending.state == RUN_IDLE)
+                queue_due_sending(s, &e->sending, now_ms, &next_ms);
         }
     }
     if (has_bulk)
@@ -369,11 +454,11 @@ static int64_t queue_due(struct scheduler *s, int64_t now_ms)
 }
 
 /* Those whose turn it is at their hosts. With the lock held. */
-static void take_turns(struct scheduler *s, int64_t now_ms)
+static void take_turns(struct hosts *hosts, int64_t now_ms)
 {
     struct host_place *place;
-    while ((place = hosts_next(s->sync->hosts, now_ms)) != NULL)
-        ((struct entry *)place->owner)->has_turn = true;
+    while ((place = hosts_next(hosts, now_ms)) != NULL)
+        ((struct lane *)place->owner)->has_turn = true;
 }
 
 int scheduler_turn(struct scheduler *s)
@@ -388,10 +473,12 @@ int scheduler_turn(struct scheduler *s)
         workpool_add(s->trials, run_trials, s);
     s->trials_told = 0;
     now_ms = clock_monotonic_ms();
-    take_turns(s, now_ms);
+    take_turns(s->sync->hosts, now_ms);
+    take_turns(s->sync->sending_hosts, now_ms);
     int64_t next_ms = queue_due(s, now_ms);
     pthread_mutex_unlock(&s->lock);
     now_ms = clock_monotonic_ms();
     int64_t wait = next_ms > now_ms ? next_ms - now_ms : 0;
-    return (int)hosts_wait_ms(s->sync->hosts, now_ms, wait);
+    wait = hosts_wait_ms(s->sync->hosts, now_ms, wait);
+    return (int)hosts_wait_ms(s->sync->sending_hosts, now_ms, wait);
 }

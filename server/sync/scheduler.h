@@ -1,6 +1,7 @@
 /* Which account is worked on when. Keeps the accounts that this process holds a lease on, hands
  * those that are due (by time, by an operation, later by data on a parked connection) to the worker
- * pool one slice at a time, and puts them at the end of the queue again if they have more to do. */
+ * pool one slice at a time, and puts them at the end of the queue again if they have more to do.
+ * What an account sends has slices of its own, and threads that the others do not wait for. */
 #ifndef RESTANTE_SYNC_SCHEDULER_H
 #define RESTANTE_SYNC_SCHEDULER_H
 

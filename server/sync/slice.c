@@ -7,14 +7,23 @@ bool slice_is_over(const struct slice *slice)
     return atomic_load(&slice->account->is_stopping) || clock_monotonic_ms() >= slice->end_ms;
 }
 
-bool slice_may_connect(struct slice *slice, struct error *err)
+bool slice_take_db(struct slice *slice, struct error *err)
+{
+    return slice->db || (slice->db = store_acquire(slice->sync->store, 0, err)) != NULL;
+}
+
+void slice_leave_db(struct slice *slice)
+{
+    store_release(slice->sync->store, &slice->db);
+}
+
+bool slice_may_connect(struct slice *slice, const struct server_settings *server, struct error *err)
 {
     struct worker_account *held = slice->account;
-    const struct account *account = &slice->work.account;
-    hosts_settle(slice->sync->hosts, &held->place, false); /* what was open here is closed */
+    bool is_urgent = held->is_urgent || slice->work.account.sync_state == SYNC_NEW;
+    hosts_settle(held->hosts, &held->place, false); /* what was open here is closed */
     enum hosts_answer answer =
-        hosts_enter(slice->sync->hosts, &held->place, account->incoming.host,
-                    account->incoming.port, held->is_urgent || account->sync_state == SYNC_NEW,
+        hosts_enter(held->hosts, &held->place, server->host, server->port, is_urgent,
                     clock_monotonic_ms(), &slice->host_wait_ms, err);
     slice->is_put_off = answer != HOSTS_GO;
     slice->is_host_down = answer == HOSTS_DOWN;
@@ -26,7 +35,7 @@ bool slice_may_connect(struct slice *slice, struct error *err)
 void slice_met(struct slice *slice)
 {
     slice->host_wait_ms = 0;
-    hosts_met(slice->sync->hosts, &slice->account->place);
+    hosts_met(slice->account->hosts, &slice->account->place);
 }
 
 /* Whether others would meet with the same. */
@@ -52,7 +61,7 @@ static bool is_of_host(const struct slice *slice, enum stream_step step, const s
 
 void slice_missed(struct slice *slice, enum stream_step step, const struct error *why)
 {
-    struct hosts *hosts = slice->sync->hosts;
+    struct hosts *hosts = slice->account->hosts;
     struct host_place *place = &slice->account->place;
     slice->host_wait_ms = 0;
     if (is_of_host(slice, step, why)) {

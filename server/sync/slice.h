@@ -25,10 +25,15 @@ struct slice {
 /* True when the slice should end at the next safe point. */
 bool slice_is_over(const struct slice *slice);
 
-/* Whether the account may connect to its incoming server now. False: the slice is put off, and
- * `err` says what is wrong with the host if that is why. Then slice_met or slice_missed tells what
- * came of it. */
-bool slice_may_connect(struct slice *slice, struct error *err);
+/* The connection to the database, had or got; given back while a mail server may be long. */
+bool slice_take_db(struct slice *slice, struct error *err);
+void slice_leave_db(struct slice *slice);
+
+/* Whether the account may connect to that server now. False: the slice is put off, and `err` says
+ * what is wrong with the host if that is why. Then slice_met or slice_missed tells what came of it.
+ */
+bool slice_may_connect(struct slice *slice, const struct server_settings *server,
+                       struct error *err);
 void slice_met(struct slice *slice);
 /* `step`: how far it came. */
 void slice_missed(struct slice *slice, enum stream_step step, const struct error *why);
@@ -41,5 +46,7 @@ bool slice_tell_open(struct slice *slice, struct error *err);
 /* The slice functions of each kind: connect where needed, operations, then sync. */
 bool imap_slice(struct slice *slice, struct error *err);
 bool pop3_slice(struct slice *slice, struct error *err);
+/* That of sending, on a lane of its own; false only when the database fails. */
+bool send_slice(struct slice *slice, struct error *err);
 
 #endif

@@ -7,17 +7,17 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/smtp/client.h"
-#include "server/sync/sign_in.h"
+#include "server/sync/backoff.h"
 
 enum {
-    FIRST_RETRY_S = 30, /* doubled with each attempt */
-    RETRY_MAX_S = 30 * 60,
+    FIRST_RETRY_MS = 30 * 1000, /* doubled with each attempt */
+    RETRY_MAX_MS = 30 * 60 * 1000,
     TURN_TRIES = 60, /* half a minute: PostgreSQL has restarted by then */
     TURN_WAIT_MS = 500,
     GIVE_UP_S = 5 * 24 * 3600, /* RFC 5321 section 4.5.4.1: four to five days */
 };
 
-static const char may_have_been_sent[] =
+const char submit_may_have_been_sent[] =
     "This message may have been sent: the connection was lost before the mail server confirmed it. "
     "Ask the recipients before you send it again.";
 
@@ -161,10 +161,8 @@ static struct str recipients_json(const struct outgoing *o)
 
 static int64_t retry_at(int attempts)
 {
-    int64_t wait_s = FIRST_RETRY_S;
-    for (int i = 1; i < attempts && wait_s < RETRY_MAX_S; i++)
-        wait_s *= 2;
-    return clock_now_us() + (wait_s < RETRY_MAX_S ? wait_s : RETRY_MAX_S) * 1000000;
+    return clock_now_us() +
+           backoff_jittered(backoff_ms(FIRST_RETRY_MS, RETRY_MAX_MS, attempts)) * 1000;
 }
 
 /* Whether it is in that phase: what a commit whose answer was lost has done. */
@@ -187,7 +185,7 @@ static bool turn(struct slice *slice, struct submission *submission,
              log_text("to", submission_phase_name(to->phase)));
     for (int i = 0; i < TURN_TRIES; i++) {
         *err = ERROR_INIT;
-        if (slice->db && submission_turn(slice->db, submission, to, err))
+        if (slice_take_db(slice, err) && submission_turn(slice->db, submission, to, err))
             return true;
         if (err->kind == ERROR_CONFLICT) {
             if (i == 0 || !has_turned(slice, submission, to->phase))
@@ -196,11 +194,22 @@ static bool turn(struct slice *slice, struct submission *submission,
             return true;
         }
         LOG_WARN("submit.turn", log_int("submission", submission->id), LOG_ERR(err));
-        store_release(slice->sync->store, &slice->db);
+        slice_leave_db(slice);
         poll(NULL, 0, TURN_WAIT_MS);
-        slice->db = store_acquire(slice->sync->store, 0, err);
     }
     return false;
+}
+
+/* A piece of the message. The server may take it slowly, with no hold on the database. */
+static ptrdiff_t read_piece(void *context, char *at, size_t length)
+{
+    struct outgoing *o = context;
+    if (!slice_take_db(o->slice, &o->bytes.err))
+        return -1;
+    o->bytes.db = o->slice->db;
+    ptrdiff_t read = submit_bytes_read(&o->bytes, at, length);
+    slice_leave_db(o->slice);
+    return read;
 }
 
 /* Called by the SMTP client just before the final dot: from here on a crash means "unknown". */
@@ -209,6 +218,7 @@ static bool commit_transmitting(void *context)
     struct outgoing *o = context;
     struct submission_turn to = {.phase = SUBMISSION_TRANSMITTING, .is_attempt = true};
     bool is_done = turn(o->slice, o->submission, &to, &o->db_error);
+    slice_leave_db(o->slice);
     o->is_cancelled = !is_done && o->db_error.kind == ERROR_CONFLICT;
     return is_done;
 }
@@ -262,7 +272,7 @@ static bool settle(struct outgoing *o, bool is_sent, const struct smtp_result *r
     }
     if (result->is_unknown) {
         struct submission_turn to = {.phase = SUBMISSION_UNKNOWN,
-                                     .error = str_of(may_have_been_sent)};
+                                     .error = str_of(submit_may_have_been_sent)};
         return turn(o->slice, o->submission, &to, err);
     }
     struct tally tally = note_recipients(o, is_sent);
@@ -277,147 +287,58 @@ static bool is_of_session(const struct error *why, const struct smtp_client *cli
     return !smtp_is_alive(client) || why->scope == ERROR_SCOPE_ACCOUNT;
 }
 
-static bool send_one(struct slice *slice, struct smtp_client *client, struct submission *s,
-                     bool *goes_on, struct error *err)
+/* Whether nothing was begun that counts: servers take so many messages of a connection and no more,
+ * and this process may be about to end. */
+static bool is_as_before(const struct outgoing *o, const struct error *why,
+                         const struct smtp_client *client)
 {
-    struct error why = ERROR_INIT;
+    bool is_end =
+        smtp_accepted(client) > 0 && (why->kind == ERROR_CLOSED || why->kind == ERROR_THROTTLED);
+    return o->submission->phase == SUBMISSION_QUEUED && o->db_error.kind == ERROR_NONE &&
+           o->bytes.err.kind == ERROR_NONE && is_of_session(why, client) &&
+           (is_end || atomic_load(&o->slice->account->is_stopping));
+}
+
+static bool transmit(struct outgoing *o, struct smtp_client *client, struct smtp_result *result,
+                     struct error *why)
+{
+    const struct submission *s = o->submission;
+    struct smtp_message message = {.from = s->mail_from,
+                                   .recipients = o->recipients,
+                                   .recipient_count = o->count,
+                                   .size_bytes = (uint64_t)o->bytes.blob.size_bytes,
+                                   .is_8bit = s->needs_8bit,
+                                   .is_utf8 = s->needs_smtputf8,
+                                   .envelope_id = s->message_id,
+                                   .wants_header_only = s->wants_report,
+                                   .source = read_piece,
+                                   .source_context = o,
+                                   .commit = commit_transmitting,
+                                   .commit_context = o};
+    slice_leave_db(o->slice);
+    bool is_sent = smtp_send(client, &message, result, why);
+    if (!is_sent)
+        LOG_WARN("submit.failed", log_int("submission", s->id), LOG_ERR(why));
+    return is_sent;
+}
+
+bool submit_one(struct slice *slice, struct smtp_client *client, struct submission *s,
+                enum submit_end *end, struct error *why, struct error *err)
+{
     struct smtp_result result = {0};
     struct outgoing o = {.slice = slice,
                          .submission = s,
                          .wants_report = s->wants_report,
                          .has_report = smtp_has(client, SMTP_CAP_DSN)};
-    bool is_ready = submit_bytes_open(&o.bytes, slice, s, STR_EMPTY, err);
-    if (!is_ready)
+    *why = ERROR_INIT;
+    if (!submit_bytes_open(&o.bytes, slice, s, STR_EMPTY, err))
         return false;
-    bool is_sent = read_recipients(&o, &why);
-    if (is_sent) {
-        struct smtp_message message = {.from = s->mail_from,
-                                       .recipients = o.recipients,
-                                       .recipient_count = o.count,
-                                       .size_bytes = (uint64_t)o.bytes.blob.size_bytes,
-                                       .is_8bit = s->needs_8bit,
-                                       .is_utf8 = s->needs_smtputf8,
-                                       .envelope_id = s->message_id,
-                                       .wants_header_only = s->wants_report,
-                                       .source = submit_bytes_read,
-                                       .source_context = &o.bytes,
-                                       .commit = commit_transmitting,
-                                       .commit_context = &o};
-        is_sent = smtp_send(client, &message, &result, &why);
-    }
-    if (!is_sent && why.kind != ERROR_NONE)
-        LOG_WARN("submit.failed", log_int("submission", s->id), LOG_ERR(&why));
-    *goes_on = is_sent || !is_of_session(&why, client);
-    bool is_settled = settle(&o, is_sent, &result, &why, err);
+    bool is_sent = read_recipients(&o, why) && transmit(&o, client, &result, why);
+    *end = is_sent || !is_of_session(why, client) ? SUBMIT_GOES_ON
+           : is_as_before(&o, why, client)        ? SUBMIT_AS_BEFORE
+                                                  : SUBMIT_SERVER;
+    bool is_settled = *end == SUBMIT_AS_BEFORE || settle(&o, is_sent, &result, why, err);
     submit_bytes_close(&o.bytes);
     json_decref(o.list);
     return is_settled;
-}
-
-/* --- the account ----------------------------------------------------------------------------- */
-
-static struct str binding_of(struct slice *slice)
-{
-    return arena_printf(slice->arena, "account:%lld", (long long)slice->account->id);
-}
-
-/* NULL: `err` says why. No way of cancelling: a stop in the last moment would make it unknown. */
-static struct smtp_client *connect_server(struct slice *slice, struct error *err)
-{
-    const struct account *account = &slice->work.account;
-    const struct server_settings *smtp = &account->smtp;
-    bool is_own = slice->work.smtp_secret.length > 0;
-    struct secret secret = {0};
-    if (smtp->host.length == 0) {
-        error_set(err, ERROR_FORBIDDEN, "This account has no server for outgoing mail.");
-        return NULL;
-    }
-    if (!seal_open(slice->sync->keys, binding_of(slice),
-                   is_own ? slice->work.smtp_secret : slice->work.secret, &secret, err)) {
-        error_hint(err, "Enter the password of this account again.");
-        return NULL;
-    }
-    struct smtp_params params = {
-        .stream = {.host = smtp->host,
-                   .port = smtp->port,
-                   .security = sign_in_security(smtp->tls),
-                   .egress = slice->sync->egress,
-                   .tls = slice->sync->tls},
-        .username = smtp->username.length ? smtp->username : account->incoming.username,
-        .credential = SASL_PASSWORD,
-        .secret = &secret,
-    };
-    struct smtp_client *client = smtp_connect(&params, err);
-    secret_free(&secret);
-    return client;
-}
-
-/* Those that are due wait for the server, longer each time. */
-static bool postpone(struct slice *slice, const struct submission *s, const struct error *why,
-                     struct error *err)
-{
-    LOG_WARN("submit.server", LOG_ERR(why));
-    return submissions_wait(slice->db, slice->account->id, retry_at(s->attempts + 1),
-                            str_of(why->message), err);
-}
-
-/* Copies that a crash left to be filed, of an account whose Sent folder is here. */
-static bool file_left_over(struct slice *slice, struct error *err)
-{
-    struct error why = ERROR_INIT;
-    struct submission s;
-    while (slice->work.account.kind == ACCOUNT_POP3 &&
-           submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_ACCEPTED, &s,
-                           &why)) {
-        if (!submit_file_here(slice, &s, err))
-            return false;
-        arena_reset(slice->arena);
-    }
-    return true;
-}
-
-bool submit_run(struct slice *slice, bool *has_more, struct error *err)
-{
-    struct smtp_client *client = NULL;
-    int64_t id = slice->account->id;
-    bool is_good = submissions_recover(slice->db, id, str_of(may_have_been_sent), NULL, err) &&
-                   file_left_over(slice, err);
-    bool goes_on = is_good;
-    *has_more = false;
-    while (is_good && goes_on) {
-        struct submission s;
-        struct error why = ERROR_INIT;
-        arena_reset(slice->arena);
-        if (!submission_next(slice->db, slice->arena, id, SUBMISSION_QUEUED, &s, &why)) {
-            is_good = why.kind == ERROR_NOT_FOUND;
-            if (!is_good)
-                *err = why;
-            break;
-        }
-        *has_more = slice_is_over(slice);
-        if (*has_more)
-            break;
-        if (!client && !(client = connect_server(slice, &why))) {
-            is_good = postpone(slice, &s, &why, err);
-            break;
-        }
-        is_good = send_one(slice, client, &s, &goes_on, err);
-        if (is_good && s.phase == SUBMISSION_ACCEPTED && slice->work.account.kind == ACCOUNT_POP3)
-            is_good = submit_file_here(slice, &s, err);
-        if (!smtp_is_alive(client))
-            smtp_free(&client);
-    }
-    if (client)
-        smtp_quit(&client);
-    return is_good;
-}
-
-int64_t submit_wait_ms(struct slice *slice, int64_t wait_ms)
-{
-    int64_t at = 0;
-    if (!slice->db || !submission_next_due(slice->db, slice->account->id, &at, NULL) || !at)
-        return wait_ms;
-    int64_t left_ms = (at - clock_now_us()) / 1000 + 1;
-    left_ms = left_ms < 0 ? 0 : left_ms;
-    return left_ms < wait_ms ? left_ms : wait_ms;
 }

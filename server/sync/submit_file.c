@@ -262,7 +262,8 @@ static bool look_for_unknown(struct slice *slice, struct session_mailbox *sent, 
     struct submission s;
     bool is_there = false;
     if (!(host->quirks & IMAP_QUIRK_FILES_SENT) ||
-        !submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_UNKNOWN, &s, &why))
+        !submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_UNKNOWN, false, &s,
+                         &why))
         return true;
     int64_t left_s = UNKNOWN_LOOK_S - (clock_now_us() - s.created_at) / 1000000;
     if (!is_in_sent(slice, sent, s.message_id, &is_there, &why))
@@ -273,6 +274,17 @@ static bool look_for_unknown(struct slice *slice, struct session_mailbox *sent, 
     struct submission_turn to = {.phase = SUBMISSION_ACCEPTED};
     s.error = STR_EMPTY;
     return submission_turn(slice->db, &s, &to, err) && finish(slice, sent, &s, err);
+}
+
+int64_t submit_file_wait_ms(struct slice *slice, int64_t wait_ms)
+{
+    int64_t at = 0;
+    if (!slice->db || !slice->account->imap || /* it is down: no reason to ask more often */
+        !submission_next_due(slice->db, slice->account->id, SUBMISSION_ACCEPTED, &at, NULL) || !at)
+        return wait_ms;
+    int64_t left_ms = (at - clock_now_us()) / 1000 + 1;
+    left_ms = left_ms < 0 ? 0 : left_ms;
+    return left_ms < wait_ms ? left_ms : wait_ms;
 }
 
 bool submit_file_sent(struct slice *slice, bool *has_more, struct error *err)
@@ -286,8 +298,8 @@ bool submit_file_sent(struct slice *slice, bool *has_more, struct error *err)
         struct submission s;
         struct error why = ERROR_INIT;
         arena_reset(slice->arena);
-        if (!submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_ACCEPTED, &s,
-                             &why)) {
+        if (!submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_ACCEPTED,
+                             false, &s, &why)) {
             if (why.kind == ERROR_NOT_FOUND)
                 return !sent || look_for_unknown(slice, sent, err);
             *err = why;

@@ -11,6 +11,12 @@
 
 struct hosts;
 
+enum {
+    /* Messages on their way to mail servers at once. A server that says nothing holds up a thread
+     * and nothing else, for minutes; so one host has a quarter of them at most (serve_sync.c). */
+    SYNC_SENDERS = 32
+};
+
 /* What every part of the role shares; read-only after start, each member thread-safe. */
 struct sync_context {
     struct store *store; /* opened as STORE_SYNC */
@@ -20,11 +26,12 @@ struct sync_context {
     const struct seal_key_pair *keys;
     struct tls_context *tls;
     const struct egress *egress;
-    struct hosts *hosts; /* what is known of the mail servers' hosts */
-    const char *ca_file; /* more certificate authorities than the system's; NULL: none */
-    struct str owner;    /* this process's name in leases: the same after a restart */
-    int workers;         /* accounts worked on at once */
-    int stop_fd;         /* readable once the role is to end; what waits for people's trials ends */
+    struct hosts *hosts;         /* what is known of the hosts that mail is read at */
+    struct hosts *sending_hosts; /* the same of those that it is sent through */
+    const char *ca_file;         /* more certificate authorities than the system's; NULL: none */
+    struct str owner;            /* this process's name in leases: the same after a restart */
+    int workers;                 /* accounts worked on at once */
+    int stop_fd; /* readable once the role is to end; what waits for people's trials ends */
     bool allow_plaintext; /* the administrator allows TLS mode "none" */
     const char
         *name_servers; /* asked for SRV records, as struct resolver says; NULL: the system's */

@@ -4,6 +4,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/smtp/client.h"
 #include "server/sync/backoff.h"
 #include "server/sync/draft_file.h"
 #include "server/sync/imap_parked.h"
@@ -106,12 +107,11 @@ static bool open_secret(struct slice *slice, struct error *err)
     return error_hint(err, "Enter the password of this account again.");
 }
 
-/* Sending comes first and on its own: it does not wait for the incoming server. Nor does what is
- * imported into local folders. */
+/* What is imported into local folders does not wait for the incoming server. */
 static bool run(struct slice *slice, bool *is_parked, struct error *err)
 {
-    bool has_more = false, has_filed = false, has_transfers = false;
-    if (!submit_run(slice, &has_more, err) || !open_secret(slice, err))
+    bool has_filed = false, has_transfers = false;
+    if (!open_secret(slice, err))
         return false;
     bool is_good = slice->work.account.kind == ACCOUNT_IMAP
                        ? imap_slice(slice, err) && submit_file_sent(slice, &has_filed, err) &&
@@ -119,11 +119,11 @@ static bool run(struct slice *slice, bool *is_parked, struct error *err)
                              transfer_run(slice, &has_transfers, err)
                        : transfer_run(slice, &has_transfers, err) && pop3_slice(slice, err) &&
                              reports_run(slice, err);
-    if (has_more || has_filed || has_transfers || slice->was_told)
+    if (has_filed || has_transfers || slice->was_told)
         slice->wait_ms = 0;
     if (!is_good || !slice->account->imap)
         return is_good;
-    if (slice->wait_ms > 0 && hosts_must_leave(slice->sync->hosts, &slice->account->place)) {
+    if (slice->wait_ms > 0 && hosts_must_leave(slice->account->hosts, &slice->account->place)) {
         imap_session_free(&slice->account->imap); /* others wait for its place */
         return true;
     }
@@ -146,6 +146,54 @@ static void close_sessions(struct worker_account *account)
     imap_session_free(&account->imap);
     pop3_session_free(&account->pop3);
     transfer_spool_free(&account->spool);
+    smtp_free(&account->smtp);
+}
+
+/* --- a slice --------------------------------------------------------------------------------- */
+
+/* What the log says of this thread from now on. */
+static void name_account(int64_t id)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)id);
+    log_set_context("account", str_of(text));
+}
+
+static struct slice begin(const struct sync_context *sync, struct worker_account *account)
+{
+    name_account(account->id);
+    return (struct slice){.sync = sync,
+                          .account = account,
+                          .arena = arena_new(),
+                          .end_ms = clock_monotonic_ms() + SLICE_MS,
+                          .has_turn = hosts_has_turn(account->hosts, &account->place)};
+}
+
+/* The account as it is now. False: it is not to be had, or not ours. `arena` outlives the steps'.
+ */
+static bool load(struct slice *slice, struct arena *arena, struct worker_result *result)
+{
+    struct error err = ERROR_INIT;
+    if (!slice_take_db(slice, &err)) {
+        LOG_WARN("sync.database", LOG_ERR(&err));
+        return false;
+    }
+    if (!account_work_load(slice->db, arena, slice->account->id, &slice->work, &err))
+        result->is_gone = err.kind == ERROR_NOT_FOUND;
+    else if (!str_equal(slice->work.lease_owner, slice->sync->owner))
+        result->is_gone = true; /* we stalled past our lease: the account is another's by now */
+    else
+        return true;
+    return false;
+}
+
+static void end(struct slice *slice, struct arena **load_arena)
+{
+    secret_free(&slice->secret);
+    slice_leave_db(slice);
+    arena_free(&slice->arena);
+    arena_free(load_arena);
+    log_set_context(NULL, STR_EMPTY);
 }
 
 struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account,
@@ -156,46 +204,47 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
     bool is_parked = false;
     if (!is_asked && is_still_parked(account, &result))
         return result;
-    struct slice slice = {.sync = sync,
-                          .account = account,
-                          .end_ms = clock_monotonic_ms() + SLICE_MS,
-                          .has_turn = hosts_has_turn(sync->hosts, &account->place)};
     int64_t since_failure_ms = account->reconnect_at_ms - clock_monotonic_ms();
     if (since_failure_ms > 0)
         return (struct worker_result){.wait_ms = since_failure_ms, .parked_fd = -1};
-    char id_text[24];
-    snprintf(id_text, sizeof id_text, "%lld", (long long)account->id);
-    log_set_context("account", str_of(id_text));
-    slice.arena = arena_new();
-    struct arena *load_arena = arena_new(); /* the account outlives the steps' arena */
-    slice.db = store_acquire(sync->store, 0, &err);
-    if (!slice.db) {
-        LOG_WARN("sync.database", LOG_ERR(&err));
-    } else if (!account_work_load(slice.db, load_arena, account->id, &slice.work, &err)) {
-        result.is_gone = err.kind == ERROR_NOT_FOUND;
-    } else if (!str_equal(slice.work.lease_owner, sync->owner)) {
-        result.is_gone = true; /* we stalled past our lease: the account is another's by now */
-    } else if (run(&slice, &is_parked, &err)) {
+    struct slice slice = begin(sync, account);
+    struct arena *load_arena = arena_new();
+    bool is_ours = load(&slice, load_arena, &result);
+    if (is_ours && run(&slice, &is_parked, &err)) {
         result.wait_ms = slice.wait_ms;
         result.parked_fd = is_parked ? imap_fd(account->imap->client) : -1;
-    } else {
+    } else if (is_ours) {
         close_sessions(account);
         result.wait_ms = slice.is_put_off ? put_off(&slice, &err) : note_failure(&slice, &err);
     }
     if (!account->imap && !account->pop3)
-        hosts_settle(sync->hosts, &account->place, slice.has_turn);
+        hosts_settle(account->hosts, &account->place, slice.has_turn);
     if (!result.is_gone)
-        result.wait_ms = transfer_wait_ms(&slice, submit_wait_ms(&slice, result.wait_ms));
-    secret_free(&slice.secret);
-    store_release(sync->store, &slice.db);
-    arena_free(&slice.arena);
-    arena_free(&load_arena);
-    log_set_context(NULL, STR_EMPTY);
+        result.wait_ms = transfer_wait_ms(&slice, submit_file_wait_ms(&slice, result.wait_ms));
+    end(&slice, &load_arena);
     return result;
 }
 
-void worker_account_close(const struct sync_context *sync, struct worker_account *account)
+struct worker_result worker_send(const struct sync_context *sync, struct worker_account *account)
+{
+    struct error err = ERROR_INIT;
+    struct worker_result result = {.wait_ms = DATABASE_WAIT_MS, .parked_fd = -1};
+    struct slice slice = begin(sync, account);
+    struct arena *load_arena = arena_new();
+    slice.wait_ms = DATABASE_WAIT_MS;
+    if (load(&slice, load_arena, &result)) {
+        if (!send_slice(&slice, &err))
+            LOG_WARN("submit.database", LOG_ERR(&err));
+        result.wait_ms = slice.wait_ms;
+    }
+    if (!account->smtp)
+        hosts_settle(account->hosts, &account->place, slice.has_turn);
+    end(&slice, &load_arena);
+    return result;
+}
+
+void worker_account_close(struct worker_account *account)
 {
     close_sessions(account);
-    hosts_leave(sync->hosts, &account->place);
+    hosts_leave(account->hosts, &account->place);
 }

@@ -9,22 +9,27 @@
 
 struct imap_session;
 struct pop3_session;
+struct smtp_client;
 struct transfer_spool;
 
-/* An account that this process holds. Everything but the flags belongs to the worker thread that
- * runs its slice. */
+/* One of the lanes of an account that this process holds: of reading, or of sending. They run
+ * beside each other, since neither of their mail servers should wait for the other. Everything but
+ * the flags belongs to the worker thread that runs the lane's slice. */
 struct worker_account {
     int64_t id;
     atomic_bool has_operations; /* set by NOTIFY; looked at between batches */
     atomic_bool is_stopping;    /* the process is about to end */
     bool is_urgent;             /* the slice under way: somebody waits for something */
     int64_t reconnect_at_ms;    /* monotonic: not tried again before, whoever asks */
-    struct host_place place;    /* at the incoming server's host */
+    struct hosts *hosts;        /* of the lane: sync_context's hosts or sending_hosts */
+    struct host_place place;    /* at its server's host there */
     int64_t reports_seen;       /* the email up to which reports were looked for; 0: none was */
     int64_t doubted_at_ms; /* monotonic: a connection was given up for what it listed; 0: never */
     struct imap_session *imap;    /* the connection kept between slices, or NULL */
     struct pop3_session *pop3;    /* the same; only while there is something to get */
     struct transfer_spool *spool; /* of the import under way, or NULL */
+    struct smtp_client *smtp;     /* of sending: kept while there is more to send */
+    int failures;                 /* of sending, in a row */
 };
 
 struct worker_result {
@@ -38,7 +43,9 @@ struct worker_result {
  * something to tell. */
 struct worker_result worker_slice(const struct sync_context *sync, struct worker_account *account,
                                   bool is_asked);
+/* The same for what it sends. */
+struct worker_result worker_send(const struct sync_context *sync, struct worker_account *account);
 /* Says goodbye to the server and frees the connection. */
-void worker_account_close(const struct sync_context *sync, struct worker_account *account);
+void worker_account_close(struct worker_account *account);
 
 #endif

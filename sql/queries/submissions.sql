@@ -10,7 +10,7 @@ INSERT INTO submission (account_id, id, identity_id, draft_id, answers_id, answe
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 
 -- name: submission_notify
-SELECT pg_notify('restante', format('op %s', ($1)::bigint));
+SELECT pg_notify('restante', format('send %s', ($1)::bigint));
 
 -- The columns of submissions_list and submission_next too.
 -- name: submission_by_id
@@ -38,7 +38,7 @@ UPDATE submission SET phase = 'cancelled', ended_at = now()
 RETURNING draft_id;
 
 -- name: submission_hurry
-UPDATE submission SET send_at = least(send_at, now()), not_before = now()
+UPDATE submission SET send_at = least(send_at, now()), not_before = now(), waits_for_server = false
  WHERE account_id = $1 AND id = $2 AND phase = 'queued';
 
 -- === the sync role ===============================================================================
@@ -50,13 +50,15 @@ UPDATE submission
  WHERE account_id = $1 AND phase = 'transmitting'
 RETURNING id, draft_id;
 
+-- In the order in which people sent them. $3: also those that wait for the server, for it is there.
 -- name: submission_next
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
        recipients, needs_smtputf8, needs_8bit, wants_report, bcc_field, subject, to_text, phase,
        send_at, not_before, attempts, filings, error, created_at, ended_at
   FROM submission
- WHERE account_id = $1 AND phase = $2 AND greatest(send_at, not_before) <= now()
- ORDER BY id
+ WHERE account_id = $1 AND phase = $2
+   AND (greatest(send_at, not_before) <= now() OR (waits_for_server AND $3))
+ ORDER BY CASE WHEN waits_for_server THEN send_at ELSE greatest(send_at, not_before) END, id
  LIMIT 1;
 
 -- The end of one phase and the beginning of another; nothing when it is in another phase by now.
@@ -64,20 +66,22 @@ SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, 
 UPDATE submission
    SET phase = $4, recipients = coalesce($5, recipients), error = $6,
        attempts = attempts + $7, filings = filings + $9, not_before = coalesce($8, now()),
+       waits_for_server = false,
        ended_at = CASE WHEN $4 IN ('filed', 'failed', 'unknown', 'cancelled') THEN now() END
  WHERE account_id = $1 AND id = $2 AND phase = $3
 RETURNING draft_id;
 
--- All that wait are not to be tried before then: the server, not a message, is the trouble.
+-- All that are due are not to be tried before then: the server, not a message, is the trouble. $4: it
+-- was tried.
 -- name: submissions_wait
 UPDATE submission
-   SET not_before = $2, error = $3, attempts = attempts + 1
- WHERE account_id = $1 AND phase = 'queued' AND greatest(send_at, not_before) <= now()
+   SET not_before = $2, error = $3, attempts = attempts + $4, waits_for_server = true
+ WHERE account_id = $1 AND phase = 'queued'
+   AND (greatest(send_at, not_before) <= now() OR waits_for_server)
 RETURNING id;
 
 -- name: submission_next_due
-SELECT min(greatest(send_at, not_before)) FROM submission
- WHERE account_id = $1 AND phase IN ('queued', 'accepted');
+SELECT min(greatest(send_at, not_before)) FROM submission WHERE account_id = $1 AND phase = $2;
 
 -- The original of an answer, as it will be upstream in a moment.
 -- name: submission_mark

@@ -41,6 +41,8 @@ class Rules:
         "PIPELINING", f"SIZE {SIZE_LIMIT}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN",
         "CHUNKING"])
     auth_without_tls: bool = False
+    seconds: float = 0  # that it takes over each message
+    messages: int = 0  # that it takes of one connection; then MAIL has replies["limit"]; 0: all
 
 
 class SubmissionServer:
@@ -140,6 +142,7 @@ class _Session:
         self.transcript = []
         self.user = None
         self.greeted = False
+        self.taken = 0
         self._forget_message()
 
     def abort(self):
@@ -194,10 +197,14 @@ class _Session:
                 handler = getattr(self, f"_do_{verb.lower()}", None)
                 if handler is None:
                     self._send("500 5.5.2 Unknown command")
-                elif not self._ruled(verb):
+                elif not self._ruled("limit" if self._is_over(verb) else verb):
                     handler(rest)
         except _Close:
             pass
+
+    def _is_over(self, verb):
+        limit = self.server.rules.messages
+        return verb == "MAIL" and 0 < limit <= self.taken
 
     def _ruled(self, verb):
         """Whether a rule of the test has answered already."""
@@ -327,7 +334,9 @@ class _Session:
         self._forget_message()
         if self._ruled("."):
             return
+        time.sleep(self.server.rules.seconds)
         reply = self.server._take(message)
+        self.taken += 1
         if self.server.rules.replies.get(".") == "deliver-close":
             raise _Close
         self._send(reply)

@@ -176,10 +176,35 @@ static void test_each_recipient_has_a_fate_of_its_own(void **state)
          .message = letter,
          .told = "commit;unavailable;accepted accepted"},
         {.file = "bdat_refused", .message = letter, .told = "commit;limit;accepted accepted"},
-        {.file = "shutdown_mail", .message = letter, .told = "unavailable;untried untried"},
-        {.file = "shutdown_rcpt", .message = letter, .told = "unavailable;accepted untried"},
-        {.file = "shutdown_data", .message = letter, .told = "unavailable;accepted accepted"},
-        {.file = "shutdown_end", .message = letter, .told = "commit;unavailable;accepted accepted"},
+        {.file = "mail_throttled", .message = letter, .told = "throttled;untried untried"},
+        {.file = "shutdown_mail", .message = letter, .told = "throttled;untried untried"},
+        {.file = "shutdown_rcpt", .message = letter, .told = "throttled;accepted untried"},
+        {.file = "shutdown_data", .message = letter, .told = "throttled;accepted accepted"},
+        {.file = "shutdown_end", .message = letter, .told = "commit;throttled;accepted accepted"},
+    };
+    (void)state;
+    play_all(conversations, COUNT(conversations));
+}
+
+/* Of several chunks: 256 kB, and a rest. */
+static const char *large_letter(void)
+{
+    static char text[300 * 1024 + 1];
+    for (size_t i = 0; i + 1 < sizeof text; i++)
+        text[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
+    return text;
+}
+
+static void test_a_chunk_that_is_refused_ends_the_message_and_not_the_session(void **state)
+{
+    const struct conversation conversations[] = {
+        {.file = "bdat_refused_midway",
+         .message = large_letter(),
+         .told = "unavailable;accepted accepted"},
+        {.file = "bdat_refused_midway_for_good",
+         .message = large_letter(),
+         .told = "refused;accepted accepted"},
+        {.file = "bdat_cut_midway", .message = large_letter(), .told = "closed;accepted accepted"},
     };
     (void)state;
     play_all(conversations, COUNT(conversations));
@@ -238,7 +263,7 @@ static void test_signing_in_tells_what_is_wrong(void **state)
          .security = STREAM_TLS_STARTTLS,
          .told = "no session: protocol;"},
         {.file = "nonsense", .told = "no session: protocol;"},
-        {.file = "too_busy", .told = "no session: unavailable;"},
+        {.file = "too_busy", .told = "no session: throttled;"},
         {.file = "endless", .told = "no session: limit;"},
         {.file = "mixed_codes", .told = "no session: protocol;"},
         {.file = "helo", .told = "signed in;"},
@@ -252,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_letter_is_sent_with_what_the_server_has),
         cmocka_unit_test(test_each_recipient_has_a_fate_of_its_own),
+        cmocka_unit_test(test_a_chunk_that_is_refused_ends_the_message_and_not_the_session),
         cmocka_unit_test(test_only_an_answer_lost_after_the_end_is_unknown),
         cmocka_unit_test(test_nothing_in_a_letter_or_an_address_becomes_a_command),
         cmocka_unit_test(test_signing_in_tells_what_is_wrong),

@@ -175,7 +175,8 @@ static void test_a_sent_draft_is_gone_once_the_server_has_it(void **state)
     assert_kind(draft_put(b->db, &draft, &face, 0, &err), ERROR_CONFLICT);
     assert_kind(draft_delete(b->db, b->account_id, draft.email_id, &err), ERROR_CONFLICT);
     struct submission s;
-    assert_good(submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, &s, &err));
+    assert_good(
+        submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, false, &s, &err));
     struct submission_turn turn = {.phase = SUBMISSION_TRANSMITTING, .is_attempt = true};
     assert_good(submission_turn(b->work, &s, &turn, &err));
     assert_kind(submission_cancel(b->db, b->account_id, s.id, NULL, &err), ERROR_CONFLICT);
@@ -184,7 +185,8 @@ static void test_a_sent_draft_is_gone_once_the_server_has_it(void **state)
     struct draft read;
     assert_kind(draft_by_id(b->db, b->arena, b->account_id, draft.email_id, &read, &err),
                 ERROR_NOT_FOUND);
-    assert_good(submission_next(b->work, b->arena, b->account_id, SUBMISSION_ACCEPTED, &s, &err));
+    assert_good(
+        submission_next(b->work, b->arena, b->account_id, SUBMISSION_ACCEPTED, false, &s, &err));
     turn.phase = SUBMISSION_FILED;
     assert_good(submission_turn(b->work, &s, &turn, &err));
     assert_good(submission_by_id(b->db, b->arena, b->account_id, s.id, &s, &err));
@@ -202,8 +204,9 @@ static void test_a_cancelled_message_is_a_draft_again(void **state)
     assert_good(submission_cancel(b->db, b->account_id, s.id, &draft_id, &err));
     assert_int_equal(draft_id, draft.email_id);
     assert_int_equal(drafts_shown(b), 1);
-    assert_kind(submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, &found, &err),
-                ERROR_NOT_FOUND);
+    assert_kind(
+        submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, false, &found, &err),
+        ERROR_NOT_FOUND);
     /* who had read it before finds out at the turn */
     s.phase = SUBMISSION_QUEUED;
     struct submission_turn turn = {.phase = SUBMISSION_TRANSMITTING};
@@ -223,8 +226,9 @@ static void test_a_crash_after_the_final_dot_is_told_and_not_repeated(void **sta
         submissions_recover(b->work, b->account_id, STR("May have been sent."), &count, &err));
     assert_int_equal(count, 1);
     assert_int_equal(drafts_shown(b), 1);
-    assert_kind(submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, &s, &err),
-                ERROR_NOT_FOUND);
+    assert_kind(
+        submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, false, &s, &err),
+        ERROR_NOT_FOUND);
     assert_good(submission_by_id(b->db, b->arena, b->account_id, s.id, &s, &err));
     assert_int_equal(s.phase, SUBMISSION_UNKNOWN);
     assert_true(str_equal(s.error, STR("May have been sent.")));
@@ -260,13 +264,32 @@ static void test_what_waits_is_due_when_its_time_comes(void **state)
     struct bench *b = *state;
     struct error err = ERROR_INIT;
     int64_t at;
-    assert_good(submission_next_due(b->work, b->account_id, &at, &err));
+    assert_good(submission_next_due(b->work, b->account_id, SUBMISSION_QUEUED, &at, &err));
     assert_int_equal(at, 0);
     accept(b, 0, "");
     int64_t later = 4102444800000000;
-    assert_good(submissions_wait(b->work, b->account_id, later, STR("down"), &err));
-    assert_good(submission_next_due(b->work, b->account_id, &at, &err));
+    assert_good(submissions_wait(b->work, b->account_id, later, STR("down"), true, &err));
+    assert_good(submission_next_due(b->work, b->account_id, SUBMISSION_QUEUED, &at, &err));
     assert_int_equal(at, later);
+}
+
+static void test_what_waits_for_the_server_goes_in_order_once_it_is_there(void **state)
+{
+    struct bench *b = *state;
+    struct error err = ERROR_INIT;
+    int64_t later = 4102444800000000;
+    struct submission first = accept(b, 0, ""), second = accept(b, 0, ""), next;
+    assert_good(submissions_wait(b->work, b->account_id, later, STR("down"), true, &err));
+    struct submission third = accept(b, 0, "");
+    assert_good(
+        submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, false, &next, &err));
+    assert_int_equal(next.id, third.id); /* what makes us look whether it is there */
+    struct submission_turn refused = {.phase = SUBMISSION_QUEUED, .not_before = later};
+    assert_good(submission_turn(b->work, &first, &refused, &err)); /* by itself */
+    assert_good(
+        submission_next(b->work, b->arena, b->account_id, SUBMISSION_QUEUED, true, &next, &err));
+    assert_int_equal(next.id, second.id);
+    assert_int_equal(next.attempts, 1);
 }
 
 static void test_an_account_keeps_its_last_sender(void **state)
@@ -344,6 +367,7 @@ int main(void)
         SENDING_TEST(test_a_key_finds_the_message_it_came_with),
         SENDING_TEST(test_refused_recipients_stay_in_the_draft),
         SENDING_TEST(test_what_waits_is_due_when_its_time_comes),
+        SENDING_TEST(test_what_waits_for_the_server_goes_in_order_once_it_is_there),
         SENDING_TEST(test_an_account_keeps_its_last_sender),
         SENDING_TEST(test_people_written_to_are_found_by_their_beginnings),
         SENDING_TEST(test_the_sweep_takes_what_nobody_refers_to),

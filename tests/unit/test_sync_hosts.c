@@ -406,6 +406,23 @@ static void test_hosts_that_nobody_is_at_are_forgotten(void **state)
     end();
 }
 
+static void test_a_host_that_has_enough_of_a_connection_is_let_alone_by_all(void **state)
+{
+    static const struct error too_much = {.kind = ERROR_THROTTLED, .message = "too much"};
+    (void)state;
+    begin((struct hosts_rules){.connections = 2});
+    meet(0);
+    meet(1);
+    int64_t again_ms = hosts_missed(hosts, &places[0], now_ms, &too_much);
+    assert_in_range(again_ms, 4000, 6000);
+    assert_int_equal(enter(2, false), HOSTS_DOWN);
+    assert_string_equal(why.message, "too much");
+    now_ms += again_ms;
+    assert_int_equal(next(), 2);
+    assert_int_equal(enter(2, false), HOSTS_GO); /* the place of the one that ended is free */
+    end();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -420,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_who_is_waited_for_does_not_stand_behind_them),
         cmocka_unit_test(test_an_unknown_host_is_met_by_one_first),
         cmocka_unit_test(test_a_host_that_is_down_is_tried_by_one),
+        cmocka_unit_test(test_a_host_that_has_enough_of_a_connection_is_let_alone_by_all),
         cmocka_unit_test(test_failures_under_way_together_are_one),
         cmocka_unit_test(test_waits_for_a_host_grow_to_a_quarter_of_an_hour),
         cmocka_unit_test(test_a_host_that_says_when_is_believed),
