@@ -301,6 +301,21 @@ bool api_mailbox_create(struct request *req, struct response *res, struct error 
            answer_folder(req, res, account_id, operation_id, err);
 }
 
+/* "sortOrder": a number, or null for the order of roles and names. */
+static bool sort_as_asked(struct db *db, int64_t account_id, int64_t id, const json_t *body,
+                          struct error *err)
+{
+    const json_t *order = json_object_get(body, "sortOrder");
+    if (!order)
+        return true;
+    json_int_t number = json_is_null(order) ? MAILBOX_UNSORTED : json_integer_value(order);
+    if (!json_is_null(order) &&
+        (!json_is_integer(order) || number < 0 || number > MAILBOX_SORT_MAX))
+        return error_set(err, ERROR_INVALID, "\"sortOrder\" is a number from 0 to %d, or null.",
+                         (int)MAILBOX_SORT_MAX);
+    return mailbox_sort(db, account_id, &id, 1, (int)number, err);
+}
+
 static bool run_mailbox_patch(struct request *req, struct db *db, int64_t account_id, int64_t id,
                               const json_t *body, int64_t *operation_id, struct error *err)
 {
@@ -310,7 +325,8 @@ static bool run_mailbox_patch(struct request *req, struct db *db, int64_t accoun
     int64_t parent_id;
     if (!mailbox_by_id(db, req->arena, account_id, id, &mailbox, err) ||
         !body_str(req->arena, body, "name", false, &name, err) ||
-        !read_id_member(body, "parentId", &parent_id, err))
+        !read_id_member(body, "parentId", &parent_id, err) ||
+        !sort_as_asked(db, account_id, id, body, err))
         return false;
     if (json_is_boolean(subscribed) &&
         !mailbox_subscribe(db, req->arena, account_id, id, json_is_true(subscribed), key,

@@ -50,6 +50,17 @@ static int level_of(const struct place *place, const struct mailbox *mailbox)
     return level;
 }
 
+/* Those that lie in the same folder as `mailbox`, in the order shown; the first `room` of them. */
+static size_t siblings_of(const struct place *place, const struct mailbox *mailbox, int64_t *ids,
+                          size_t room)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < place->count && count < room; i++)
+        if (place->mailboxes[i].parent_id == mailbox->parent_id)
+            ids[count++] = place->mailboxes[i].id;
+    return count;
+}
+
 static void add_folder(struct value *list, const struct place *place, const struct mailbox *mailbox,
                        int64_t parent_id, struct arena *arena)
 {
@@ -67,6 +78,10 @@ static void add_folder(struct value *list, const struct place *place, const stru
     /* the inbox is shown whether or not it is subscribed */
     view_set_bool(view, "isSubscribed", mailbox->is_subscribed || mailbox->role == ROLE_INBOX);
     view_set_bool(view, "isLocal", mailbox->is_local);
+    int64_t *siblings = ARENA_ARRAY(arena, place->count, int64_t);
+    size_t count = siblings_of(place, mailbox, siblings, place->count);
+    view_set_bool(view, "isFirst", count && siblings[0] == mailbox->id);
+    view_set_bool(view, "isLast", count && siblings[count - 1] == mailbox->id);
 }
 
 static struct value *new_page(const struct request *req, const char *title,
@@ -197,12 +212,43 @@ static int64_t parent_of(const struct http_fields *form)
     return str_to_i64(form_text(form, "parent"), &id) ? id : 0;
 }
 
+static bool is_step(const struct http_fields *form)
+{
+    struct str verb = form_text(form, "do");
+    return str_equal(verb, STR("up")) || str_equal(verb, STR("down"));
+}
+
+/* One step among its siblings, which get numbers by that: what is new comes behind them. */
+static bool step(const struct request *req, struct db *db, const struct place *place, bool is_up,
+                 struct error *err)
+{
+    int64_t *ids = ARENA_ARRAY(req->arena, place->count, int64_t);
+    size_t count = siblings_of(place, &place->mailbox, ids, place->count), at = 0;
+    while (at < count && ids[at] != place->mailbox.id)
+        at++;
+    size_t other = is_up ? at - 1 : at + 1;
+    if (at >= count || other >= count)
+        return true; /* it is at the end already */
+    ids[at] = ids[other];
+    ids[other] = place->mailbox.id;
+    return mailbox_sort(db, place->account.id, ids, count, 1, err);
+}
+
+static bool sort_by_name(const struct request *req, struct db *db, const struct place *place,
+                         struct error *err)
+{
+    int64_t *ids = ARENA_ARRAY(req->arena, place->count, int64_t);
+    for (size_t i = 0; i < place->count; i++)
+        ids[i] = place->mailboxes[i].id;
+    return mailbox_sort(db, place->account.id, ids, place->count, MAILBOX_UNSORTED, err);
+}
+
 bool html_folder_create(struct request *req, struct response *res, struct error *err)
 {
     struct place place = {0};
     struct http_fields form;
     struct error why = ERROR_INIT;
-    int64_t operation_id;
+    int64_t operation_id = 0;
     if (!request_form(req, &form, err))
         return false;
     struct db *db = app_db(req, err);
@@ -210,9 +256,11 @@ bool html_folder_create(struct request *req, struct response *res, struct error 
         store_release(app_of(req)->store, &db);
         return false;
     }
-    bool is_asked =
-        mailbox_create(db, req->arena, place.account.id, parent_of(&form), form_text(&form, "name"),
-                       key_of(req, &form, "create"), &operation_id, &why);
+    bool is_asked = str_equal(form_text(&form, "do"), STR("sort"))
+                        ? sort_by_name(req, db, &place, &why)
+                        : mailbox_create(db, req->arena, place.account.id, parent_of(&form),
+                                         form_text(&form, "name"), key_of(req, &form, "create"),
+                                         &operation_id, &why);
     store_release(app_of(req)->store, &db);
     if (is_asked && settle(req, res, place.account.id, operation_id, &why))
         return true;
@@ -236,6 +284,8 @@ static bool change(const struct request *req, struct db *db, const struct place 
         return mailbox_delete(db, req->arena, account_id, mailbox_id,
                               str_equal(form_text(form, "withEmails"), STR("1")),
                               key_of(req, form, "delete"), operation_id, err);
+    if (is_step(form))
+        return step(req, db, place, str_equal(verb, STR("up")), err);
     return error_set(err, ERROR_INVALID, "This page cannot do that.");
 }
 
@@ -254,6 +304,12 @@ bool html_folder_change(struct request *req, struct response *res, struct error 
     }
     bool is_asked = change(req, db, &place, &form, &operation_id, &why);
     store_release(app_of(req)->store, &db);
+    if (is_asked && is_step(&form)) {
+        response_redirect(res,
+                          arena_printf(req->arena, "/accounts/%lld/folders#f%lld",
+                                       (long long)place.account.id, (long long)place.mailbox.id));
+        return true;
+    }
     if (is_asked && settle(req, res, place.account.id, operation_id, &why))
         return true;
     return is_form_error(&why, err) && show_folder(req, res, &place, &why, err);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "server/store/db.h"
+#include "server/store/changes_private.h"
 
 static const char *const role_names[ROLE_COUNT] = {
     [ROLE_NONE] = NULL,         [ROLE_INBOX] = "inbox",
@@ -144,4 +144,17 @@ bool mailbox_by_role(struct db *db, struct arena *arena, int64_t account_id, enu
     read_mailbox(&rows, arena, account_id, mailbox);
     db_rows_free(&rows);
     return true;
+}
+
+bool mailbox_sort(struct db *db, int64_t account_id, const int64_t *ids, size_t count, int first,
+                  struct error *err)
+{
+    if (!db_begin(db, err))
+        return false;
+    if (db_post(db, "mailbox_sort", err, db_i64(account_id), db_i64_array(ids, count),
+                db_i64(first)) &&
+        changes_write_updated(db, account_id, CHANGE_MAILBOX, ids, count, err))
+        return db_commit(db, err);
+    db_rollback(db);
+    return false;
 }

@@ -28,20 +28,27 @@ struct mailbox {
     struct str path;
     struct str delimiter; /* empty: flat */
     enum mailbox_role role;
-    int sort_order;
+    int sort_order; /* the person's, or by the role, or 100 */
     bool is_subscribed, is_selectable, is_local;
     int total, unread;
     int upstream_total; /* of so many, while syncing */
     bool is_complete;   /* every message's header fields are here */
 };
 
-/* All of an account in the order to show: roles first, then by name with children behind their
- * parent. */
+/* All of an account in the order to show: by sort order, which is roles first unless the person has
+ * chosen another, then by name; children behind their parent. */
 bool mailbox_list(struct db *db, struct arena *arena, int64_t account_id,
                   struct mailbox **mailboxes, size_t *count, struct error *err);
 bool mailbox_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                    struct mailbox *mailbox, struct error *err);
 bool mailbox_by_role(struct db *db, struct arena *arena, int64_t account_id, enum mailbox_role role,
                      struct mailbox *mailbox, struct error *err);
+
+enum { MAILBOX_UNSORTED = -1, MAILBOX_SORT_MAX = 1000000 };
+/* The person's own order, which mail servers have no word for: `first` becomes the sort order of
+ * the first of `ids`, which are in the order wanted, and is counted on; MAILBOX_UNSORTED: none is
+ * chosen any more. Ids that are no folders are passed over. */
+bool mailbox_sort(struct db *db, int64_t account_id, const int64_t *ids, size_t count, int first,
+                  struct error *err);
 
 #endif

@@ -187,7 +187,13 @@ def test_mailboxes_are_named_as_in_rfc_8621(reader):
             "isSubscribed"} <= set(inbox)
     assert inbox["id"].isdigit() and inbox["parentId"] is None
     assert inbox["totalEmails"] == LETTERS and inbox["unreadEmails"] == LETTERS - 1
-    assert reader.api.get(f"{reader.base}/mailboxes/{inbox['id']}").json == inbox
+    place = f"{reader.base}/mailboxes/{inbox['id']}"
+    assert reader.api.get(place).json == inbox
+    for order in 7, None:
+        assert reader.api.request("PATCH", place, json_body={"sortOrder": order}).status == 200
+        assert reader.api.get(place).json["sortOrder"] == (order or inbox["sortOrder"])
+    for order in -1, 1.5, "7", True, 10**9, 10**30:
+        assert reader.api.request("PATCH", place, json_body={"sortOrder": order}).status == 400
 
 
 def test_an_email_is_told_as_in_rfc_8621(reader):

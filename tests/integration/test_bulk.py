@@ -257,4 +257,4 @@ def test_snoozing_from_a_page_and_bringing_back(house):
     page = house.browser.get(f"//mail/{house.here.account}/thread/{thread}")
     told = press(house, page, path + "/act", do="snooze", thread=thread, until="week")
     assert "moved to Snoozed" in visible(told)
-    assert [each["emailId"] for each in house.client.get(house.here.path("/snoozed")).json["snoozed"]] == [first]
+    assert first in [each["emailId"] for each in house.client.get(house.here.path("/snoozed")).json["snoozed"]]

@@ -38,9 +38,9 @@ class Mail:
         return Mail(self.client, self.account, dict((n, i) for i, n in links)[name])
 
     def id_of(self, subject):
-        for row in self.page().text.split("<li ")[1:]:
-            if subject in row:
-                return re.match(r'id="m(\d+)"', row).group(1)
+        for row in self.page().text.split('<li id="m')[1:]:
+            if subject in row.split("</li>")[0]:
+                return re.match(r"\d+", row).group()
         raise AssertionError(f"{subject} is not in the list")
 
     def act(self, **fields):
@@ -182,6 +182,29 @@ def test_a_folder_is_made_filled_renamed_and_deleted(mail, person):
     assert mail.client.submit(where, do="delete").status == 409
     assert mail.client.submit(where, do="delete", withEmails="1").status == 303
     assert eventually(lambda: "Borders" not in visible(mail.page()), pause=0.2)
+
+
+def test_folders_stand_in_the_order_that_the_person_chose(mail):
+    base = f"//accounts/{mail.account}/folders"
+
+    def shown(name):
+        return [line.split("<")[0] for line in mail.client.get("//" + name).text.split('"folder-name">')[1:]]
+
+    def here():
+        return [each for each in shown(base[2:]) if each in ("Inbox", "Drafts", "Sent")]
+
+    assert here() == ["Inbox", "Drafts", "Sent"]
+    sent = mail.folder("Sent").mailbox
+    told = mail.client.submit(base, f"{base}/{sent}", do="up")
+    assert told.status == 303 and told.headers["Location"].endswith(f"#f{sent}")
+    assert here() == ["Inbox", "Sent", "Drafts"]
+    pane = [each for each in shown(mail.path[2:]) if each in ("Inbox", "Drafts", "Sent")]
+    assert pane == ["Inbox", "Sent", "Drafts"]  # beside the list, too
+    for _ in range(3):  # more than there is room for
+        mail.client.submit(base, f"{base}/{sent}", do="up")
+    assert here() == ["Sent", "Inbox", "Drafts"]
+    mail.client.submit(base, do="sort")
+    assert here() == ["Inbox", "Drafts", "Sent"]
 
 
 def test_a_pop3_account_is_organised_here_alone(restante, new_person):

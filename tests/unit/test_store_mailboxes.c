@@ -56,6 +56,42 @@ static void test_the_list_has_roles_first_and_children_behind_their_parents(void
     assert_int_equal(count, 10);
 }
 
+static size_t shown_at(int64_t id)
+{
+    struct mailbox *list;
+    size_t count, at = 0;
+    assert_good(mailbox_list(mail_db, mail_arena, ALICE, &list, &count, &err));
+    while (at < count && list[at].id != id)
+        at++;
+    return at;
+}
+
+static int order_of(int64_t account_id, int64_t id)
+{
+    struct mailbox mailbox;
+    assert_good(mailbox_by_id(mail_db, mail_arena, account_id, id, &mailbox, &err));
+    return mailbox.sort_order;
+}
+
+static void test_a_person_puts_folders_in_an_order_of_their_own(void **state)
+{
+    (void)state;
+    int64_t beta = add_mailbox(ALICE, "berries", ROLE_NONE, 0);
+    int64_t kept = add_mailbox(ALICE, "Kept", ROLE_ARCHIVE, 0);
+    int64_t wanted[] = {beta, 987654321, kept}, bobs = add_mailbox(BOB, "orchard", ROLE_NONE, 0);
+    assert_true(shown_at(kept) < shown_at(beta));
+    assert_good(mailbox_sort(mail_db, ALICE, wanted, 3, 1, &err));
+    assert_int_equal(order_of(ALICE, kept), 3);
+    assert_true(shown_at(beta) < shown_at(kept));
+    /* what is new comes behind, whatever its name */
+    assert_true(shown_at(add_mailbox(ALICE, "apples", ROLE_NONE, 0)) > shown_at(beta));
+    assert_good(mailbox_sort(mail_db, ALICE, wanted, 3, MAILBOX_UNSORTED, &err));
+    assert_int_equal(order_of(ALICE, beta), 100);
+    assert_true(shown_at(kept) < shown_at(beta));
+    assert_good(mailbox_sort(mail_db, ALICE, &bobs, 1, 7, &err)); /* not in this account */
+    assert_int_equal(order_of(BOB, bobs), 100);
+}
+
 static void test_a_mailbox_is_found_by_id_and_by_role(void **state)
 {
     (void)state;
@@ -125,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_roles_have_the_names_of_the_registry),
         cmocka_unit_test(test_flags_have_names_once_each),
         cmocka_unit_test(test_the_list_has_roles_first_and_children_behind_their_parents),
+        cmocka_unit_test(test_a_person_puts_folders_in_an_order_of_their_own),
         cmocka_unit_test(test_a_mailbox_is_found_by_id_and_by_role),
         cmocka_unit_test(test_a_mailbox_is_renamed_by_its_id),
         cmocka_unit_test(test_bad_mailboxes_are_refused),
