@@ -1,6 +1,7 @@
 // Mail without page loads: actions are seen at once and put back when they fail, new mail appears by
 // itself, keys do what buttons do. Everything here works without this module, by forms and links.
 import { Api } from "./mail-api.js";
+import { isDragging, listenForDrags } from "./mail-drag.js";
 import { listenForKeys } from "./mail-keys.js";
 import {
   adoptNotice,
@@ -188,7 +189,10 @@ let drawing = 0;
 
 function drawSoon() {
   clearTimeout(drawing);
-  drawing = setTimeout(() => drawAnew().then(tellCount), 150);
+  drawing = setTimeout(() => {
+    if (isDragging()) return drawSoon(); // what is in somebody's hand stays where it is
+    drawAnew().then(tellCount);
+  }, 150);
 }
 
 // A page of several accounts has no one state: it is drawn anew now and then.
@@ -243,6 +247,7 @@ for (const zone of document.querySelectorAll('input[name="zone"]'))
 tellCount(); // browsers keep boxes checked over a reload
 adoptNotice();
 listenForKeys();
+listenForDrags(act);
 document.addEventListener("visibilitychange", () => {
   stopListening();
   listen();

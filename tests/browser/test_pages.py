@@ -348,3 +348,29 @@ def test_dark_pages_look_as_carefully(screen):
         assert red < 60
     finally:
         screen.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_messages_are_dragged_to_a_folder_and_come_back(screen):
+    def drag(subject, folder):
+        there = next(each for each in screen.all(".folders a") if folder in each.text)
+        hand = ActionChains(screen.browser)
+        hand.click_and_hold(screen.row(subject).find_element(By.CSS_SELECTOR, ".row-subject"))
+        hand.move_by_offset(-20, 6).move_to_element(there).move_by_offset(2, 1)
+        hand.perform()
+        screen.keep("dragged")
+        ActionChains(screen.browser).release().perform()
+
+    choose(screen, "letter one", "letter three")
+    drag("letter one", "Archive")
+    screen.until(lambda: "2 messages archived." in screen.notice(), "the notice")
+    screen.until(lambda: sorted(screen.subjects()) == ["letter four", "letter two"], "the list")
+    screen.one(".notice button.is-quiet").click()
+    screen.until(lambda: len(screen.subjects()) == 4, "the messages")
+
+    drag("letter two", "Junk")
+    screen.until(lambda: "1 message moved to Junk." in screen.notice(), "the notice")
+    screen.until(lambda: len(screen.subjects()) == 3, "the list")
+    assert not screen.all(".dragged, .folder.is-target")
+
+    drag("letter four", "Inbox")  # where it lies already: nothing comes of it
+    assert len(screen.subjects()) == 3
