@@ -4,6 +4,7 @@
 
 #include "handlers/api/api.h"
 #include "handlers/html/html.h"
+#include "handlers/once.h"
 #include "handlers/session.h"
 #include "handlers/system.h"
 
@@ -25,5 +26,7 @@ const struct route *all_routes(struct arena *arena, size_t *count)
     return all;
 }
 
-const struct router_hooks app_hooks = {
-    .guard = session_guard, .error_page = html_error_page, .finished = system_request_finished};
+const struct router_hooks app_hooks = {.guard = session_guard,
+                                       .run = once_run,
+                                       .error_page = html_error_page,
+                                       .finished = system_request_finished};

@@ -15,6 +15,7 @@ struct signed_in {
     bool is_token;                              /* a program with an API token, not a browser */
     unsigned scopes;                            /* enum token_scope; browsers have all */
     unsigned char token_hash[TOKEN_HASH_BYTES]; /* of this session or token */
+    struct str request_key;                     /* see handlers/once.h */
     struct str csrf; /* the form token of this session (also for sign-in forms); base64url */
 };
 

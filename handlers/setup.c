@@ -237,6 +237,21 @@ bool setup_read_outcome(struct arena *arena, const struct trial *trial,
     return true;
 }
 
+const struct setup_reason setup_reasons[][SETUP_REASONS] = {
+    [ACCOUNT_IMAP] =
+        {{"folders", "Your mail and its folders stay on the server, and a copy is kept here."},
+         {"devices", "All your devices are kept in step: what is read, moved or deleted on one is "
+                     "so on the others."},
+         {"speed", "The list is here within seconds, headers first; texts follow."}},
+    [ACCOUNT_POP3] =
+        {{"offline", "Whole messages are fetched into one Inbox here, and all of them can be read "
+                     "while the server is down."},
+         {"folders", "Folders, stars and what was read are known only here."},
+         {"removal", "Unless you choose otherwise, each message is removed from the server once it "
+                     "is stored here: then this is the only copy, and other devices no longer find "
+                     "it."}},
+};
+
 const struct setup_pop3 setup_pop3_default = {.policy = POP3_REMOVE, .days = 14};
 
 void setup_choose_pop3(struct account *account, const struct setup_pop3 *pop3)

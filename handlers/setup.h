@@ -22,6 +22,15 @@ struct setup_settings {
     struct str source;               /* of a candidate: "table", "autoconfig", "srv", "guess" */
 };
 
+/* What a person needs to know of a kind of account to choose it, in sentences that pages and
+ * programs show. */
+struct setup_reason {
+    const char *topic; /* "folders", "devices", "speed", "offline", "removal" */
+    const char *sentence;
+};
+enum { SETUP_REASONS = 3 };
+extern const struct setup_reason setup_reasons[][SETUP_REASONS]; /* by enum account_kind */
+
 /* The port usually used: imap 993/143, pop3 995/110, smtp 465/587. */
 int setup_usual_port(enum account_kind kind, bool is_smtp, enum tls_mode tls);
 /* Fills what was left out (ports, username = email) and checks the rest: ERROR_INVALID with a

@@ -18,7 +18,6 @@ enum {
     TEXT_BYTES_MAX = 4 * 1024 * 1024,
     JSON_BYTES_MAX = 1024 * 1024,
     PIECE_BYTES = 64 * 1024,
-    KEY_BYTES_MAX = 200,
 };
 
 int writing_zone(void)
@@ -27,14 +26,6 @@ int writing_zone(void)
     struct tm tm;
     localtime_r(&now, &tm);
     return (int)(tm.tm_gmtoff / 60);
-}
-
-bool writing_key(const struct request *req, struct str *key, struct error *err)
-{
-    struct str given = request_header(req, "Idempotency-Key");
-    *key = given.at ? str_trim(given) : STR_EMPTY;
-    return key->length <= KEY_BYTES_MAX ||
-           error_set(err, ERROR_INVALID, "An Idempotency-Key has at most %d bytes.", KEY_BYTES_MAX);
 }
 
 /* --- saving ---------------------------------------------------------------------------------- */

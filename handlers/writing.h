@@ -61,8 +61,6 @@ struct writing_send {
 bool writing_send(struct request *req, struct db *db, int64_t account_id, int64_t draft_id,
                   const struct writing_send *how, int64_t *submission_id, struct error *err);
 
-/* The request's Idempotency-Key; ERROR_INVALID when it is too long. */
-bool writing_key(const struct request *req, struct str *key, struct error *err);
 /* Minutes east of UTC, now, here. */
 int writing_zone(void);
 

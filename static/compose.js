@@ -15,7 +15,7 @@ form.randomId = randomId;
 
 let draft = form.dataset.draft;
 const key = randomId(); // of this draft: it is made once
-let isTried = false;
+let first = null; // what it is to be made of; asked again it has to be the same
 let isDirty = false;
 let isLeaving = false;
 let isBehind = false; // the draft was changed elsewhere, and nobody has said yet what is to be done
@@ -107,17 +107,17 @@ async function saveNow() {
   if (!isDirty || isBehind) return;
   isDirty = false;
   try {
-    const wasTried = isTried;
-    isTried = true;
+    const wasTried = first !== null;
     const saved = draft
       ? await call("PUT", `/drafts/${draft}`, { ...fields(), revision: Number(form.elements.revision.value) })
-      : await call("POST", "/drafts", fields(), { "Idempotency-Key": key });
+      : await call("POST", "/drafts", (first ??= fields()), { "Idempotency-Key": key });
     if (!draft && wasTried) isDirty = true; // it may be the draft of the first try
     adopt(saved);
     say("Saved");
   } catch (problem) {
     isDirty = true;
-    if (problem.status === 409) tellBehind();
+    if (problem.status < 500 && problem.status !== 409) first = null; // it was refused: nothing was made
+    if (draft && problem.status === 409) tellBehind();
     if (problem.status === 401) say("Not saved: you are signed out. Sign in again in another window; your text stays here");
     else say(isBehind ? "Not saved" : "Not saved yet; tried again");
   }

@@ -40,7 +40,8 @@ export class Api {
     return document;
   }
 
-  // A lost connection is tried once more: the key keeps a thing from being done twice.
+  // A lost connection is tried once more: the key keeps a thing from being done twice. While the
+  // first try is still at work the answer is to come again.
   async send(url, method, headers, body) {
     const ask = () =>
       fetch(url, {
@@ -54,8 +55,13 @@ export class Api {
       return await ask();
     } catch (error) {
       if (error.name === "TimeoutError" || !navigator.onLine) throw error;
-      return ask();
     }
+    let answer = await ask();
+    for (let tries = 0; answer.headers.has("Retry-After") && answer.status === 409 && tries < 10; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      answer = await ask();
+    }
+    return answer;
   }
 
   act(action) {

@@ -230,7 +230,39 @@ bool api_account_create(struct request *req, struct response *res, struct error 
     return true;
 }
 
-/* {"email"} -> {"candidates": [...], "recommended": index} */
+/* What people choose by: "kinds" of what was found, in sentences. */
+static void write_kinds(struct json *json, const struct setup_settings *found, size_t count)
+{
+    bool has_imap = false;
+    for (size_t i = 0; i < count; i++)
+        has_imap = has_imap || found[i].kind == ACCOUNT_IMAP;
+    json_write_name(json, "kinds");
+    json_write_array(json);
+    for (enum account_kind kind = ACCOUNT_IMAP; kind <= ACCOUNT_POP3; kind++) {
+        bool is_found = false;
+        for (size_t i = 0; i < count; i++)
+            is_found = is_found || found[i].kind == kind;
+        if (!is_found)
+            continue;
+        json_write_object(json);
+        answer_text(json, "kind", account_kind_name(kind));
+        answer_bool(json, "isRecommended", kind == ACCOUNT_IMAP || !has_imap);
+        json_write_name(json, "reasons");
+        json_write_array(json);
+        for (int i = 0; i < SETUP_REASONS; i++) {
+            json_write_object(json);
+            answer_text(json, "topic", setup_reasons[kind][i].topic);
+            answer_text(json, "sentence", setup_reasons[kind][i].sentence);
+            json_write_object_end(json);
+        }
+        json_write_array_end(json);
+        json_write_object_end(json);
+    }
+    json_write_array_end(json);
+}
+
+/* {"email"} -> {"candidates": [...], "recommended": index, "kinds": [{"kind", "isRecommended",
+ * "reasons": [{"topic", "sentence"}]}]} */
 bool api_discover(struct request *req, struct response *res, struct error *err)
 {
     struct trial trial, done;
@@ -265,6 +297,7 @@ bool api_discover(struct request *req, struct response *res, struct error *err)
     json_write_array_end(&json);
     if (count > 0)
         answer_i64(&json, "recommended", (int64_t)best);
+    write_kinds(&json, found, count);
     json_write_object_end(&json);
     return true;
 }

@@ -7,16 +7,16 @@
  *    or "filter": everything that matches, in the background (bulk.c),
  *    "mailboxId": only where they lie in it, "toId": of move and copy,
  *    "keywords": {"$seen": true, "$flagged": false, "label": true}}
- * PATCH .../emails/{email}: {"keywords": {...}, "mailboxId": where it is moved to}
  * Answers: {"operations": ["5"], "changed": 1}; POST .../actions/undo takes {"operations": [...]}.
- * An Idempotency-Key header makes a repeated request give the first one's answer. */
+ */
 #include "handlers/api/actions.h"
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/once.h"
 #include "handlers/wait.h"
 #include "server/store/mailboxes.h"
 
-enum { KEYWORDS_MAX = 64, PATCH_OPERATIONS_MAX = 512, FOLDER_WAIT_MS = 10 * 1000 };
+enum { KEYWORDS_MAX = 64, FOLDER_WAIT_MS = 10 * 1000 };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -26,8 +26,7 @@ static bool read_id(const json_t *value, int64_t *id)
     return text && str_to_i64(str_of(text), id) && *id > 0;
 }
 
-/* A member that is an id as a string; 0 when it is missing or null. */
-static bool read_id_member(const json_t *body, const char *name, int64_t *id, struct error *err)
+bool api_read_id(const json_t *body, const char *name, int64_t *id, struct error *err)
 {
     const json_t *value = json_object_get(body, name);
     *id = 0;
@@ -63,8 +62,7 @@ static int flag_of(struct str keyword)
     return 0;
 }
 
-static bool read_keywords(struct arena *arena, json_t *map, struct action *action,
-                          struct error *err)
+bool api_read_keywords(struct arena *arena, json_t *map, struct action *action, struct error *err)
 {
     struct str *add = ARENA_ARRAY(arena, KEYWORDS_MAX, struct str);
     struct str *remove = ARENA_ARRAY(arena, KEYWORDS_MAX, struct str);
@@ -118,22 +116,22 @@ bool api_read_places(struct request *req, const json_t *body, struct action *act
                      struct error *err)
 {
     return read_ids(req->arena, body, "emailIds", &action->email_ids, &action->email_count, err) &&
-           read_id_member(body, "threadId", &action->thread_id, err) &&
-           read_id_member(body, "mailboxId", &action->mailbox_id, err);
+           api_read_id(body, "threadId", &action->thread_id, err) &&
+           api_read_id(body, "mailboxId", &action->mailbox_id, err);
 }
 
 static bool read_action(struct request *req, json_t *body, struct action *action, struct error *err)
 {
-    *action = (struct action){.idempotency_key = request_header(req, "Idempotency-Key")};
+    *action = (struct action){.idempotency_key = once_key(req)};
     if (!read_kind(req->arena, body, action, err) || !api_read_places(req, body, action, err) ||
-        !read_id_member(body, "toId", &action->target_id, err))
+        !api_read_id(body, "toId", &action->target_id, err))
         return false;
     if ((action->kind == ACTION_MOVE || action->kind == ACTION_COPY) && !action->target_id)
         return error_set(err, ERROR_INVALID, "\"toId\" is missing.");
     bool may_mark = action->kind == ACTION_MOVE && json_object_get(body, "filter");
     json_t *keywords = json_object_get(body, "keywords");
     return (action->kind != ACTION_KEYWORDS && !(may_mark && keywords)) ||
-           read_keywords(req->arena, keywords, action, err);
+           api_read_keywords(req->arena, keywords, action, err);
 }
 
 /* Everything that matches, instead of ids; see bulk.c. */
@@ -148,7 +146,7 @@ static bool read_filter(struct request *req, const json_t *body, struct action *
         return error_set(err, ERROR_INVALID,
                          "\"filter\" is an object, and stands alone: without ids beside it.");
     if (!body_str(req->arena, filter, "query", false, query, err) ||
-        !read_id_member(filter, "mailboxId", &action->mailbox_id, err))
+        !api_read_id(filter, "mailboxId", &action->mailbox_id, err))
         return false;
     return query->length || action->mailbox_id ||
            error_set(err, ERROR_INVALID, "\"filter\" has a \"query\" or a \"mailboxId\".");
@@ -214,52 +212,6 @@ bool api_actions_undo(struct request *req, struct response *res, struct error *e
            api_answer_result(res, &result);
 }
 
-/* --- one email ------------------------------------------------------------------------------- */
-
-static bool run_patch(struct request *req, struct db *db, int64_t account_id, int64_t email_id,
-                      json_t *body, struct action_result *total, struct error *err)
-{
-    struct action action = {.email_ids = &email_id, .email_count = 1};
-    struct action_result result = {0};
-    int64_t target_id;
-    *total = (struct action_result){.operation_ids =
-                                        ARENA_ARRAY(req->arena, PATCH_OPERATIONS_MAX, int64_t)};
-    if (!read_id_member(body, "mailboxId", &target_id, err))
-        return false;
-    json_t *keywords = json_object_get(body, "keywords");
-    if (!keywords && !target_id)
-        return error_set(err, ERROR_INVALID, "\"keywords\" or \"mailboxId\" is missing.");
-    for (int i = 0; i < 2; i++) {
-        if (i == 0 ? !keywords : !target_id)
-            continue;
-        action.kind = i == 0 ? ACTION_KEYWORDS : ACTION_MOVE;
-        action.target_id = i == 0 ? 0 : target_id;
-        if ((i == 0 && !read_keywords(req->arena, keywords, &action, err)) ||
-            !action_run(db, req->arena, account_id, &action, &result, err))
-            return false;
-        for (size_t k = 0;
-             k < result.operation_count && total->operation_count < PATCH_OPERATIONS_MAX; k++)
-            total->operation_ids[total->operation_count++] = result.operation_ids[k];
-        total->changed += result.changed;
-    }
-    return true;
-}
-
-bool api_email_patch(struct request *req, struct response *res, struct error *err)
-{
-    struct db *db;
-    int64_t account_id, id;
-    struct action_result result;
-    if (!request_param_id(req, "email", &id, err))
-        return false;
-    json_t *body = body_json(req, err);
-    bool is_good = body && answer_account_id(req, &db, &account_id, err) &&
-                   answer_done(req, &db, run_patch(req, db, account_id, id, body, &result, err)) &&
-                   api_answer_result(res, &result);
-    json_decref(body);
-    return is_good;
-}
-
 /* --- folders --------------------------------------------------------------------------------- */
 
 /* Waits a while for the mail server, so that most answers mean "it is there"; 202: it goes on. */
@@ -291,13 +243,12 @@ bool api_mailbox_create(struct request *req, struct response *res, struct error 
     int64_t account_id, parent_id, operation_id = 0;
     json_t *body = body_json(req, err);
     bool is_good = body && body_str(req->arena, body, "name", true, &name, err) &&
-                   read_id_member(body, "parentId", &parent_id, err);
+                   api_read_id(body, "parentId", &parent_id, err);
     json_decref(body);
     return is_good && answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db,
-                       mailbox_create(db, req->arena, account_id, parent_id, name,
-                                      request_header(req, "Idempotency-Key"), &operation_id,
-                                      err)) &&
+                       mailbox_create(db, req->arena, account_id, parent_id, name, once_key(req),
+                                      &operation_id, err)) &&
            answer_folder(req, res, account_id, operation_id, err);
 }
 
@@ -320,12 +271,12 @@ static bool run_mailbox_patch(struct request *req, struct db *db, int64_t accoun
                               const json_t *body, int64_t *operation_id, struct error *err)
 {
     struct mailbox mailbox;
-    struct str name, key = request_header(req, "Idempotency-Key");
+    struct str name, key = once_key(req);
     const json_t *subscribed = json_object_get(body, "isSubscribed");
     int64_t parent_id;
     if (!mailbox_by_id(db, req->arena, account_id, id, &mailbox, err) ||
         !body_str(req->arena, body, "name", false, &name, err) ||
-        !read_id_member(body, "parentId", &parent_id, err) ||
+        !api_read_id(body, "parentId", &parent_id, err) ||
         !sort_as_asked(db, account_id, id, body, err))
         return false;
     if (json_is_boolean(subscribed) &&
@@ -364,8 +315,7 @@ bool api_mailbox_delete(struct request *req, struct response *res, struct error 
     return request_param_id(req, "mailbox", &id, err) &&
            answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db,
-                       mailbox_delete(db, req->arena, account_id, id, with_emails,
-                                      request_header(req, "Idempotency-Key"), &operation_id,
-                                      err)) &&
+                       mailbox_delete(db, req->arena, account_id, id, with_emails, once_key(req),
+                                      &operation_id, err)) &&
            answer_folder(req, res, account_id, operation_id, err);
 }

@@ -10,6 +10,10 @@
 /* Which messages: "emailIds" or "threadId", "mailboxId". */
 bool api_read_places(struct request *req, const json_t *body, struct action *action,
                      struct error *err);
+/* A member that is an id as a string; 0 when it is missing or null. */
+bool api_read_id(const json_t *body, const char *name, int64_t *id, struct error *err);
+/* {"$seen": true, "label": false}: what to set and clear. */
+bool api_read_keywords(struct arena *arena, json_t *map, struct action *action, struct error *err);
 /* {"operations": ["5"], "changed": 1} */
 bool api_answer_result(struct response *res, const struct action_result *result);
 

@@ -168,9 +168,10 @@ static void write_keywords(struct json *json, int flags, struct str others)
     struct str rest = others;
     while (rest.at && others.length > 0) {
         struct str word = str_cut(&rest, ' ');
-        char text[256];
-        if (word.length > 0 && str_copy(word, text, sizeof text))
-            answer_bool(json, text, true);
+        if (word.length == 0)
+            continue;
+        json_write_name_str(json, word);
+        json_write_bool(json, true);
     }
     json_write_object_end(json);
 }

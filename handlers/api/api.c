@@ -10,7 +10,7 @@ const struct route api_routes[] = {
     {HTTP_POST, V1 "/session", api_session_begin, ROUTE_API | ROUTE_PUBLIC | ROUTE_NO_CSRF},
     {HTTP_DELETE, V1 "/session", api_session_end, ROUTE_API},
     {HTTP_GET, V1 "/tokens", api_tokens, ROUTE_API},
-    {HTTP_POST, V1 "/tokens", api_token_create, ROUTE_API},
+    {HTTP_POST, V1 "/tokens", api_token_create, ROUTE_API | ROUTE_SECRET},
     {HTTP_DELETE, V1 "/tokens/{token}", api_token_revoke, ROUTE_API},
 
     {HTTP_GET, V1 "/accounts", api_accounts, ROUTE_API},
@@ -40,6 +40,7 @@ const struct route api_routes[] = {
     {HTTP_PATCH, V1 "/accounts/{account}/mailboxes/{mailbox}", api_mailbox_update, ROUTE_API},
     {HTTP_DELETE, V1 "/accounts/{account}/mailboxes/{mailbox}", api_mailbox_delete, ROUTE_API},
     {HTTP_PATCH, V1 "/accounts/{account}/emails/{email}", api_email_patch, ROUTE_API},
+    {HTTP_POST, V1 "/accounts/{account}/emails/set", api_emails_set, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/mailboxes/{mailbox}", api_mailbox, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/mailboxes/{mailbox}/emails", api_emails, ROUTE_API},
     {HTTP_GET, V1 "/accounts/{account}/emails/{email}", api_email, ROUTE_API},

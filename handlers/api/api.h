@@ -20,8 +20,10 @@ route_handler api_mailboxes, api_mailbox;
 /* emails.c, email.c */
 route_handler api_emails, api_email, api_thread;
 /* actions.c */
-route_handler api_actions, api_actions_undo, api_email_patch;
+route_handler api_actions, api_actions_undo;
 route_handler api_mailbox_create, api_mailbox_update, api_mailbox_delete;
+/* set.c */
+route_handler api_email_patch, api_emails_set;
 /* snooze.c */
 route_handler api_snoozed, api_snooze, api_snooze_end;
 /* bulk.c */

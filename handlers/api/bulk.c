@@ -11,6 +11,7 @@
 #include "handlers/api/actions.h"
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/once.h"
 #include "handlers/search.h"
 
 enum { LIST_MAX = 100 };
@@ -111,8 +112,7 @@ bool api_bulk_undo(struct request *req, struct response *res, struct error *err)
     int64_t account_id, id, undo_id;
     if (!request_param_id(req, "bulk", &id, err) || !answer_account_id(req, &db, &account_id, err))
         return false;
-    if (!bulk_undo(db, req->arena, account_id, id, request_header(req, "Idempotency-Key"), &undo_id,
-                   err))
+    if (!bulk_undo(db, req->arena, account_id, id, once_key(req), &undo_id, err))
         return answer_done(req, &db, false);
     return answer_bulk(req, res, &db, account_id, undo_id, 202, err);
 }

@@ -1,6 +1,7 @@
 /* Mail being written: drafts, uploads, attachments. */
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/once.h"
 #include "handlers/writing.h"
 
 enum { NAME_BYTES_MAX = 255, TYPE_BYTES_MAX = 127, CID_BYTES_MAX = 200 };
@@ -164,37 +165,29 @@ static bool read_take(struct request *req, const json_t *body, struct writing_ta
     return true;
 }
 
-/* Makes it, or finds the one that was made with that key: also when that is done this very moment.
- */
+/* Makes it, or finds the one that this request made before its process died. */
 static bool make(struct request *req, struct db **db, struct draft *draft,
                  const struct writing_take *take, struct error *err)
 {
     int64_t known;
-    struct error why = ERROR_INIT;
     if (!draft_known(*db, draft->account_id, draft->idempotency_key, &known, err))
         return false;
-    if (!known && writing_begin(req, db, draft, 0, take, &why))
+    draft->email_id = known;
+    if (known || writing_begin(req, db, draft, 0, take, err))
         return true;
-    if (!known && *db && draft->email_id) /* half of it is not what was asked for */
+    if (*db && draft->email_id) /* half of it is not what was asked for */
         draft_delete(*db, draft->account_id, draft->email_id, NULL);
-    if (!known && *db)
-        draft_known(*db, draft->account_id, draft->idempotency_key, &known, NULL);
-    if (known)
-        draft->email_id = known;
-    else
-        *err = why;
-    return known != 0;
+    return false;
 }
 
 bool api_draft_create(struct request *req, struct response *res, struct error *err)
 {
     struct db *db = NULL;
     struct account account;
-    struct draft draft = {0};
+    struct draft draft = {.idempotency_key = once_key(req)};
     struct writing_take take = {TAKE_NOTHING, 0};
     json_t *body = body_json(req, err);
-    bool is_good = body && writing_key(req, &draft.idempotency_key, err) &&
-                   read_draft(req, body, &draft, err) && read_take(req, body, &take, err) &&
+    bool is_good = body && read_draft(req, body, &draft, err) && read_take(req, body, &take, err) &&
                    answer_account(req, &db, &account, err);
     json_decref(body);
     draft.account_id = is_good ? account.id : 0;

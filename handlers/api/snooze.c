@@ -8,6 +8,7 @@
 #include "handlers/api/actions.h"
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/once.h"
 #include "handlers/snooze.h"
 #include "handlers/wait.h"
 
@@ -72,7 +73,7 @@ bool api_snooze(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
     int64_t account_id, until = 0, folder_id;
-    struct action action = {.idempotency_key = request_header(req, "Idempotency-Key")};
+    struct action action = {.idempotency_key = once_key(req)};
     struct action_result result;
     json_t *body = body_json(req, err);
     bool is_good =

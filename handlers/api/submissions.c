@@ -2,6 +2,7 @@
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
 #include "handlers/invitation.h"
+#include "handlers/once.h"
 #include "handlers/writing.h"
 #include "server/base/clock.h"
 
@@ -73,9 +74,9 @@ bool api_submission_create(struct request *req, struct response *res, struct err
 {
     struct db *db = NULL;
     int64_t account_id, draft_id = 0, id;
-    struct writing_send how = {0};
+    struct writing_send how = {.idempotency_key = once_key(req)};
     struct str draft;
-    if (!may_send(req, err) || !writing_key(req, &how.idempotency_key, err))
+    if (!may_send(req, err))
         return false;
     json_t *body = body_json(req, err);
     bool is_good = body && body_str(req->arena, body, "draftId", true, &draft, err) &&
@@ -172,10 +173,10 @@ bool api_invitation_answer(struct request *req, struct response *res, struct err
 {
     struct db *db = NULL;
     struct email email;
-    struct str text, key;
+    struct str text, key = once_key(req);
     enum calendar_answer answer;
     int64_t id;
-    if (!may_send(req, err) || !writing_key(req, &key, err))
+    if (!may_send(req, err))
         return false;
     json_t *body = body_json(req, err);
     bool is_good = body && body_str(req->arena, body, "answer", true, &text, err) &&

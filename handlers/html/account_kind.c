@@ -4,6 +4,13 @@
 #include "handlers/html/pop3_choice.h"
 #include "handlers/html/screens.h"
 
+static void set_reasons(struct value *form, const char *name, enum account_kind kind, int count)
+{
+    struct value *reasons = view_set_list(form, name);
+    for (int i = 0; i < count; i++)
+        view_add_str(reasons, str_of(setup_reasons[kind][i].sentence));
+}
+
 bool account_kind_show(struct request *req, struct response *res, const struct account_kinds *kinds,
                        const struct error *problem, struct error *err)
 {
@@ -16,6 +23,10 @@ bool account_kind_show(struct request *req, struct response *res, const struct a
     view_set_str(form, "pop3Trial", kinds->pop3);
     view_set_bool(form, "isBoth", kinds->imap.length > 0);
     view_set_str(form, "imapWhy", kinds->imap_why);
+    set_reasons(form, "imapReasons", ACCOUNT_IMAP, SETUP_REASONS);
+    set_reasons(form, "pop3Reasons", ACCOUNT_POP3, SETUP_REASONS);
+    set_reasons(form, "pop3Differences", ACCOUNT_POP3,
+                SETUP_REASONS - 1); /* removal is asked for */
     pop3_choice_set(form, &kinds->chosen, req->arena);
     if (problem) {
         page_set_problem(page, problem);

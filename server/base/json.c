@@ -99,6 +99,13 @@ void json_write_str(struct json *j, struct str value)
     buf_char(j->out, '"');
 }
 
+void json_write_name_str(struct json *j, struct str name)
+{
+    json_write_str(j, name);
+    buf_char(j->out, ':');
+    j->wants_comma = false;
+}
+
 void json_write_text(struct json *j, const char *value)
 {
     if (value)

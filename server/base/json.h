@@ -19,6 +19,8 @@ void json_write_array(struct json *j);
 void json_write_array_end(struct json *j);
 /* The name of the next value. */
 void json_write_name(struct json *j, const char *name);
+/* The same for a name of foreign bytes. */
+void json_write_name_str(struct json *j, struct str name);
 void json_write_str(struct json *j, struct str value);
 void json_write_text(struct json *j, const char *value); /* NULL becomes null */
 void json_write_i64(struct json *j, int64_t value);

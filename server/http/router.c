@@ -291,7 +291,9 @@ static void answer_routed(const struct router *router, struct request *req,
     if (!has_guard && !(route->flags & ROUTE_PUBLIC)) /* fail closed */
         error_set(&err, ERROR_AUTH, "Sign in first.");
     else if (!has_guard || hooks->guard(req, route, res, &err)) {
-        if (route->handler(req, res, &err)) {
+        bool is_good = hooks && hooks->run ? hooks->run(req, route, res, &err)
+                                           : route->handler(req, res, &err);
+        if (is_good) {
             res->is_events = (route->flags & ROUTE_EVENTS) && res->stream;
             return;
         }

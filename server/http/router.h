@@ -19,7 +19,8 @@ enum route_flags {
     ROUTE_LARGE_BODY = 1 << 3,  /* takes bodies up to the upload limit; others up to 1 MiB */
     ROUTE_IMPORT_BODY = 1 << 5, /* takes bodies up to the limit for files of mail */
     ROUTE_EVENTS =
-        1 << 4 /* its stream waits for long: it runs on a thread of its own, see README */
+        1 << 4, /* its stream waits for long: it runs on a thread of its own, see README */
+    ROUTE_SECRET = 1 << 6, /* its answer holds a secret, which is told once and kept nowhere */
 };
 
 struct route {
@@ -36,6 +37,10 @@ struct router_hooks {
      * ERROR_FORBIDDEN (403)... */
     bool (*guard)(struct request *req, const struct route *route, struct response *res,
                   struct error *err);
+    /* Runs the handler of a row that was let through, and what stands around all of them; NULL:
+     * the router calls it itself. */
+    bool (*run)(struct request *req, const struct route *route, struct response *res,
+                struct error *err);
     /* Renders an error as a page (routes without ROUTE_API, and unknown paths outside /api/). */
     void (*error_page)(struct request *req, struct response *res, const struct error *err);
     /* After each request: logs and counts. */

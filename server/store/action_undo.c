@@ -137,6 +137,8 @@ bool action_undo(struct db *db, struct arena *arena, int64_t account_id,
             id_list_add(arena, &operations, one.operation_ids[k]);
     }
     if (result)
-        *result = (struct action_result){operations.at, operations.count, changed};
+        *result = (struct action_result){.operation_ids = operations.at,
+                                         .operation_count = operations.count,
+                                         .changed = changed};
     return true;
 }

@@ -129,6 +129,18 @@ static const struct folder *folder_with_role(const struct acting *acting, enum m
     return NULL;
 }
 
+/* They are picked in the order of their emails. */
+static void note_found(struct acting *acting)
+{
+    struct action_result *result = acting->result;
+    if (acting->action->email_count == 0)
+        return;
+    result->found_ids = ARENA_ARRAY(acting->arena, acting->place_count + 1, int64_t);
+    for (size_t i = 0; i < acting->place_count; i++)
+        if (i == 0 || acting->places[i].email_id != acting->places[i - 1].email_id)
+            result->found_ids[result->found_count++] = acting->places[i].email_id;
+}
+
 static bool pick(struct acting *acting, struct error *err)
 {
     const struct action *a = acting->action;
@@ -158,6 +170,7 @@ static bool pick(struct acting *acting, struct error *err)
     db_rows_free(&rows);
     if (acting->place_count > ACTION_EMAILS_MAX)
         return error_set(err, ERROR_LIMIT, "That are too many messages at once.");
+    note_found(acting);
     if (acting->place_count == 0 && (a->email_count > 0 || a->thread_id != 0))
         return error_set(err, ERROR_NOT_FOUND, "There is no such message any more.");
     return true;

@@ -41,6 +41,10 @@ struct action_result {
     int64_t *operation_ids; /* in the arena: one for each mailbox concerned; for action_undo */
     size_t operation_count;
     size_t changed; /* how many placements look different now */
+    /* In the arena: those of action->email_ids that were there, in ascending order. Not of a key
+     * that was known. */
+    int64_t *found_ids;
+    size_t found_count;
 };
 
 /* ERROR_NOT_FOUND: no such mailbox, or none of the emails is there (any more). ERROR_CONFLICT: the

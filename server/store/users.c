@@ -316,10 +316,10 @@ bool rate_forgive(struct db *db, struct str bucket, struct error *err)
 
 bool store_sweep(struct db *db, struct error *err)
 {
-    static const char *const sweeps[] = {"sweep_sessions",  "sweep_tokens",     "sweep_rates",
-                                         "sweep_trials",    "sweep_operations", "sweep_changes",
-                                         "sweep_processes", "submission_sweep", "transfer_sweep",
-                                         "upload_sweep",    "search_tidy"};
+    static const char *const sweeps[] = {"sweep_sessions",  "sweep_tokens",       "sweep_rates",
+                                         "sweep_trials",    "sweep_operations",   "sweep_changes",
+                                         "sweep_processes", "submission_sweep",   "transfer_sweep",
+                                         "upload_sweep",    "sweep_request_keys", "search_tidy"};
     for (size_t i = 0; i < sizeof sweeps / sizeof *sweeps; i++)
         if (!db_execute(db, sweeps[i], NULL, err))
             return false;

@@ -58,7 +58,8 @@ bool session_delete(struct db *db, const unsigned char token_hash[TOKEN_HASH_BYT
                     struct error *err);
 bool session_delete_all(struct db *db, int64_t user_id, struct error *err);
 /* Rows past their end: sessions, tokens, trials, rates, operations finished a week ago (their
- * idempotency keys with them), changes older than 30 days; the words that wait before their index
+ * idempotency keys with them), changes older than 30 days; keys of
+ * requests after a day; the words that wait before their index
  * (search_tidy); and for half a second accounts that were removed (account_purge). Called now and
  * then by the sync role. */
 bool store_sweep(struct db *db, struct error *err);

@@ -76,6 +76,12 @@ def test_discovery_knows_large_providers(api):
     assert best["incoming"] == {"host": "imap.gmail.com", "port": 993, "tls": "implicit",
                                 "username": "somebody@gmail.com"}
     assert {"imap", "pop3"} == {candidate["kind"] for candidate in told["candidates"]}
+    imap, pop3 = told["kinds"]  # and why, in sentences for people
+    assert (imap["kind"], imap["isRecommended"]) == ("imap", True)
+    assert (pop3["kind"], pop3["isRecommended"]) == ("pop3", False)
+    assert [why["topic"] for why in imap["reasons"]] == ["folders", "devices", "speed"]
+    assert [why["topic"] for why in pop3["reasons"]] == ["offline", "folders", "removal"]
+    assert all(why["sentence"].endswith(".") for why in imap["reasons"] + pop3["reasons"])
 
 
 @pytest.mark.parametrize("email", ["nobody", "a@", "a@b c", "a@127.0.0.1:80", "a@" + "x" * 70 + ".example"])
@@ -85,4 +91,4 @@ def test_discovery_of_what_is_no_address_is_refused(api, email):
 
 def test_discovery_that_finds_nothing_says_so(api):
     told = api.post("/accounts/discover", {"email": "ada@no.such.domain.invalid"}).json
-    assert told["candidates"] == []
+    assert told["candidates"] == told["kinds"] == []

@@ -159,13 +159,3 @@ def test_edit_as_new_keeps_the_formatting(writer):
     email_id = formatted(writer)
     form = Page(writer.api, f"/mail/{writer.account}/compose?again={email_id}")
     assert html_of(form).startswith("<p>Grüße <b>fett</b></p>")
-
-
-def test_a_draft_that_is_asked_for_twice_is_made_once(writer):
-    ask = lambda key, subject: writer.api.post(  # noqa: E731
-        f"{writer.base}/drafts", headers={"Idempotency-Key": key}, json_body={"subject": subject})
-    first, again, other = ask("k", "one"), ask("k", "two"), ask("l", "three")
-    assert [a.status for a in (first, again, other)] == [201] * 3
-    assert first.json["id"] == again.json["id"] != other.json["id"]
-    assert again.json["subject"] == "one"
-    assert sorted(e["subject"] for e in writer.emails("drafts")) == ["one", "three"]

@@ -87,7 +87,8 @@ static void finished(const struct request *r, const struct route *route, const s
     finished_status = out->status;
 }
 
-static const struct router_hooks hooks = {guard, error_page, finished};
+static const struct router_hooks hooks = {
+    .guard = guard, .error_page = error_page, .finished = finished};
 
 static const struct route routes[] = {
     {HTTP_GET, "/", show, ROUTE_PUBLIC},
