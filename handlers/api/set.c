@@ -243,17 +243,31 @@ static bool change(struct set *set, const struct group *group, const struct patc
     return true;
 }
 
+/* A patch that can be carried out: well formed, and with a folder that is there. */
+static bool read_wish(struct set *set, json_t *body, struct patch *patch, const char **property,
+                      struct error *err)
+{
+    struct mailbox target;
+    *patch = (struct patch){.is_destroyed = true};
+    *property = NULL;
+    if (!body)
+        return true;
+    if (!read_patch(set->req, body, patch, property, err))
+        return false;
+    *property = "mailboxId";
+    if (!patch->target_id ||
+        mailbox_by_id(set->db, set->req->arena, set->account_id, patch->target_id, &target, err))
+        return true;
+    return err->kind == ERROR_NOT_FOUND &&
+           error_set(err, ERROR_NOT_FOUND, "There is no such folder.");
+}
+
 static void change_group(struct set *set, struct group *group)
 {
-    struct patch patch = {.is_destroyed = true};
-    struct mailbox target;
+    struct patch patch;
     struct error why = ERROR_INIT;
-    const char *property = NULL;
-    json_t *body = group->items[0]->patch;
-    bool is_sound =
-        !body || (read_patch(set->req, body, &patch, &property, &why) && (property = "mailboxId") &&
-                  (!patch.target_id || mailbox_by_id(set->db, set->req->arena, set->account_id,
-                                                     patch.target_id, &target, &why)));
+    const char *property;
+    bool is_sound = read_wish(set, group->items[0]->patch, &patch, &property, &why);
     if (is_sound && change(set, group, &patch, &property, &why))
         return;
     if (!is_sound || group->count == 1) {

@@ -39,6 +39,13 @@ bool stream_fail(struct stream *stream, struct error *err)
     return false;
 }
 
+/* From here on enough has to come (or go). */
+static void begin_rate(struct stream *stream)
+{
+    stream->slow_ms = 0;
+    stream->slow_bytes = stream->received + stream->sent;
+}
+
 /* --- opening and closing ---------------------------------------------------------------------- */
 
 static void reached(const struct stream_params *params, enum stream_step step)
@@ -76,6 +83,7 @@ struct stream *stream_adopt(int fd, const struct stream_params *params, struct e
     stream->port = params->port;
     stream->tls = params->tls;
     stream->stall_ms = params->stall_ms ? params->stall_ms : STREAM_STALL_MS;
+    stream->rate_ms = params->rate_ms ? params->rate_ms : STREAM_RATE_MS;
     stream->deadline = DEADLINE_NEVER;
     stream->cancel_fd = params->cancel_fd;
     stream->cancel = params->cancel;
@@ -195,6 +203,7 @@ bool stream_is_deflated(const struct stream *stream)
 void stream_set_deadline(struct stream *stream, struct deadline deadline)
 {
     stream->deadline = deadline;
+    begin_rate(stream);
 }
 
 void stream_set_stall_ms(struct stream *stream, int stall_ms)
@@ -226,6 +235,22 @@ static int tell_silence(struct stream *stream)
 void stream_set_cancel(struct stream *stream, const atomic_bool *cancel)
 {
     stream->cancel = cancel;
+}
+
+/* Notes a wait that ended. */
+static int waited(struct stream *stream, int ms)
+{
+    stream->waited_ms += ms;
+    stream->slow_ms += ms;
+    if (stream->slow_ms < stream->rate_ms)
+        return 1;
+    uint64_t moved = stream->received + stream->sent - stream->slow_bytes;
+    if (moved < (uint64_t)stream->slow_ms * STREAM_RATE) {
+        error_set(&stream->failed, ERROR_TIMEOUT, "%s is too slow to go on with", stream->host);
+        return -1;
+    }
+    begin_rate(stream);
+    return 1;
 }
 
 /* The shortest of several times in milliseconds, each of which may be -1 for endless. */
@@ -265,9 +290,7 @@ int stream_poll(struct stream *stream, short events, int timeout_ms)
         if (ready > 0 && fds[1].revents)
             return tell_cancelled(stream);
         if (ready > 0) {
-            if (timeout_ms < 0)
-                stream->waited_ms += (int)(clock_monotonic_ms() - begun);
-            return 1;
+            return timeout_ms < 0 ? waited(stream, (int)(clock_monotonic_ms() - begun)) : 1;
         }
         if (ready == 0 && timeout_ms == 0)
             return 0;

@@ -47,6 +47,8 @@ typedef void stream_trace_fn(void *context, enum stream_direction direction, str
 enum {
     STREAM_CONNECT_MS = 20000,    /* default for resolving, connecting and the TLS handshake */
     STREAM_STALL_MS = 60000,      /* default for the longest silence within an answer */
+    STREAM_RATE_MS = 300000,      /* default for how long less than STREAM_RATE may come */
+    STREAM_RATE = 1,              /* bytes a millisecond */
     STREAM_NEXT_ADDRESS_MS = 250, /* RFC 8305 section 5: then the next address is tried as well */
 };
 
@@ -54,13 +56,13 @@ struct stream_params {
     struct str host;
     int port;
     enum stream_security security;
-    const struct egress *egress; /* required */
-    struct tls_context *tls;     /* required unless security is STREAM_PLAIN */
-    const char *dns_servers;     /* NULL: the system's */
-    int connect_ms, stall_ms;    /* 0: the defaults */
-    int cancel_fd;               /* an eventfd; readable: every wait ends; 0 or -1: none */
-    const atomic_bool *cancel;   /* the same as a flag, looked at a few times a second; or NULL */
-    stream_trace_fn *trace;      /* or NULL */
+    const struct egress *egress;       /* required */
+    struct tls_context *tls;           /* required unless security is STREAM_PLAIN */
+    const char *dns_servers;           /* NULL: the system's */
+    int connect_ms, stall_ms, rate_ms; /* 0: the defaults */
+    int cancel_fd;                     /* an eventfd; readable: every wait ends; 0 or -1: none */
+    const atomic_bool *cancel; /* the same as a flag, looked at a few times a second; or NULL */
+    stream_trace_fn *trace;    /* or NULL */
     void *trace_context;
     enum stream_step *step; /* kept up to date when not NULL */
 };
@@ -91,7 +93,9 @@ bool stream_start_deflate(struct stream *stream, struct error *err);
 bool stream_is_deflated(const struct stream *stream);
 
 /* --- limits of what follows ------------------------------------------------------------------- */
-/* The whole of what follows must be done by then; DEADLINE_NEVER: only stalls end it. */
+/* The whole of what follows must be done by then; DEADLINE_NEVER: it may take however long, but
+ * for stalls, and for waiting STREAM_RATE_MS in all for less than STREAM_RATE: who drips lines
+ * holds a thread no longer than who drips bytes. */
 void stream_set_deadline(struct stream *stream, struct deadline deadline);
 void stream_set_stall_ms(struct stream *stream, int stall_ms);
 

@@ -26,10 +26,12 @@ struct stream {
     struct tls_context *tls;
     SSL *ssl;                /* NULL: in the clear */
     struct deflate *deflate; /* NULL: not compressed */
-    int stall_ms;
+    int stall_ms, rate_ms;
     struct deadline deadline;
-    int waited_ms;   /* since the last progress */
-    size_t progress; /* bytes since then */
+    int waited_ms;       /* since the last progress */
+    size_t progress;     /* bytes since then */
+    int slow_ms;         /* waited since the deadline was set, or since enough came */
+    uint64_t slow_bytes; /* received and sent until then */
     int cancel_fd;
     const atomic_bool *cancel;
     stream_trace_fn *trace;

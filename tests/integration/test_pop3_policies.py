@@ -185,6 +185,24 @@ def test_a_message_goes_there_once_the_trash_is_emptied(account, maildrop):
     assert maildrop.count() == 2
 
 
+def test_the_button_that_empties_the_trash_removes_it_there(restante, account, maildrop):
+    account.set(pop3Policy="remove-deleted")
+    maildrop.receive(*subjects(3))
+    account.check_now()
+    for email in account.emails()[:2]:
+        account.act("trash", email)
+    browser = restante.sign_in(account.login, "a local password")
+    trash = Mail(browser, account.id, folder(account, role="trash")["id"])
+    assert "Empty Trash" in visible(trash.page())
+    assert "Empty Trash?" in visible(trash.act(do="empty"))
+    account.check_now()
+    assert maildrop.count() == 3  # asked, not done
+    trash.act(do="empty", sure="1")
+    assert listed(account, folder(account, role="trash")) == []
+    account.check_now()
+    assert maildrop.count() == 1 and len(account.emails()) == 1
+
+
 # --- larger than wanted --------------------------------------------------------------------------------
 
 

@@ -1,13 +1,20 @@
 """Servers that no Dovecot plays, one test for each line of what is known about syncing POP3: scripts
 say what goes over the wire. Gmail and Outlook have habits of their own."""
 
+import base64
+import hashlib
+import hmac
+import itertools
+import socketserver
+import ssl
+import threading
 from datetime import datetime, timezone
 
 import pytest
 
 from tests.harness import eventually
-from tests.integration.test_pop3 import (HELLO, QUIT, SIGNED_IN, header, listing, message,
-                                         scripted)  # noqa: F401
+from tests.integration.test_pop3 import (HELLO, PASSWORD, QUIT, SIGNED_IN, Account, header, listing,
+                                         message, scripted)  # noqa: F401
 
 ONE = "C: DELE 1\nS: +OK\n"
 
@@ -247,3 +254,93 @@ def test_a_message_listed_as_larger_than_is_taken_comes_with_its_beginning(resta
     page = browser.get(f"//mail/{account.id}/{inbox}/{giant['id']}").text
     assert "Only the beginning of this message is here." in page and "its beginning" in page
     assert "Download the rest" not in page
+
+
+# --- SCRAM (RFC 5802, 7677), as RFC 5034 has it in POP3 --------------------------------------------------
+
+_serial = itertools.count(1)
+
+
+class ScramMaildrop(socketserver.StreamRequestHandler):
+    """An empty maildrop that knows no other way in than SCRAM-SHA-256."""
+
+    def line(self):
+        return self.rfile.readline().decode().rstrip("\r\n")
+
+    def say(self, text):
+        self.server.said.append(text)
+        self.wfile.write(f"{text}\r\n".encode())
+
+    def challenge(self, text):
+        self.say("+ " + base64.b64encode(text.encode()).decode())
+        return base64.b64decode(self.line()).decode()
+
+    def scram(self, first):
+        password, salt, rounds = self.server.password, b"salt of this test", 4096
+        bare = base64.b64decode(first).decode().removeprefix("n,,")
+        nonce = dict(part.split("=", 1) for part in bare.split(","))["r"] + "server"
+        server_first = f"r={nonce},s={base64.b64encode(salt).decode()},i={rounds}"
+        final = self.challenge(server_first)
+        without_proof, proof = final.rsplit(",p=", 1)
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
+        mac = lambda key, text: hmac.digest(key, text.encode(), "sha256")  # noqa: E731
+        client_key, said = mac(salted, "Client Key"), f"{bare},{server_first},{without_proof}"
+        signature = mac(hashlib.sha256(client_key).digest(), said)
+        expected = bytes(a ^ b for a, b in zip(client_key, signature))
+        if base64.b64decode(proof) != expected or f"r={nonce}" not in without_proof:
+            return False
+        shown = mac(mac(salted, "Server Key"), said + self.server.lie)
+        return self.challenge("v=" + base64.b64encode(shown).decode()) == ""
+
+    def handle(self):
+        answers = {"STAT": "+OK 0 0", "LIST": "+OK\r\n.", "UIDL": "+OK\r\n.", "NOOP": "+OK",
+                   "CAPA": "+OK\r\nUIDL\r\nSASL SCRAM-SHA-256\r\n."}
+        self.say("+OK ready")
+        while command := self.line():
+            self.server.asked.append(command)
+            verb, *words = command.split()
+            if verb == "AUTH":
+                is_known = words[0] == "SCRAM-SHA-256" and self.scram(words[1])
+                self.say("+OK" if is_known else "-ERR [AUTH] no")
+            elif verb == "QUIT":
+                return self.say("+OK")
+            else:
+                self.say(answers.get(verb, "-ERR"))
+
+
+@pytest.fixture
+def scram(mailserver):
+    files = mailserver.authority.certificate("good")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(files.certificate, files.key)
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), ScramMaildrop)
+    server.daemon_threads = True
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.asked, server.said, server.password, server.lie = [], [], PASSWORD, ""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_scram_signs_in_without_telling_the_password(restante, scram):
+    account = Account(restante, scram.server_address[1], f"scram{next(_serial)}@example.org")
+    account.check_now()
+    assert [line.split()[1] for line in scram.asked if line.startswith("AUTH")][:2] == \
+        ["SCRAM-SHA-256"] * 2
+    told = " ".join(scram.asked)
+    assert PASSWORD not in told and base64.b64encode(PASSWORD.encode()).decode() not in told
+
+
+@pytest.mark.parametrize("wrong", [{"password": "another"}, {"lie": "x"}],
+                         ids=["the password is wrong", "the server does not know it"])
+def test_scram_proves_both_sides(restante, scram, wrong):
+    """A server that cannot show that it knows the password is not believed, though it says +OK."""
+    for name, value in wrong.items():
+        setattr(scram, name, value)
+    with pytest.raises(AssertionError) as refused:
+        Account(restante, scram.server_address[1], f"scram{next(_serial)}@example.org")
+    assert "STAT" not in scram.asked
+    assert '"status":422' in str(refused.value) and "incoming server, sign" in str(refused.value)

@@ -82,10 +82,12 @@ static void test_silence_ends_at_the_stall_time(void **state)
     script_finish(&script);
 }
 
+static const char *dripped = "x";
+
 static void *drip(void *context)
 {
     int fd = *(int *)context;
-    while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+    while (send(fd, dripped, strlen(dripped), MSG_NOSIGNAL) > 0)
         usleep(5000);
     return NULL;
 }
@@ -107,6 +109,30 @@ static void test_a_byte_now_and_then_does_not_count_as_progress(void **state)
     assert_int_equal(err.kind, ERROR_TIMEOUT);
     stream_free(&stream);
     pthread_join(thread, NULL);
+    close(fds[0]);
+}
+
+/* Each line is progress, and yet there is no end to it. */
+static void test_a_line_now_and_then_is_too_slow_in_the_long_run(void **state)
+{
+    (void)state;
+    int fds[2];
+    pthread_t thread;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct stream_params params = {.host = STR("x.org"), .stall_ms = 60000, .rate_ms = 200};
+    struct stream *stream = stream_adopt(fds[1], &params, NULL);
+    stream_set_deadline(stream, DEADLINE_NEVER);
+    dripped = "x\r\n";
+    pthread_create(&thread, NULL, drip, &fds[0]);
+    struct error err = ERROR_INIT;
+    struct buf line = BUF_INIT(100);
+    while (stream_read_line(stream, &line, &err))
+        buf_reset(&line);
+    assert_int_equal(err.kind, ERROR_TIMEOUT);
+    buf_free(&line);
+    stream_free(&stream);
+    pthread_join(thread, NULL);
+    dripped = "x";
     close(fds[0]);
 }
 
@@ -428,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_a_line_without_end_is_a_limit),
         cmocka_unit_test(test_bytes_are_read_exactly),
         cmocka_unit_test(test_silence_ends_at_the_stall_time),
+        cmocka_unit_test(test_a_line_now_and_then_is_too_slow_in_the_long_run),
         cmocka_unit_test(test_a_byte_now_and_then_does_not_count_as_progress),
         cmocka_unit_test(test_the_deadline_ends_what_is_not_silent),
         cmocka_unit_test(test_a_wait_can_be_cancelled),

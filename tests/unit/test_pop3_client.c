@@ -2,11 +2,11 @@
  * done meanwhile, and what the client told of it. */
 #include "tests/unit/script_fixture.h"
 
-#include "server/pop3/client.h"
+#include "server/pop3/client_private.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum deed { LIST = 1, GET = 2, DELETE = 4, QUIT = 8, HEADERS = 16 };
+enum deed { LIST = 1, GET = 2, DELETE = 4, QUIT = 8, HEADERS = 16, PAUSE = 32 };
 
 struct conversation {
     const char *file;
@@ -107,6 +107,16 @@ static void do_deeds(struct house *house, unsigned deeds)
         tell_error(house, &err);
         return;
     }
+    if (deeds & PAUSE) {
+        if (!pop3_keep_alive(house->client, &err)) /* says nothing yet */
+            tell_error(house, &err);
+        house->client->spoke_ms -= CLIENT_QUIET_MS;
+        if (!pop3_keep_alive(house->client, &err)) {
+            tell_error(house, &err);
+            return;
+        }
+        buf_text(&house->told, "kept;");
+    }
     if (deeds & DELETE) {
         if (!pop3_delete(house->client, numbers, count, is_marked, &err)) {
             tell_error(house, &err);
@@ -192,6 +202,8 @@ static void test_a_session_lists_gets_and_deletes(void **state)
          .told = "listed 1:10:a 2:10:b 3:10:c;1 \"one</\";2 unavailable;3 \"three</\";"
                  "marked yes no yes;bye;"},
         {.file = "expire", .told = "expire 30 delay 120;bye;"},
+        {.file = "keep_alive", .deeds = PAUSE | DELETE | QUIT, .told = "kept;marked yes;bye;"},
+        {.file = "keep_alive_closed", .deeds = PAUSE | DELETE | QUIT, .told = "closed;"},
         {.file = "utf8", .deeds = QUIT, .told = "bye;"},
         {.file = "top",
          .deeds = LIST | HEADERS | GET | QUIT,
