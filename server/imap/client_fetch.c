@@ -1,6 +1,8 @@
 /* FETCH: items by capability, sets cut to length, literals streamed. */
 #include "server/imap/client_private.h"
 
+enum { LOOKS_MAX = 2 * IMAP_SECTIONS_MAX }; /* at the literals of one response, for the sink */
+
 struct fetching {
     struct imap_client *client;
     const struct imap_fetch_params *params;
@@ -93,14 +95,17 @@ static bool take_fetch(void *context, const struct imap_response *response)
     return true;
 }
 
+/* Whether a literal goes to the sink: what stands before it is read from the beginning of the
+ * response, which is why there is an end to that. */
 static bool sink_wants(void *context, const struct imap_text *text, uint64_t size)
 {
     struct fetching *fetching = context;
     const struct imap_sink *sink = fetching->params->sink;
     struct imap_fetch fetch;
     struct imap_section section;
-    if (size < sink->threshold)
+    if (size < sink->threshold || text->literal_count >= LOOKS_MAX)
         return false;
+    arena_reset(fetching->client->arena); /* of the last look: each may be as large as a line */
     if (!imap_parse_fetch_start(fetching->client->arena, text, &fetch, &section))
         return false;
     section.size = size;

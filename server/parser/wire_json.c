@@ -5,7 +5,7 @@ enum { DEPTH_MAX = 250 };
 
 static struct str skip_space(struct str text)
 {
-    while (text.length && (text.at[0] == ' ' || (text.at[0] >= '\t' && text.at[0] <= '\r')))
+    while (text.length && text.at[0] && strchr(" \t\r\n", text.at[0])) /* RFC 8259, section 2 */
         text = str_skip(text, 1);
     return text;
 }

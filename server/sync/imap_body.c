@@ -1,11 +1,11 @@
 #include "server/sync/imap_body.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/store/blobs.h"
+#include "server/sync/spool.h"
 
 enum { TEXT_BYTES_MAX = 512 * 1024 }; /* of a part that are looked at for its words */
 
@@ -20,7 +20,7 @@ struct body_fetch {
     bool is_attachment;    /* the first wanted part is no text: that is still to come */
     bool is_first_part;    /* what is being written is the first wanted part */
     struct buf text;       /* the beginning of the first wanted part, for its words */
-    int spool;             /* a memfd with the raw message, for the parser; -1: none */
+    int spool;             /* the raw message, for the parser; -1: none */
     bool is_failed;        /* of the database or the spool; `err` says why */
     struct error err;
     bool is_met[BODY_PARTS_MAX + 1]; /* the last one: the whole message */
@@ -55,7 +55,7 @@ static bool begin_section(void *context, const struct imap_fetch *told,
     fetch->is_first_part = place == 0 && !fetch->wanted->is_whole;
     if (place == BODY_PARTS_MAX) {
         fetch->whole_blob_id = fetch->next_blob_id;
-        fetch->spool = memfd_create("message", MFD_CLOEXEC);
+        fetch->spool = spool_open(section->size, NULL);
         if (fetch->spool < 0) {
             error_errno(&fetch->err, ERROR_INTERNAL, "no spool for a message");
             return fail(fetch);

@@ -2,20 +2,20 @@
  * parsed and written in one transaction, the next one is received. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/store/blobs.h"
 #include "server/sync/imap_body.h"
-#include "server/sync/pop3_download.h"
+#include "server/sync/spool.h"
 
 enum {
     LIST = 5000, /* messages looked up at once: between two lists nothing is received */
     BATCH_MESSAGES = 300,
     BATCH_BYTES = 8 << 20,
     WHOLE_BYTES_MAX = 64 * 1024 * 1024,
+    SURPLUS_BYTES = 1 << 20, /* servers are not exact about sizes */
     /* Beyond that many, mail comes first and its words follow: finding them costs more than all the
      * rest. */
     ORDINARY_MAX = 200,
@@ -32,7 +32,7 @@ struct whole {
 struct batch {
     int spool; /* -1: none yet */
     bool is_on_disk;
-    uint64_t length;
+    uint64_t length, bytes_max; /* of what lies in it */
     struct whole at[BATCH_MESSAGES];
     size_t count;
     bool has_words; /* they are found at once */
@@ -167,12 +167,19 @@ static bool begin_import(struct wholes *w)
 
 /* --- what comes in ---------------------------------------------------------------------------- */
 
+/* Not for much more than the server said that the messages are. */
+static bool has_room(const struct batch *batch, uint64_t bytes)
+{
+    return bytes <= batch->bytes_max - batch->length;
+}
+
 static bool begin_section(void *context, const struct imap_fetch *told,
                           const struct imap_section *section)
 {
     struct wholes *w = context;
     (void)told; /* whose it is comes with the message at the latest */
-    w->has_literal = section->name.length == 0 && w->err.kind == ERROR_NONE;
+    w->has_literal = section->name.length == 0 && w->err.kind == ERROR_NONE &&
+                     has_room(w->receiving, section->size);
     w->literal_at = w->receiving->length;
     return w->has_literal;
 }
@@ -212,14 +219,21 @@ static bool on_message(void *context, const struct imap_fetch *told)
         const struct imap_section *section = &told->sections[i];
         if (section->name.length > 0 || section->is_size || section->is_cut)
             continue;
-        if (!section->is_streamed) {
+        if (!section->is_streamed && has_room(w->receiving, section->bytes.length)) {
             w->has_literal = true;
             w->literal_at = w->receiving->length;
             write_section(w, section->bytes);
         }
         struct whole *whole = find(w->receiving, told->uid);
-        if (!whole || !w->has_literal || w->err.kind != ERROR_NONE)
+        if (!whole || w->err.kind != ERROR_NONE)
             continue;
+        if (!w->has_literal) { /* not again in this session; who opens it gets it */
+            LOG_WARN("imap.oversized", log_int("email", whole->wanted->email_id),
+                     log_int("listed", whole->wanted->size_bytes),
+                     log_int("came", (int64_t)section->size));
+            imap_set_add(&w->mailbox->without_whole, told->uid);
+            continue;
+        }
         whole->offset = w->literal_at;
         whole->length = w->receiving->length - w->literal_at;
         whole->is_here = true;
@@ -231,17 +245,15 @@ static bool on_message(void *context, const struct imap_fetch *told)
 /* An empty spool for that many bytes: in memory, or a file. */
 static bool open_spool(struct batch *batch, int64_t bytes, struct error *err)
 {
-    bool wants_disk = bytes > POP3_MEMORY_BYTES;
+    bool wants_disk = bytes > SPOOL_MEMORY_BYTES;
     batch->length = 0;
+    batch->bytes_max = 2 * (uint64_t)bytes + SURPLUS_BYTES;
     if (batch->spool >= 0 && batch->is_on_disk == wants_disk)
         return (ftruncate(batch->spool, 0) == 0 && lseek(batch->spool, 0, SEEK_SET) == 0) ||
                error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
     if (batch->spool >= 0)
         close(batch->spool);
-    batch->spool = wants_disk ? pop3_spool_on_disk() : -1;
-    if (batch->spool < 0)
-        batch->spool = memfd_create("messages", MFD_CLOEXEC);
-    batch->is_on_disk = wants_disk;
+    batch->spool = spool_open((uint64_t)bytes, &batch->is_on_disk);
     return batch->spool >= 0 || error_errno(err, ERROR_INTERNAL, "no spool for messages");
 }
 

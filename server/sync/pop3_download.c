@@ -1,15 +1,14 @@
 #include "server/sync/pop3_download.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/sync/spool.h"
 
 enum {
     /* Asked for at once: as much as comes in a second or so, since operations wait meanwhile, and
@@ -115,17 +114,11 @@ static bool write_all(int fd, struct str bytes)
     return true;
 }
 
-int pop3_spool_on_disk(void)
-{
-    const char *folder = getenv("TMPDIR");
-    return open(folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-}
-
 /* What is larger than a batch should be is no longer held in memory. Where no file can be had, it
  * is. */
 static void move_to_disk(struct pop3_batch *batch)
 {
-    int fd = pop3_spool_on_disk();
+    int fd = spool_on_disk();
     off_t at = 0;
     bool is_good = fd >= 0;
     while (is_good && (uint64_t)at < batch->length)
@@ -147,7 +140,7 @@ static void begin_message(void *context, size_t index)
         batch->spool = -1;
         batch->is_on_disk = false;
     }
-    if (batch->spool < 0 && (batch->spool = memfd_create("messages", MFD_CLOEXEC)) < 0) {
+    if (batch->spool < 0 && (batch->spool = spool_open(0, NULL)) < 0) {
         error_errno(&download->err, ERROR_INTERNAL, "no spool for messages");
         return;
     }
@@ -196,7 +189,7 @@ static bool write_message(void *context, struct str bytes)
         return false;
     if ((int64_t)(current->length + bytes.length) > bytes_max(current->step))
         return cut(download);
-    if (!download->batch->is_on_disk && download->batch->length + bytes.length > POP3_MEMORY_BYTES)
+    if (!download->batch->is_on_disk && download->batch->length + bytes.length > SPOOL_MEMORY_BYTES)
         move_to_disk(download->batch);
     if (!write_all(download->batch->spool, bytes)) {
         error_errno(&download->err, ERROR_INTERNAL, "the spool of a message is full");

@@ -27,10 +27,6 @@ struct pop3_batch {
     size_t count;
 };
 
-enum { POP3_MEMORY_BYTES = 16 << 20 /* of a spool; larger ones are files */ };
-/* A file without a name. -1: there is no place for one. */
-int pop3_spool_on_disk(void);
-
 /* A run of what is still to be fetched, some megabytes. `*is_done`: nothing is left. */
 bool pop3_download(struct slice *slice, bool *is_done, struct error *err);
 /* The rest of one message whose beginning is here. True also when the server refused it: its row

@@ -2,13 +2,12 @@
  * on. */
 #include "server/sync/words_later.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "server/store/blobs.h"
 #include "server/store/pop3.h"
 #include "server/store/replica.h"
-#include "server/sync/pop3_download.h"
+#include "server/sync/spool.h"
 
 enum { BATCH = 100, BATCH_BYTES = 8 << 20 };
 
@@ -73,9 +72,7 @@ static bool find_batch(struct slice *slice, bool *is_done, struct error *err)
         return true;
     struct parser_extent *extents = ARENA_ARRAY(slice->arena, count, struct parser_extent);
     struct parser_summary *summaries = ARENA_ARRAY(slice->arena, count, struct parser_summary);
-    int spool = found[0].size_bytes > POP3_MEMORY_BYTES ? pop3_spool_on_disk() : -1;
-    if (spool < 0)
-        spool = memfd_create("messages", MFD_CLOEXEC);
+    int spool = spool_open((uint64_t)found[0].size_bytes, NULL);
     bool is_good = spool >= 0 || error_errno(err, ERROR_INTERNAL, "no spool for messages");
     while (is_good && taken < count && (taken == 0 || bytes < BATCH_BYTES)) {
         is_good = spool_message(slice, spool, found[taken].email_id, &extents[taken], err);

@@ -32,6 +32,7 @@ def sign_in(fake, mailserver, state_folder, request):
         def enter():
             restante.sign_in("ada@example.org", "any")
             return Here(restante.client(restante.token("ada@example.org")))
+        enter.restante = restante
         yield enter
 
 
@@ -102,3 +103,28 @@ def test_what_came_as_text_comes_whole_too(fake, sign_in):
     assert eventually(lambda: any("BODY.PEEK[1]" in each for each in fake.commands))
     want_everything(here)
     assert eventually(lambda: wholes(fake))
+
+
+def test_a_message_that_is_not_as_small_as_was_said_is_left_and_no_other(fake, sign_in):
+    for number in range(6):
+        fake.folders["INBOX"].add(letter(number))
+
+    def answer(session, words):
+        if "BODY.PEEK[]" not in words:
+            return None
+        uids = session.uids(words.split(" ")[0])
+        bodies = {uid: session.folder.messages[uid][0] + b"x" * (4 << 20 if uid == 3 else 0) for uid in uids}
+        return [b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)" % (uid, uid, len(body), body)
+                for uid, body in bodies.items()] + ["{tag} OK done"]
+
+    fake.answers["UID FETCH"] = answer
+    here = sign_in()
+    assert eventually(lambda: len(subjects(here)) == 6)
+    want_everything(here)
+    assert eventually(lambda: "event=imap.oversized" in sign_in.restante.log.read_text(), patience=60)
+    assert eventually(lambda: here.client.get("/search?q=treasure5x").json["emails"], patience=60)
+    emails = subjects(here)
+    for number in (0, 1, 3, 4, 5):
+        assert raw(here, emails[f"m{number}"]) == letter(number)
+    assert len(wholes(fake)) == 1  # all of those were here
+    assert len(raw(here, emails["m2"])) == len(letter(2)) + (4 << 20)  # who opens it gets it

@@ -89,8 +89,14 @@ static void *send_without_end(void *context)
     return NULL;
 }
 
+static bool ask_noop(struct imap_client *client, struct error *err)
+{
+    return imap_noop(client, err);
+}
+
 /* The session ends with a clean error, and with no more than 64 MiB (oracle N). */
-static void must_end(const char *first, const char *more)
+static void must_end_when(bool (*ask)(struct imap_client *, struct error *), const char *first,
+                          const char *more)
 {
     int fds[2];
     pthread_t thread;
@@ -100,7 +106,7 @@ static void must_end(const char *first, const char *more)
     struct imap_client *client = attach(fds[1], false);
     struct error err = ERROR_INIT;
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
-    assert_false(imap_noop(client, &err));
+    assert_false(ask(client, &err));
     assert_int_equal(err.kind, ERROR_LIMIT);
     size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
     assert_true(after < before + (64u << 20));
@@ -108,6 +114,11 @@ static void must_end(const char *first, const char *more)
     imap_free(&client);
     pthread_join(thread, NULL);
     close(fds[0]);
+}
+
+static void must_end(const char *first, const char *more)
+{
+    must_end_when(ask_noop, first, more);
 }
 
 static void test_a_line_without_end_takes_bounded_memory(void **state)
@@ -126,6 +137,63 @@ static void test_literals_without_end_take_bounded_memory(void **state)
 {
     (void)state;
     must_end("* 1 FETCH (FLAGS (", "{1}\r\na {0}\r\n ");
+}
+
+static bool begin_any(void *context, const struct imap_fetch *fetch,
+                      const struct imap_section *section)
+{
+    (void)fetch;
+    (void)section;
+    ++*(int *)context;
+    return true;
+}
+
+static bool write_any(void *context, struct str bytes)
+{
+    (void)context;
+    (void)bytes;
+    return true;
+}
+
+static bool end_any(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static bool on_any(void *context, const struct imap_fetch *fetch)
+{
+    (void)context;
+    (void)fetch;
+    return true;
+}
+
+static bool ask_for_bodies(struct imap_client *client, struct error *err)
+{
+    int begun = 0;
+    struct imap_sink sink = {&begun, 4096, begin_any, write_any, end_any};
+    struct imap_fetch_params params = {
+        .seq_low = 1, .seq_high = 1, .section_count = 1, .sink = &sink};
+    bool is_good = imap_fetch(client, &params, on_any, NULL, err);
+    assert_true(begun > 0 && begun < 100);
+    return is_good;
+}
+
+/* At each of these the response so far is read from its beginning: many flags, many times. */
+static void test_literals_without_end_for_a_sink_take_bounded_memory(void **state)
+{
+    (void)state;
+    struct buf first = BUF_INIT(1 << 20), more = BUF_INIT(1 << 20);
+    buf_text(&first, "* 1 FETCH (FLAGS (");
+    for (int i = 0; i < 40000; i++)
+        buf_text(&first, "a ");
+    buf_text(&first, ")");
+    buf_text(&more, " BODY[] {4096}\r\n");
+    for (int i = 0; i < 4096; i++)
+        buf_char(&more, 'x');
+    must_end_when(ask_for_bodies, first.at, more.at);
+    buf_free(&first);
+    buf_free(&more);
 }
 
 static void test_responses_without_end_take_bounded_memory(void **state)
@@ -192,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_a_line_without_end_takes_bounded_memory),
         cmocka_unit_test(test_parentheses_without_end_take_bounded_memory),
         cmocka_unit_test(test_literals_without_end_take_bounded_memory),
+        cmocka_unit_test(test_literals_without_end_for_a_sink_take_bounded_memory),
         cmocka_unit_test(test_responses_without_end_take_bounded_memory),
         cmocka_unit_test(test_a_session_is_compressed_where_that_is_offered),
         cmocka_unit_test(test_a_renumbered_mailbox_ends_the_session),

@@ -120,6 +120,7 @@ static void test_json_is_told_from_what_is_none(void **state)
                                       "{1:2}",
                                       "{\"a\":1 \"b\":2}",
                                       "{\"a\":1,2}",
+                                      "[1,\v2]",
                                       "'a'"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         if (!wire_is_json(str_of(good[i])))
