@@ -28,15 +28,6 @@ __attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char 
                   cfg ? cfg->line : 0, text);
 }
 
-static bool is_one_of(struct str word, const char *choices)
-{
-    struct str rest = str_of(choices);
-    while (rest.at)
-        if (str_equal(str_cut(&rest, ' '), word))
-            return true;
-    return false;
-}
-
 static bool check_number(const struct option *option, int64_t number, struct error *err)
 {
     if (number >= option->low && number <= option->high)
@@ -48,7 +39,7 @@ static bool check_number(const struct option *option, int64_t number, struct err
 
 static bool check_text(const struct option *option, const char *text, struct error *err)
 {
-    if (!option->choices || is_one_of(str_of(text), option->choices))
+    if (!option->choices || str_has_word(str_of(option->choices), str_of(text)))
         return config_check_shape(option, text, err);
     return error_set(err, ERROR_INVALID, "%s must be one of: %s", option->name, option->choices);
 }
@@ -158,8 +149,8 @@ static bool take_domains(struct arena *arena, cfg_t *cfg, struct config *config,
 
 static bool parse_switch(struct str text, bool *is_on)
 {
-    *is_on = is_one_of(text, "true yes on 1");
-    return *is_on || is_one_of(text, "false no off 0");
+    *is_on = str_has_word(STR("true yes on 1"), text);
+    return *is_on || str_has_word(STR("false no off 0"), text);
 }
 
 static bool override_list(struct arena *arena, const struct option *o, struct str text,

@@ -111,6 +111,14 @@ struct str str_cut(struct str *rest, char separator)
     return head;
 }
 
+bool str_has_word(struct str words, struct str word)
+{
+    while (words.at)
+        if (str_equal(str_cut(&words, ' '), word))
+            return true;
+    return false;
+}
+
 bool str_to_u64(struct str s, uint64_t *number)
 {
     uint64_t value = 0;

@@ -65,6 +65,9 @@ ptrdiff_t str_find_nocase(struct str s, struct str needle);
  * `while (rest.at)` visits each field once, empty ones too. */
 struct str str_cut(struct str *rest, char separator);
 
+/* True when `word` stands in the list, separated by spaces. */
+bool str_has_word(struct str words, struct str word);
+
 /* A decimal number with nothing around it and no sign; false on anything else or overflow. */
 bool str_to_u64(struct str s, uint64_t *number);
 bool str_to_u32(struct str s, uint32_t *number);

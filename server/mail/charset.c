@@ -99,16 +99,6 @@ static const struct charset charsets[] = {
 };
 enum { CHARSETS = sizeof charsets / sizeof *charsets };
 
-/* True when `word` stands in the space-separated list. */
-static bool list_has(const char *list, struct str word)
-{
-    struct str rest = str_of(list);
-    while (rest.at)
-        if (str_equal(str_cut(&rest, ' '), word))
-            return true;
-    return false;
-}
-
 static const struct charset *find_charset(struct str label)
 {
     char plain[LABEL_BYTES_MAX];
@@ -126,7 +116,7 @@ static const struct charset *find_charset(struct str label)
     if (length == 0)
         return NULL;
     for (size_t i = 0; i < CHARSETS; i++)
-        if (list_has(charsets[i].labels, str_make(plain, length)))
+        if (str_has_word(str_of(charsets[i].labels), str_make(plain, length)))
             return &charsets[i];
     return NULL;
 }

@@ -178,23 +178,15 @@ static bool pick(struct acting *acting, struct error *err)
 
 /* --- what becomes of each -------------------------------------------------------------------- */
 
-static bool has_word(struct str words, struct str word)
-{
-    while (words.at)
-        if (str_equal(str_cut(&words, ' '), word))
-            return true;
-    return false;
-}
-
 static void decide_keywords(const struct action *action, struct place *place)
 {
     bool is_other_word = false;
     place->set = action->set & ~place->flags;
     place->clear = action->clear & place->flags & ~action->set;
     for (size_t i = 0; i < action->add_count; i++)
-        is_other_word = is_other_word || !has_word(place->words, action->add_words[i]);
+        is_other_word = is_other_word || !str_has_word(place->words, action->add_words[i]);
     for (size_t i = 0; i < action->remove_count; i++)
-        is_other_word = is_other_word || has_word(place->words, action->remove_words[i]);
+        is_other_word = is_other_word || str_has_word(place->words, action->remove_words[i]);
     if (place->set || place->clear || is_other_word)
         place->deed = DEED_KEYWORDS;
 }

@@ -156,11 +156,26 @@ static bool unshow(struct replica_batch *batch, const struct keys *shown, struct
             overlay_take_removed(batch, &rows, err));
 }
 
-bool overlay_end(struct replica_batch *batch, int64_t operation_id, struct error *err)
+bool overlay_take_passed(struct replica_batch *batch, struct db_rows *rows, struct error *err)
+{
+    struct keys all = make_keys(batch, 2 * (size_t)rows->row_count);
+    struct keys shown = make_keys(batch, (size_t)rows->row_count);
+    while (db_next(rows)) {
+        int64_t email_id = db_get_i64(rows), from_id = db_get_i64(rows), to_id = db_get_i64(rows);
+        add_key(&all, email_id, from_id);
+        add_key(&all, email_id, to_id);
+        add_key(&shown, email_id, to_id);
+    }
+    db_rows_free(rows);
+    return unshow(batch, &shown, err) && fold_anew(batch, &all, err);
+}
+
+bool overlay_end(struct replica_batch *batch, int64_t operation_id, int64_t source_id,
+                 struct error *err)
 {
     struct db_rows rows;
     if (!db_select(batch->db, "overlay_items_end", &rows, err, db_i64(batch->account_id),
-                   db_i64(operation_id)))
+                   db_i64(operation_id), db_i64(source_id)))
         return false;
     struct keys all = make_keys(batch, (size_t)rows.row_count);
     struct keys shown = make_keys(batch, (size_t)rows.row_count);

@@ -2,11 +2,49 @@
 
 #include "server/store/replica_private.h"
 
+static bool pass_on(struct replica_batch *batch, int64_t operation_id, bool *is_any,
+                    struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(batch->db, "replay_pass_on", &rows, err, db_i64(batch->account_id),
+                   db_i64(operation_id)))
+        return false;
+    *is_any = rows.row_count > 0;
+    return overlay_take_passed(batch, &rows, err);
+}
+
+bool replay_pass_on(struct db *db, int64_t account_id, int64_t operation_id, struct error *err)
+{
+    bool is_any = false;
+    struct replica_batch *batch = replica_begin(db, account_id, err);
+    bool is_good = batch && pass_on(batch, operation_id, &is_any, err);
+    if (is_any && is_good)
+        return replica_commit(&batch, err);
+    replica_abandon(&batch);
+    return is_good;
+}
+
+/* The mailbox whose items come next. */
+static bool choose_source(struct db *db, int64_t account_id, struct replay *replay,
+                          struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "replay_sources", &rows, err, db_i64(account_id),
+                   db_i64(replay->operation_id)))
+        return false;
+    replay->has_more = rows.row_count > 1;
+    if (db_next(&rows))
+        replay->mailbox_id = db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
 bool replay_load(struct db *db, struct arena *arena, int64_t account_id, struct replay *replay,
                  struct error *err)
 {
     struct db_rows rows;
-    if (!db_select(db, "replay_items", &rows, err, db_i64(account_id), db_i64(replay->operation_id),
+    if (!choose_source(db, account_id, replay, err) ||
+        !db_select(db, "replay_items", &rows, err, db_i64(account_id), db_i64(replay->operation_id),
                    db_i64(replay->mailbox_id), db_i64(replay->target_id),
                    db_bool(replay->kind == REPLAY_COPY)))
         return false;
@@ -19,6 +57,7 @@ bool replay_load(struct db *db, struct arena *arena, int64_t account_id, struct 
         item->there_uid = (uint32_t)db_get_i64(&rows);
         item->set = db_get_i32(&rows);
         item->clear = db_get_i32(&rows);
+        item->later = db_get_str(&rows, arena);
         item->message_id = db_get_str(&rows, arena);
         item->size_bytes = db_get_i64(&rows);
     }
@@ -114,11 +153,16 @@ static bool write_outcome(struct replica_batch *batch, const struct replay *repl
     return true;
 }
 
-bool replay_end(struct replica_batch *batch, const struct replay *replay, const struct error *why,
+bool replay_end(struct replica_batch *batch, struct replay *replay, const struct error *why,
                 struct error *err)
 {
-    return write_outcome(batch, replay, err) && overlay_end(batch, replay->operation_id, err) &&
-           replay_end_operation(batch, replay->operation_id, STR("{}"), why, err);
+    replay->is_ended = why || !replay->has_more;
+    if (!write_outcome(batch, replay, err) ||
+        !overlay_end(batch, replay->operation_id, replay->is_ended ? 0 : replay->mailbox_id, err))
+        return false;
+    return replay->is_ended ? replay_end_operation(batch, replay->operation_id, STR("{}"), why, err)
+                            : db_execute(batch->db, "replay_operation_go_on", NULL, err,
+                                         db_i64(batch->account_id), db_i64(replay->operation_id));
 }
 
 bool replay_end_operation(struct replica_batch *batch, int64_t operation_id, struct str result,

@@ -102,8 +102,12 @@ bool replica_drop_orphans(struct replica_batch *batch, struct id_list *emails, s
 /* --- the overlay (overlay.c) ------------------------------------------------------------------ */
 
 /* An operation ends, whatever became of it: its items go, rows that only it showed go too, and the
- * overlay of all others is folded anew from what else is pending. */
-bool overlay_end(struct replica_batch *batch, int64_t operation_id, struct error *err);
+ * overlay of all others is folded anew from what else is pending. With a source (else 0) only of
+ * what it takes from that mailbox. */
+bool overlay_end(struct replica_batch *batch, int64_t operation_id, int64_t source_id,
+                 struct error *err);
+/* The same for the rows of replay_pass_on (email_id, from, to). Frees `rows`. */
+bool overlay_take_passed(struct replica_batch *batch, struct db_rows *rows, struct error *err);
 /* The rows of a DELETE (email_id, mailbox_id, flags, is_hidden): counts, and emails left without
  * any place. Frees `rows`. */
 bool overlay_take_removed(struct replica_batch *batch, struct db_rows *rows, struct error *err);

@@ -17,7 +17,11 @@ struct replaying {
     const json_t *arguments;
     struct replay replay;
     struct session_mailbox *source, *target;
+    struct str journal; /* of the mailbox whose turn it is */
 };
+
+/* Carries out what is loaded, with the source selected. */
+typedef bool work_fn(struct replaying *r, struct error *err);
 
 /* --- beginning ------------------------------------------------------------------------------- */
 
@@ -89,20 +93,15 @@ static bool find_uids(struct replaying *r, bool has_unknown, struct error *err)
     return true;
 }
 
-static bool begin(struct slice *slice, const struct operation *operation, const json_t *arguments,
-                  enum replay_kind kind, struct replaying *r, struct error *err)
+/* True with nothing loaded: others have it as theirs now. */
+static bool begin(struct replaying *r, struct error *err)
 {
     bool has_unknown = false;
-    *r = (struct replaying){.slice = slice,
-                            .client = slice->account->imap->client,
-                            .operation = operation,
-                            .arguments = arguments,
-                            .replay = {.kind = kind,
-                                       .operation_id = operation->id,
-                                       .mailbox_id = number_of(arguments, "mailboxId"),
-                                       .target_id = number_of(arguments, "toId")}};
-    if (!load_items(r, &has_unknown, err) ||
-        !find_mailbox(r, r->replay.mailbox_id, &r->source, err))
+    if (!load_items(r, &has_unknown, err))
+        return false;
+    if (r->replay.count == 0)
+        return true;
+    if (!find_mailbox(r, r->replay.mailbox_id, &r->source, err))
         return false;
     if (r->replay.target_id && !find_mailbox(r, r->replay.target_id, &r->target, err))
         return false;
@@ -144,7 +143,7 @@ static bool settle(struct replaying *r, bool is_good, const struct error *why, s
     for (size_t i = 0; i < r->replay.count; i++)
         done += r->replay.items[i].is_done;
     if (is_good)
-        return end(r, done == 0 && r->replay.count > 0 ? &gone : NULL, err);
+        return end(r, done == 0 && r->replay.count > 0 && !r->replay.has_more ? &gone : NULL, err);
     if (operation_may_pass(why) || !imap_is_alive(r->client)) {
         *err = *why;
         return false;
@@ -152,6 +151,29 @@ static bool settle(struct replaying *r, bool is_good, const struct error *why, s
     LOG_WARN("imap.refused", log_str("kind", r->operation->kind),
              log_int("operation", r->operation->id), LOG_ERR(why));
     return end(r, why, err);
+}
+
+/* One mailbox after the other, where moves passed on what lies in several. */
+static bool replay(struct slice *slice, const struct operation *operation, const json_t *arguments,
+                   enum replay_kind kind, work_fn *work, struct error *err)
+{
+    struct replaying r = {.slice = slice,
+                          .client = slice->account->imap->client,
+                          .operation = operation,
+                          .arguments = arguments,
+                          .replay = {.kind = kind,
+                                     .operation_id = operation->id,
+                                     .mailbox_id = number_of(arguments, "mailboxId"),
+                                     .target_id = number_of(arguments, "toId")},
+                          .journal = operation->journal};
+    while (!r.replay.is_ended) {
+        struct error why = ERROR_INIT;
+        bool is_good = begin(&r, &why) && (r.replay.count == 0 || work(&r, &why));
+        if (!settle(&r, is_good, &why, err))
+            return false;
+        r.journal = STR_EMPTY;
+    }
+    return true;
 }
 
 /* --- keywords -------------------------------------------------------------------------------- */
@@ -199,18 +221,22 @@ static void add_bits(struct flags_to_store *to, int flags)
             to->keywords[to->keyword_count++] = str_of(name->upstream);
 }
 
-static void add_words(struct flags_to_store *to, const json_t *words)
+/* Those that no later operation decides. */
+static void add_words(struct flags_to_store *to, const json_t *words, struct str later)
 {
-    for (size_t i = 0; i < json_array_size(words) && to->keyword_count < KEYWORDS_MAX; i++)
-        to->keywords[to->keyword_count++] = str_of(json_string_value(json_array_get(words, i)));
+    for (size_t i = 0; i < json_array_size(words) && to->keyword_count < KEYWORDS_MAX; i++) {
+        struct str word = str_of(json_string_value(json_array_get(words, i)));
+        if (!str_has_word(later, word))
+            to->keywords[to->keyword_count++] = word;
+    }
 }
 
-static bool store(struct replaying *r, struct imap_set *uids, int flags, const char *words,
+static bool store(struct replaying *r, struct imap_set *uids, const struct replay_item *like,
                   bool is_removal, struct error *err)
 {
     struct flags_to_store to = {0};
-    add_bits(&to, flags);
-    add_words(&to, json_object_get(r->arguments, words));
+    add_bits(&to, is_removal ? like->clear : like->set);
+    add_words(&to, json_object_get(r->arguments, is_removal ? "remove" : "add"), like->later);
     struct imap_store_params params = {.uids = uids,
                                        .is_removal = is_removal,
                                        .flags = to.system,
@@ -223,39 +249,42 @@ static bool store(struct replaying *r, struct imap_set *uids, int flags, const c
 static bool store_alike(struct replaying *r, size_t first, struct error *err)
 {
     const struct replay_item *like = &r->replay.items[first];
-    int set = like->set, clear = like->clear;
     struct imap_set uids = {0};
     for (size_t i = first; i < r->replay.count; i++) {
         struct replay_item *item = &r->replay.items[i];
-        if (item->uid && !item->is_done && item->set == set && item->clear == clear) {
+        if (item->uid && !item->is_done && item->set == like->set && item->clear == like->clear &&
+            str_equal(item->later, like->later)) {
             imap_set_add(&uids, item->uid);
             item->is_done = true;
         }
     }
-    bool is_good =
-        store(r, &uids, set, "add", false, err) && store(r, &uids, clear, "remove", true, err);
+    bool is_good = store(r, &uids, like, false, err) && store(r, &uids, like, true, err);
     imap_set_free(&uids);
+    return is_good;
+}
+
+static bool store_all(struct replaying *r, struct error *err)
+{
+    const struct imap_selected *selected = imap_selected(r->client);
+    struct replay_item *items = r->replay.items;
+    bool is_good = true;
+    for (size_t i = 0; i < r->replay.count; i++) {
+        items[i].set = storable(selected, items[i].set);
+        items[i].clear = storable(selected, items[i].clear);
+    }
+    for (size_t i = 0; i < r->replay.count && is_good; i++)
+        if (items[i].uid && !items[i].is_done)
+            is_good = store_alike(r, i, err);
+    for (size_t i = 0; i < r->replay.count && !is_good; i++)
+        items[i].is_done = false; /* what was stored in part comes with the flags */
     return is_good;
 }
 
 bool imap_replay_keywords(struct slice *slice, const struct operation *operation,
                           const json_t *arguments, struct str *result, struct error *err)
 {
-    struct replaying r;
-    struct error why = ERROR_INIT;
     (void)result;
-    bool is_good = begin(slice, operation, arguments, REPLAY_KEYWORDS, &r, &why);
-    const struct imap_selected *selected = imap_selected(r.client);
-    for (size_t i = 0; i < r.replay.count && is_good; i++) {
-        r.replay.items[i].set = storable(selected, r.replay.items[i].set);
-        r.replay.items[i].clear = storable(selected, r.replay.items[i].clear);
-    }
-    for (size_t i = 0; i < r.replay.count && is_good; i++)
-        if (r.replay.items[i].uid && !r.replay.items[i].is_done)
-            is_good = store_alike(&r, i, &why);
-    for (size_t i = 0; i < r.replay.count && !is_good; i++)
-        r.replay.items[i].is_done = false; /* what was stored in part comes with the flags */
-    return settle(&r, is_good, &why, err);
+    return replay(slice, operation, arguments, REPLAY_KEYWORDS, store_all, err);
 }
 
 /* --- destroying ------------------------------------------------------------------------------ */
@@ -269,20 +298,21 @@ static bool remove_uids(struct replaying *r, struct imap_set *uids, struct error
            (r->replay.is_left || imap_expunge_uids(r->client, uids, err));
 }
 
+static bool destroy(struct replaying *r, struct error *err)
+{
+    struct imap_set uids = {0};
+    bool is_good = collect_uids(r, &uids) == 0 || remove_uids(r, &uids, err);
+    imap_set_free(&uids);
+    for (size_t i = 0; i < r->replay.count && is_good; i++)
+        r->replay.items[i].is_done = true; /* also what is not there any more */
+    return is_good;
+}
+
 bool imap_replay_destroy(struct slice *slice, const struct operation *operation,
                          const json_t *arguments, struct str *result, struct error *err)
 {
-    struct replaying r;
-    struct error why = ERROR_INIT;
-    struct imap_set uids = {0};
     (void)result;
-    bool is_good = begin(slice, operation, arguments, REPLAY_DESTROY, &r, &why);
-    if (is_good && collect_uids(&r, &uids) > 0)
-        is_good = remove_uids(&r, &uids, &why);
-    imap_set_free(&uids);
-    for (size_t i = 0; i < r.replay.count && is_good; i++)
-        r.replay.items[i].is_done = true; /* also what is not there any more */
-    return settle(&r, is_good, &why, err);
+    return replay(slice, operation, arguments, REPLAY_DESTROY, destroy, err);
 }
 
 /* --- moving and copying ---------------------------------------------------------------------- */
@@ -301,7 +331,7 @@ static void take_copied(struct replaying *r, const struct imap_copied *copied, b
         }
 }
 
-static void all_done(struct replaying *r)
+static bool all_done(struct replaying *r)
 {
     for (size_t i = 0; i < r->replay.count; i++) {
         struct replay_item *item = &r->replay.items[i];
@@ -309,6 +339,7 @@ static void all_done(struct replaying *r)
             item->new_uid = item->there_uid; /* somebody moved it there already */
         item->is_done = item->uid != 0 || item->there_uid != 0;
     }
+    return true;
 }
 
 /* --- copies that may have been made --- */
@@ -371,7 +402,7 @@ static bool journal(struct replaying *r, uint32_t *uidnext, uint32_t *uidvalidit
 {
     struct imap_status status = {0};
     char text[JOURNAL_BYTES_MAX];
-    json_t *told = json_loadb(r->operation->journal.at, r->operation->journal.length, 0, NULL);
+    json_t *told = json_loadb(r->journal.at, r->journal.length, 0, NULL);
     *uidnext = (uint32_t)number_of(told, "uidnext");
     *uidvalidity = (uint32_t)number_of(told, "uidvalidity");
     json_decref(told);
@@ -408,16 +439,16 @@ static bool copy(struct replaying *r, struct error *err)
     return is_good;
 }
 
+static bool copy_all(struct replaying *r, struct error *err)
+{
+    return copy(r, err) && all_done(r);
+}
+
 bool imap_replay_copy(struct slice *slice, const struct operation *operation,
                       const json_t *arguments, struct str *result, struct error *err)
 {
-    struct replaying r;
-    struct error why = ERROR_INIT;
     (void)result;
-    bool is_good = begin(slice, operation, arguments, REPLAY_COPY, &r, &why) && copy(&r, &why);
-    if (is_good)
-        all_done(&r);
-    return settle(&r, is_good, &why, err);
+    return replay(slice, operation, arguments, REPLAY_COPY, copy_all, err);
 }
 
 /* Without MOVE, each step only after the OK of the one before: a failed COPY that is followed by
@@ -448,14 +479,17 @@ static bool move(struct replaying *r, struct error *err)
     return is_good;
 }
 
+static bool move_all(struct replaying *r, struct error *err)
+{
+    return move(r, err) && all_done(r);
+}
+
 bool imap_replay_move(struct slice *slice, const struct operation *operation,
                       const json_t *arguments, struct str *result, struct error *err)
 {
-    struct replaying r;
-    struct error why = ERROR_INIT;
     (void)result;
-    bool is_good = begin(slice, operation, arguments, REPLAY_MOVE, &r, &why) && move(&r, &why);
-    if (is_good)
-        all_done(&r);
-    return settle(&r, is_good, &why, err);
+    if (operation->attempts == 1 &&
+        !replay_pass_on(slice->db, slice->account->id, operation->id, err))
+        return false;
+    return replay(slice, operation, arguments, REPLAY_MOVE, move_all, err);
 }

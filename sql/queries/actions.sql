@@ -108,7 +108,7 @@ RETURNING id;
 
 -- name: action_cancel
 UPDATE operation SET state = 'cancelled', finished_at = now()
- WHERE account_id = $1 AND id = $2 AND state = 'pending' AND attempts = 0
+ WHERE account_id = $1 AND id = $2 AND state = 'pending' AND attempts = 0 AND journal IS NULL
 RETURNING id;
 
 -- name: action_of_operation
@@ -124,8 +124,13 @@ SELECT kind, state, coalesce((arguments->>'mailboxId')::bigint, 0),
 
 -- === the overlay =================================================================================
 
+-- With $3: only what concerns the emails that it takes from there.
 -- name: overlay_items_end
-DELETE FROM operation_item WHERE account_id = $1 AND operation_id = $2
+DELETE FROM operation_item
+ WHERE account_id = $1 AND operation_id = $2
+   AND ($3 = 0 OR email_id IN (SELECT email_id FROM operation_item
+                                WHERE account_id = $1 AND operation_id = $2 AND mailbox_id = $3
+                                  AND effect <> 2))
 RETURNING email_id, mailbox_id, effect;
 
 -- Rows that only a pending operation showed, and none does any more.
@@ -168,11 +173,61 @@ UPDATE placement p
 
 -- === carrying out ================================================================================
 
--- What an operation concerns, with where it lies now. Flags that a later operation decides anyway are
--- left out: opposite ones meet here and never go over the wire.
+-- What a move brings to a mailbox from where a later operation takes it away goes there from where it
+-- lies: the later one has it as its own from now on, with the marks made in between, and what comes
+-- back to where it lies need not leave. The later one has begun by that, as its journal says. Not
+-- over a copy, which finds it where this one brings it, nor past the end of a folder.
+-- name: replay_pass_on
+WITH moved AS (
+    SELECT l.email_id, l.mailbox_id AS from_id, c.mailbox_id AS to_id, heir.operation_id AS heir_id
+      FROM operation_item l
+      JOIN operation_item c ON c.account_id = l.account_id AND c.operation_id = l.operation_id
+                           AND c.email_id = l.email_id AND c.effect = 2
+     CROSS JOIN LATERAL (
+           SELECT i.operation_id FROM operation_item i
+            WHERE i.account_id = $1 AND i.email_id = l.email_id AND i.mailbox_id = c.mailbox_id
+              AND i.operation_id > $2 AND i.effect = 1
+            ORDER BY i.operation_id LIMIT 1) heir
+     WHERE l.account_id = $1 AND l.operation_id = $2 AND l.effect = 1
+       AND NOT EXISTS (SELECT FROM operation o
+                        WHERE o.account_id = $1 AND o.id > $2 AND o.id < heir.operation_id
+                          AND o.state = 'pending' AND o.kind IN ('copy', 'mailbox-delete'))),
+heirs AS (
+    UPDATE operation o SET journal = '{"passedOn": true}'
+      FROM (SELECT DISTINCT heir_id FROM moved) m
+     WHERE o.account_id = $1 AND o.id = m.heir_id AND o.state = 'pending'
+    RETURNING o.id),
+passed AS (SELECT moved.* FROM moved JOIN heirs ON heirs.id = moved.heir_id),
+returned AS (
+    DELETE FROM operation_item i USING passed p
+     WHERE i.account_id = $1 AND i.operation_id = p.heir_id AND i.email_id = p.email_id
+       AND EXISTS (SELECT FROM operation_item b
+                    WHERE b.account_id = $1 AND b.operation_id = p.heir_id
+                      AND b.email_id = p.email_id AND b.mailbox_id = p.from_id)
+    RETURNING i.operation_id, i.email_id),
+inherited AS (
+    UPDATE operation_item i SET mailbox_id = p.from_id FROM passed p
+     WHERE i.account_id = $1 AND i.email_id = p.email_id AND i.mailbox_id = p.to_id
+       AND i.operation_id > $2 AND i.operation_id <= p.heir_id AND i.effect <> 2
+       AND NOT EXISTS (SELECT FROM operation_item b
+                        WHERE b.account_id = $1 AND b.operation_id = i.operation_id
+                          AND b.email_id = p.email_id AND b.mailbox_id = p.from_id)),
+ended AS (
+    DELETE FROM operation_item i USING passed p
+     WHERE i.account_id = $1 AND i.operation_id = $2 AND i.email_id = p.email_id)
+SELECT email_id, from_id, to_id FROM passed;
+
+-- Where what it concerns lies: in one mailbox, but for what moves passed on to it.
+-- name: replay_sources
+SELECT DISTINCT mailbox_id FROM operation_item
+ WHERE account_id = $1 AND operation_id = $2 AND effect <> 2
+ ORDER BY mailbox_id;
+
+-- What an operation concerns, with where it lies now. Flags and words that a later operation decides
+-- anyway are left out: opposite ones meet here and never go over the wire.
 -- name: replay_items
 SELECT i.email_id, p.uid, coalesce(t.uid, 0), i.set_flags & ~l.later, i.clear_flags & ~l.later,
-       e.message_id, e.size_bytes
+       l.words, e.message_id, e.size_bytes
   FROM operation_item i
   JOIN email e ON e.account_id = i.account_id AND e.id = i.email_id
   LEFT JOIN placement p ON p.account_id = i.account_id AND p.email_id = i.email_id
@@ -180,8 +235,15 @@ SELECT i.email_id, p.uid, coalesce(t.uid, 0), i.set_flags & ~l.later, i.clear_fl
   LEFT JOIN placement t ON t.account_id = i.account_id AND t.email_id = i.email_id
                        AND t.mailbox_id = $4
  CROSS JOIN LATERAL (
-       SELECT coalesce(bit_or(later.set_flags | later.clear_flags), 0) AS later
+       SELECT coalesce(bit_or(later.set_flags | later.clear_flags), 0) AS later,
+              string_agg(w.word, ' ' ORDER BY w.word) AS words
          FROM operation_item later
+         LEFT JOIN LATERAL (
+              SELECT json_array_elements_text(o.arguments->'add') AS word
+                FROM operation o WHERE o.account_id = $1 AND o.id = later.operation_id
+               UNION ALL
+              SELECT json_array_elements_text(o.arguments->'remove')
+                FROM operation o WHERE o.account_id = $1 AND o.id = later.operation_id) w ON true
         WHERE later.account_id = i.account_id AND later.email_id = i.email_id
           AND later.mailbox_id = i.mailbox_id AND later.operation_id > i.operation_id) l
  WHERE i.account_id = $1 AND i.operation_id = $2
@@ -230,6 +292,10 @@ UPDATE operation
 -- name: replay_operation_fail
 UPDATE operation SET state = 'failed', error_kind = $3, error = $4, finished_at = now()
  WHERE account_id = $1 AND id = $2 AND state = 'running';
+
+-- The next of its mailboxes begins with nothing written ahead.
+-- name: replay_operation_go_on
+UPDATE operation SET journal = NULL WHERE account_id = $1 AND id = $2 AND state = 'running';
 
 -- name: replay_notify
 SELECT pg_notify('restante', format('done %s %s', ($1)::bigint, ($2)::bigint));

@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.mailserver import ports
 
@@ -61,6 +61,13 @@ class Split:
     """Passes pieces of at most `size` bytes, each in a packet of its own."""
     size: int = 1
     towards: str = CLIENT
+
+
+@dataclass
+class Hear:
+    """Lets all pass and keeps it, to look for what was said."""
+    towards: str = SERVER
+    said: bytearray = field(default_factory=bytearray)
 
 
 @dataclass
@@ -207,6 +214,8 @@ class Proxy:
             target.sendall(early)
             self._released.wait()
             return part[len(early):]
+        if isinstance(fault, Hear):
+            fault.said += part
         if isinstance(fault, Delay):
             self._released.wait(fault.seconds)
         return part
