@@ -111,6 +111,8 @@ static void own_everything(PGconn *pg, int who, long long whose)
         "INSERT INTO change (account_id, modseq, type) VALUES ({a}, 1000000, 'email')",
         "INSERT INTO invitation_answer (account_id, email_id, answer, submission_id)"
         " VALUES ({a}, {email}, 'accepted', {submission})",
+        "INSERT INTO request_key (user_id, key_hash, fingerprint, held_until)"
+        " VALUES ({a}, 'k', 'f', now())",
         "INSERT INTO remote_allowed (user_id, email) VALUES ({a}, 'zoe@example.org')",
         "UPDATE account SET next_id = {a} * 100000 WHERE id = {a}"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -168,6 +170,8 @@ static const struct said {
     {HTTP_POST, V1 "/mailboxes", "{\"name\": \"New{fresh}\", \"parentId\": \"{mailbox}\"}"},
     {HTTP_PATCH, V1 "/mailboxes/{mailbox}", "{\"name\": \"Taken\"}"},
     {HTTP_PATCH, V1 "/emails/{email}", "{\"keywords\": {\"$seen\": true}}"},
+    {HTTP_POST, V1 "/emails/set",
+     "{\"update\": {\"{email}\": {\"keywords/$seen\": true}}, \"destroy\": [\"{email}\"]}"},
     {HTTP_POST, V1 "/emails/{email}/parts/{part}/answer", "{\"answer\": \"accepted\"}"},
     {HTTP_GET, V1 "/search?q=plan", ""},
     {HTTP_POST, V1 "/identities", "{\"name\": \"x\", \"email\": \"x@mail.example\"}"},
