@@ -190,6 +190,25 @@ static bool match_upstream(struct adding *adding, struct error *err)
     return true;
 }
 
+/* Of the messages told that have the key of `i`, size and date: one that has \Deleted if and only
+ * if `is_deleted`, else the first. -1: none is left. */
+static int32_t find_alike(const struct adding *adding, const int32_t *next, int32_t i,
+                          int64_t size_bytes, int64_t received_at, bool is_deleted)
+{
+    int32_t found = -1;
+    for (; i >= 0; i = next[i]) {
+        const struct replica_email *email = &adding->emails[i];
+        if (adding->fates[i] != FATE_NEW || email->size_bytes != size_bytes ||
+            email->received_at != received_at)
+            continue;
+        if (((email->placed.flags & FLAG_DELETED) != 0) == is_deleted)
+            return i;
+        if (found < 0)
+            found = i;
+    }
+    return found;
+}
+
 /* By Message-ID, size and date among the placements without uid. Several may look alike: each is
  * taken once. */
 static bool match_unplaced(struct adding *adding, struct error *err)
@@ -224,11 +243,9 @@ static bool match_unplaced(struct adding *adding, struct error *err)
     while (db_next(&rows)) {
         int64_t key = db_get_i64(&rows), size_bytes = db_get_i64(&rows);
         int64_t received_at = db_get_time(&rows), email_id = db_get_i64(&rows);
-        int32_t i = id_map_get(&by_key, key);
-        while (i >= 0 &&
-               (adding->fates[i] != FATE_NEW || adding->emails[i].size_bytes != size_bytes ||
-                adding->emails[i].received_at != received_at))
-            i = next[i];
+        bool is_deleted = db_get_bool(&rows);
+        int32_t i =
+            find_alike(adding, next, id_map_get(&by_key, key), size_bytes, received_at, is_deleted);
         if (i >= 0 && id_map_get(&taken, email_id) < 0)
             decide(adding, (size_t)i, FATE_UID, email_id);
     }

@@ -96,18 +96,19 @@ SELECT k.upstream_id, e.id, p.email_id IS NOT NULL, p.uid
                       LIMIT 1) p ON true;
 
 -- Placements of this mailbox without uid that a message may be: forgotten ones and those that a
--- pending move shows already.
+-- pending move shows already. Those that people see choose first among messages that look alike.
 -- name: replica_known_unplaced
-SELECT k.message_key, e.size_bytes, e.received_at, e.id
+SELECT k.message_key, e.size_bytes, e.received_at, e.id, p.server_flags & 8 <> 0 AS is_deleted
   FROM unnest($3::bigint[]) AS k (message_key)
  CROSS JOIN LATERAL (SELECT id, size_bytes, received_at FROM email
                       WHERE account_id = $1 AND message_key = k.message_key AND message_key <> 0
                      OFFSET 0) e
- CROSS JOIN LATERAL (SELECT FROM placement
+ CROSS JOIN LATERAL (SELECT server_flags FROM placement
                       WHERE account_id = $1 AND email_id = e.id AND mailbox_id = $2 AND uid IS NULL
                       LIMIT 1) p
  WHERE EXISTS (SELECT FROM placement u
-                WHERE u.account_id = $1 AND u.mailbox_id = $2 AND u.uid IS NULL);
+                WHERE u.account_id = $1 AND u.mailbox_id = $2 AND u.uid IS NULL)
+ ORDER BY is_deleted, e.id;
 
 -- name: replica_known_threads
 SELECT k.key, t.thread_id
@@ -162,7 +163,8 @@ SELECT $1, e.id, $2, nullif(t.uid, 0), e.received_at, t.flags, t.flags,
 RETURNING email_id, flags, xmax = 0 AND NOT is_hidden;
 
 -- A uid for rows that have none: met again, or a move arrived. Rows are locked first, so that the
--- flags before are those that the update finds.
+-- flags before are those that the update finds. What was hidden because it had \Deleted is seen again
+-- where the message met has not: it may be another copy, the deleted one being gone.
 -- name: replica_uids_set
 WITH told AS MATERIALIZED (
     SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::bigint[])
@@ -177,7 +179,7 @@ UPDATE placement p
    SET uid = told.uid, is_forgotten = false, server_flags = told.flags,
        flags = (told.flags | p.pending_set) & ~p.pending_clear,
        keywords = string_to_array(nullif(told.keywords, ''), ' '), modseq = told.modseq,
-       is_hidden = p.is_hidden OR told.flags & 8 <> 0
+       is_hidden = told.flags & 8 <> 0 OR (p.is_hidden AND p.server_flags & 8 = 0)
   FROM told
   JOIN old USING (email_id)
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = told.email_id

@@ -596,6 +596,47 @@ static void test_forgotten_uids_are_met_again_or_settled(void **state)
     assert_int_equal(counted(ALICE, moved_to).total, 1);
 }
 
+/* A move without UIDPLUS leaves \Deleted behind. Another client expunges that and puts the same
+ * message there again; then the mailbox is numbered anew. */
+static void test_a_copy_that_is_not_deleted_is_seen_where_the_deleted_one_was_known(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "reset3", ROLE_NONE, 0);
+    struct replica_email deleted = make_email(1, "twin@x", noon, FLAG_DELETED);
+    add_emails(ALICE, mailbox, &deleted, 1);
+    assert_int_equal(counted(ALICE, mailbox).total, 0);
+    struct replica_batch *batch = begin();
+    assert_good(replica_uids_forget(batch, mailbox, &err));
+    commit(batch);
+    struct replica_email again = make_email(51, "twin@x", noon, 0);
+    add_emails(ALICE, mailbox, &again, 1);
+    struct mailbox seen = counted(ALICE, mailbox);
+    assert_int_equal(seen.total, 1);
+    assert_int_equal(seen.unread, 1);
+}
+
+/* What is pending for the copy that people see must not go to the one that they do not. */
+static void test_of_two_copies_each_is_met_again_as_what_it_was(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        int64_t mailbox = add_mailbox(ALICE, turn ? "twins2" : "twins1", ROLE_NONE, 0);
+        const char *id = turn ? "twins2@x" : "twins1@x";
+        struct replica_email emails[] = {make_email(1, id, noon, turn ? 0 : FLAG_DELETED),
+                                         make_email(2, id, noon, turn ? FLAG_DELETED : 0)};
+        add_emails(ALICE, mailbox, emails, 2);
+        struct replica_batch *batch = begin();
+        assert_good(replica_uids_forget(batch, mailbox, &err));
+        commit(batch);
+        struct replica_email again[] = {make_email(51, id, noon, FLAG_DELETED),
+                                        make_email(52, id, noon, 0)};
+        add_emails(ALICE, mailbox, again, 2);
+        assert_int_equal(again[0].id, emails[turn].id);
+        assert_int_equal(again[1].id, emails[!turn].id);
+        assert_int_equal(counted(ALICE, mailbox).total, 1);
+    }
+}
+
 static void test_removing_a_mailbox_takes_what_is_nowhere_else(void **state)
 {
     (void)state;
@@ -686,6 +727,8 @@ int main(void)
         cmocka_unit_test(test_a_pending_move_survives_the_expunge_of_what_it_leaves),
         cmocka_unit_test(test_an_expunge_waits_for_the_move_that_saves_the_email),
         cmocka_unit_test(test_forgotten_uids_are_met_again_or_settled),
+        cmocka_unit_test(test_a_copy_that_is_not_deleted_is_seen_where_the_deleted_one_was_known),
+        cmocka_unit_test(test_of_two_copies_each_is_met_again_as_what_it_was),
         cmocka_unit_test(test_removing_a_mailbox_takes_what_is_nowhere_else),
         cmocka_unit_test(test_text_is_wanted_until_it_is_here_or_settled),
     };
