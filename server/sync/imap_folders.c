@@ -106,6 +106,7 @@ static void carry_over(const struct session_mailbox *old, size_t old_count,
         fresh->wants_text = old[i].wants_text;
         fresh->flags_at_ms = old[i].flags_at_ms;
         fresh->resets = old[i].resets;
+        fresh->has_modseq_back = old[i].has_modseq_back;
         fresh->refusals = str_equal(old[i].known.path, fresh->known.path) ? old[i].refusals : 0;
         fresh->is_stale = fresh->is_stale || fresh->must_compare;
         return;
@@ -133,6 +134,16 @@ static bool adopt_drafts(struct slice *slice, const struct replica_mailbox *know
         *id = *id ? *id : known[i].id;
     }
     return !here || !upstream || drafts_adopt(slice->db, slice->account->id, here, upstream, err);
+}
+
+/* The server was set back while the mailbox was open (quirk 13): what SELECT says of it now counts.
+ */
+static bool tells_less(const struct imap_status *status, const struct replica_mailbox *known)
+{
+    return status && (((status->has & IMAP_STATUS_UIDNEXT) && status->uidnext != 0 &&
+                       status->uidnext < known->uidnext) ||
+                      ((status->has & IMAP_STATUS_HIGHESTMODSEQ) && status->highestmodseq != 0 &&
+                       status->highestmodseq < known->highestmodseq));
 }
 
 static bool load(struct slice *slice, const struct imap_mailboxes *listing, struct error *err)
@@ -167,6 +178,9 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
     session->mailboxes = fresh;
     session->mailbox_count = kept;
     session->selected = imap_session_mailbox(session, selected_id);
+    if (session->selected &&
+        tells_less(status_of(listing, &session->selected->known), &session->selected->known))
+        session->selected = NULL;
     if (!session->selected)
         imap_session_clear_news(session);
     return true;

@@ -64,16 +64,28 @@ static bool pull_first_page(struct slice *slice, struct session_mailbox *mailbox
 bool imap_pull_reset(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
 {
     struct replica_mailbox cursor = mailbox->known;
-    LOG_WARN("imap.uidvalidity", log_int("mailbox", cursor.id), log_int("was", cursor.uidvalidity),
-             log_int("is", selected(slice)->uidvalidity));
-    cursor.uidvalidity = selected(slice)->uidvalidity;
+    const struct imap_selected *now = selected(slice);
+    if (slice->account->imap->is_set_back) {
+        LOG_WARN("imap.set-back", log_int("mailbox", cursor.id),
+                 log_int("uidnext-was", cursor.uidnext), log_int("uidnext-is", now->uidnext),
+                 log_int("modseq-was", (int64_t)cursor.highestmodseq),
+                 log_int("modseq-is", (int64_t)now->highestmodseq));
+        mailbox->has_modseq_back = now->highestmodseq < cursor.highestmodseq;
+    } else {
+        LOG_WARN("imap.uidvalidity", log_int("mailbox", cursor.id),
+                 log_int("was", cursor.uidvalidity), log_int("is", now->uidvalidity));
+    }
+    cursor.uidvalidity = now->uidvalidity;
     cursor.uidnext = cursor.backfill_uid = 0;
     cursor.highestmodseq = 0;
     imap_set_free(&mailbox->below);
     mailbox->has_backfill = false;
     imap_session_clear_news(slice->account->imap);
     struct replica_batch *batch = begin(slice, err);
-    return batch && end(batch, replica_uids_forget(batch, cursor.id, err), mailbox, &cursor, err);
+    if (!batch || !end(batch, replica_uids_forget(batch, cursor.id, err), mailbox, &cursor, err))
+        return false;
+    slice->account->imap->is_set_back = false;
+    return true;
 }
 
 /* --- messages above the cursor --------------------------------------------------------------- */
@@ -366,14 +378,6 @@ static bool finish_pass(struct slice *slice, struct session_mailbox *mailbox, ui
                mailbox, &cursor, err);
 }
 
-/* UIDVALIDITY is another, or UIDNEXT went down under the same one (quirk 13). */
-static bool must_reset(const struct slice *slice, const struct session_mailbox *mailbox,
-                       bool is_reset)
-{
-    uint32_t uidnext = slice->account->imap->is_followed ? 0 : selected(slice)->uidnext;
-    return is_reset || (uidnext != 0 && mailbox->known.uidnext > uidnext);
-}
-
 static bool reset_or_give_up(struct slice *slice, struct session_mailbox *mailbox,
                              struct error *err)
 {
@@ -408,7 +412,7 @@ bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct
     bool was_selected = slice->account->imap->selected == mailbox;
     if (!imap_session_select(slice, mailbox, &is_reset, err))
         return false;
-    if (must_reset(slice, mailbox, is_reset) && !reset_or_give_up(slice, mailbox, err))
+    if (is_reset && !reset_or_give_up(slice, mailbox, err))
         return false;
     if (mailbox->known.backfill_uid == 0) {
         mailbox->is_stale = false;

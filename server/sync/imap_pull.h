@@ -17,8 +17,8 @@ enum {
 /* News: messages above the cursor, changed flags, expunged messages; the first page of a mailbox
  * never seen. One bounded step: is_stale stays set while more is to be done. */
 bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct error *err);
-/* UIDVALIDITY changed: nothing known by UID holds (RFC 9051 section 2.3.1.1). The rows stay until
- * they are met again, so that bodies are not fetched twice. */
+/* UIDVALIDITY changed, or the server was set back: nothing known by UID holds (RFC 9051 section
+ * 2.3.1.1). The rows stay until they are met again, so that bodies are not fetched twice. */
 bool imap_pull_reset(struct slice *slice, struct session_mailbox *mailbox, struct error *err);
 /* Batches downwards until the slice is over or an operation waits. `*is_complete`: everything is
  * here. */

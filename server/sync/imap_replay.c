@@ -387,7 +387,7 @@ static bool find_copies(struct replaying *r, uint32_t uidnext, uint32_t uidvalid
     if (!imap_session_select(r->slice, r->target, &is_reset, err))
         return false;
     /* numbered anew since: it may be any of them, and none is where UIDs were told */
-    bool is_same = imap_selected(r->client)->uidvalidity == uidvalidity;
+    bool is_same = !is_reset && imap_selected(r->client)->uidvalidity == uidvalidity;
     imap_set_add_range(&above, is_same ? uidnext : 1, UINT32_MAX);
     bool is_good = imap_fetch(r->client, &params, on_arrival, &arrivals, err);
     for (size_t i = 0; i < r->replay.count && is_reset; i++)

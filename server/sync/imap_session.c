@@ -229,6 +229,19 @@ static bool is_renumbered(const struct imap_session *session, const struct sessi
     return was != 0 && is != 0 && is != was;
 }
 
+/* UIDNEXT or HIGHESTMODSEQ went back under the same UIDVALIDITY (quirk 13): the server was restored
+ * from a backup, say, and gives UIDs a second time. A modseq that goes back again and again (of
+ * several servers behind one name) is taken for that once in a session. */
+static bool is_set_back(const struct imap_session *session, const struct session_mailbox *mailbox)
+{
+    const struct imap_selected *now = imap_selected(session->client);
+    const struct replica_mailbox *known = &mailbox->known;
+    bool has_modseq_back = now->has_modseq && now->highestmodseq < known->highestmodseq;
+    return !is_renumbered(session, mailbox) &&
+           ((now->uidnext != 0 && now->uidnext < known->uidnext) ||
+            (has_modseq_back && !mailbox->has_modseq_back));
+}
+
 bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
                          struct error *err)
 {
@@ -237,7 +250,8 @@ bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, b
     *is_reset = false;
     if (session->selected == mailbox &&
         str_equal(imap_selected(session->client)->wire_path, mailbox->known.wire_path)) {
-        *is_reset = is_renumbered(session, mailbox); /* seen before, and nobody has reset it yet */
+        /* seen before, and nobody has reset it yet */
+        *is_reset = session->is_set_back || is_renumbered(session, mailbox);
         return true;
     }
     if (session->selected && session->selected->is_stale)
@@ -257,6 +271,7 @@ bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, b
         session->selected = NULL;
         return error_wrap(err, "folder %" STR_FMT, STR_ARG(mailbox->known.path));
     }
-    *is_reset = is_renumbered(session, mailbox);
+    session->is_set_back = is_set_back(session, mailbox);
+    *is_reset = session->is_set_back || is_renumbered(session, mailbox);
     return true;
 }

@@ -21,7 +21,8 @@ struct session_mailbox {
     struct imap_set given_up;         /* listed, and not to be had in this session; owned */
     int64_t flags_at_ms;              /* monotonic: when all flags were asked for last; 0: never */
     int refusals;                     /* of SELECT and what follows it, in this session */
-    int resets;                       /* of its UIDVALIDITY in this session */
+    int resets;                       /* of its UIDs in this session */
+    bool has_modseq_back;             /* one of them because HIGHESTMODSEQ went back */
 };
 
 /* What the server told unasked of the selected mailbox, until imap_pull takes it over. */
@@ -41,6 +42,7 @@ struct imap_session {
     struct session_mailbox *selected; /* NULL: none */
     bool is_followed; /* since SELECT all that had changed was asked for: the server tells the rest
                        */
+    bool is_set_back; /* SELECT told less than was known: UIDs may be other messages' */
     struct session_news news;
     int64_t refresh_at_ms; /* monotonic: when the folders are listed again */
     /* Another connection is asked instead: the folders that this one lists are not those that are
@@ -74,8 +76,9 @@ static inline void imap_session_want_text(struct session_mailbox *mailbox)
 
 /* The mailbox with that id, or NULL. */
 struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64_t mailbox_id);
-/* Selects it unless it is selected. UIDVALIDITY is checked: `*is_reset` tells that it changed, and
- * nothing known by UID holds any more; it does so at each call until imap_pull_news has reset it.
+/* Selects it unless it is selected. `*is_reset` tells that nothing known by UID holds any more,
+ * because UIDVALIDITY changed or the server was set back; it does so at each call until
+ * imap_pull_news has reset it.
  * With QRESYNC the changes since the cursor come to `news`. */
 bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
                          struct error *err);

@@ -18,9 +18,11 @@ from tests.mailserver import ports
 class Folder:
     def __init__(self, uidvalidity=1):
         self.uidvalidity, self.uidnext = uidvalidity, 1
+        self.modseq = 1  # told with CONDSTORE; a message's own are not kept, it is theirs, too
         self.messages = {}  # uid: (bytes, set of flags)
 
     def add(self, message, flags=()):
+        self.modseq += 1
         self.messages[self.uidnext] = (message, set(flags))
         self.uidnext += 1
         return self.uidnext - 1
@@ -104,15 +106,19 @@ class Session(socketserver.StreamRequestHandler):
         name = words.split('"')[1] if '"' in words else words.split()[0]
         folder = self.server.fake.folders[name]
         unseen = sum("\\Seen" not in flags for _, flags in folder.messages.values())
+        modseq = f" HIGHESTMODSEQ {folder.modseq}" if "HIGHESTMODSEQ" in words else ""
         self.say(f'* STATUS "{name}" (MESSAGES {len(folder.messages)} UIDNEXT {folder.uidnext} '
-                 f"UIDVALIDITY {folder.uidvalidity} UNSEEN {unseen})", f"{tag} OK done")
+                 f"UIDVALIDITY {folder.uidvalidity} UNSEEN {unseen}{modseq})", f"{tag} OK done")
 
     def do_select(self, tag, words):
         self.name = words.split('"')[1] if '"' in words else words.split()[0]
         self.folder = self.server.fake.folders[self.name]
         self.say("* FLAGS (\\Seen \\Deleted)", f"* {len(self.folder.messages)} EXISTS",
                  f"* OK [UIDVALIDITY {self.folder.uidvalidity}] v",
-                 f"* OK [UIDNEXT {self.folder.uidnext}] n", f"{tag} OK [READ-WRITE] selected")
+                 f"* OK [UIDNEXT {self.folder.uidnext}] n")
+        if "CONDSTORE" in self.server.fake.capabilities:
+            self.say(f"* OK [HIGHESTMODSEQ {self.folder.modseq}] m")
+        self.say(f"{tag} OK [READ-WRITE] selected")
 
     def do_noop(self, tag, words):
         if self.folder:
@@ -139,6 +145,8 @@ class Session(socketserver.StreamRequestHandler):
         out = f"* {number} FETCH (UID {uid}".encode()
         if "FLAGS" in words:
             out += f" FLAGS ({' '.join(sorted(flags))})".encode()
+        if "MODSEQ" in words:
+            out += f" MODSEQ ({self.folder.modseq})".encode()
         if "INTERNALDATE" in words:
             out += b' INTERNALDATE "01-Feb-2026 10:00:00 +0000"'
         if "RFC822.SIZE" in words:
@@ -170,6 +178,7 @@ class Session(socketserver.StreamRequestHandler):
         for uid in self.uids(uids):
             kept = self.folder.messages[uid][1]
             (kept.update if sign == "+" else kept.difference_update)(flags.split())
+            self.folder.modseq += 1
             self.say(self.fetch(uid, "FLAGS"))
         self.say(f"{tag} OK done")
 
