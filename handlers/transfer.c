@@ -18,9 +18,9 @@ bool transfer_check_file(struct str start, uint64_t length, struct error *err)
     start = str_trim(start);
     if (start.length == 0)
         return error_set(err, ERROR_INVALID, "The file is empty.");
-    if (length > PARSER_INPUT_BYTES_MAX) {
-        error_set(err, ERROR_LIMIT, "The file is larger than %d MB.",
-                  PARSER_INPUT_BYTES_MAX / 1024 / 1024);
+    if (length > PARSER_ARCHIVE_BYTES_MAX) {
+        error_set(err, ERROR_LIMIT, "The file is larger than %d GB.",
+                  (int)(PARSER_ARCHIVE_BYTES_MAX >> 30));
         return error_hint(err, "Split it, for instance by folder or by year.");
     }
     if (str_starts(start, STR("PK")) || str_find(start, STR("From ")) >= 0)

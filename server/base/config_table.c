@@ -57,8 +57,10 @@ const struct option config_options[] = {
     NUMBER(http_timeout, "60", 1, 3600, "Seconds of silence after which a connection is closed."),
     NUMBER(http_deadline, "120", 1, 86400, "Seconds in which a request must have arrived."),
     NUMBER(upload_bytes, "52428800", 1024, 4294967296, "The largest upload, in bytes."),
-    NUMBER(import_bytes, "268435456", 1024, 268435456,
-           "The largest file of mail (mbox, zip) that can be imported, in bytes."),
+    NUMBER(import_bytes, "1073741824", 1024, 68719476736,
+           "The largest file of mail (mbox, zip) that can be imported, in bytes. Until its import "
+           "ends\n"
+           "it lies in the database and in the folder for temporary files."),
     NUMBER(session_idle, "604800", 60, 31536000, "Seconds unused until one must sign in again."),
     NUMBER(session_lifetime, "2592000", 60, 31536000,
            "Seconds until one must sign in again in any case."),

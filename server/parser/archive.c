@@ -33,7 +33,7 @@ bool answer_archive(struct wire *in, int fd, struct buf *reply)
     cursor.entry = wire_u64(in);
     cursor.position = wire_u64(in);
     cursor.unpacked = wire_u64(in);
-    if (!wire_is_done(in) || fd < 0 || length == 0 || length > PARSER_INPUT_BYTES_MAX)
+    if (!wire_is_done(in) || fd < 0 || length == 0 || length > PARSER_ARCHIVE_BYTES_MAX)
         return false;
     void *map = mmap(NULL, (size_t)length, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED)
@@ -91,9 +91,9 @@ bool parser_archive(struct parser_pool *pool, struct arena *arena, int fd, uint6
 {
     struct buf head = BUF_INIT(64);
     struct reading reading = {arena, archive};
-    if (length == 0 || length > PARSER_INPUT_BYTES_MAX)
-        return error_set(err, ERROR_LIMIT, "The file is empty or larger than %d MB.",
-                         PARSER_INPUT_BYTES_MAX / 1024 / 1024);
+    if (length == 0 || length > PARSER_ARCHIVE_BYTES_MAX)
+        return error_set(err, ERROR_LIMIT, "The file is empty or larger than %d GB.",
+                         (int)(PARSER_ARCHIVE_BYTES_MAX >> 30));
     wire_put_u64(&head, length);
     wire_put_u64(&head, cursor.entry);
     wire_put_u64(&head, cursor.position);

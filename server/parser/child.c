@@ -23,7 +23,7 @@ static bool start(int fd, struct buf *payload)
         kind != PROTOCOL_START)
         return false;
     struct wire in = {.rest = buf_view(payload)};
-    struct sandbox_options options = {.keep_fd = fd};
+    struct sandbox_options options = {.keep_fd = fd, .mapped_bytes = PARSER_ARCHIVE_BYTES_MAX};
     options.memory_bytes = wire_u64(&in);
     options.is_permissive = wire_u8(&in);
     if (!wire_is_done(&in))

@@ -21,7 +21,7 @@ struct parser_options {
                             /proc/self/exe */
     int children;        /* started when first needed, kept */
     int deadline_ms;     /* of one request; 0: PARSER_DEADLINE_MS */
-    size_t memory_bytes; /* address space of a child; 0: PARSER_MEMORY_BYTES */
+    size_t memory_bytes; /* of a child; 0: PARSER_MEMORY_BYTES */
     bool is_permissive;  /* no seccomp filter: for sanitizer builds, where it cannot hold */
 };
 
@@ -32,6 +32,9 @@ enum {
     PARSER_BATCH_MAX = 500,                    /* items of one call */
     PARSER_INPUT_BYTES_MAX = 256 * 1024 * 1024 /* of one message */
 };
+
+/* Of a file of mail: mapped, never read whole. 64 GiB. */
+#define PARSER_ARCHIVE_BYTES_MAX (UINT64_C(64) << 30)
 
 /* Thread-safe: as many calls at once as there are children; others wait for their turn. */
 struct parser_pool *parser_pool_new(const struct parser_options *options, struct error *err);

@@ -68,7 +68,9 @@ static bool limit(int resource, rlim_t value, struct error *err)
 
 static bool limit_resources(const struct sandbox_options *options, struct error *err)
 {
-    if (!IS_SANITIZED && options->memory_bytes && !limit(RLIMIT_AS, options->memory_bytes, err))
+    if (!IS_SANITIZED && options->memory_bytes &&
+        (!limit(RLIMIT_DATA, options->memory_bytes, err) ||
+         !limit(RLIMIT_AS, options->memory_bytes + options->mapped_bytes, err)))
         return false;
     return limit(RLIMIT_NOFILE, FDS_MAX, err) && limit(RLIMIT_FSIZE, 0, err) &&
            limit(RLIMIT_CORE, 0, err) && limit(RLIMIT_NPROC, 0, err);
@@ -126,12 +128,14 @@ static bool allow_calls(scmp_filter_ctx filter, const int *calls, size_t count)
     return true;
 }
 
-/* Memory yes, code no; one's own CPU limit yes, other processes no. */
+/* Memory yes (private, so that RLIMIT_DATA counts it), code no; one's own CPU limit yes, other
+ * processes no. */
 static bool allow_by_argument(scmp_filter_ctx filter)
 {
     const scmp_datum_t exec = PROT_EXEC;
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                            SCMP_A2(SCMP_CMP_MASKED_EQ, exec, 0)) == 0 &&
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, exec, 0),
+                            SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_SHARED, 0)) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, exec, 0)) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,

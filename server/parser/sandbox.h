@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 struct sandbox_options {
-    size_t memory_bytes; /* address space; not limited in sanitizer builds */
+    size_t memory_bytes; /* of its own, not limited in sanitizer builds */
+    size_t mapped_bytes; /* of files to be read, beside that */
     int keep_fd;         /* the only descriptor that stays open, with standard error */
     bool is_permissive;  /* no seccomp filter */
 };

@@ -302,6 +302,30 @@ def test_a_file_may_be_larger_than_other_uploads(pop3, tmp_path):
     assert messages_of(pop3.export("zip")) == sorted(messages)
 
 
+def large(kind):
+    """A file of 300 MB whose mail stands at both ends, and something else between."""
+    middle = b"\0" * 300_000_000
+    if kind == "mbox":
+        begin = b"From a@example.org Mon Jan  5 10:00:00 2026\n"
+        return b"%s%s\n%s\n%s\n\n%s%s" % (begin, letter(1), begin, middle, begin, letter(2))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("1.eml", letter(1))
+        archive.writestr("holiday.mov", middle)
+        archive.writestr("2.eml", letter(2))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["mbox", "zip"])
+def test_a_file_of_mail_may_be_larger_than_memory_grows(pop3, restante, kind):
+    with Peak(restante.pid_of("web"), restante.pid_of("sync")) as peak:
+        result = pop3.bring(large(kind))
+    assert result["imported"] == 2
+    assert (result["refused"], result["otherFiles"]) == ((1, 0) if kind == "mbox" else (0, 1))
+    if not restante.is_sanitized:
+        assert max(peak.grown_kb()) < 32_000, peak.grown_kb()
+
+
 @pytest.mark.parametrize("content, words", [
     (b"", "empty"),
     (b"\x89PNG\r\n\x1a\n" * 100, "neither"),
