@@ -203,7 +203,7 @@ static void finish_address(struct arena *arena, struct reading *r, struct mail_a
 static void read_quoted(struct reading *r)
 {
     size_t start = r->at, end = start + 1;
-    while (end < r->value.length && r->value.at[end] != '"')
+    while (!r->has_open_quote && end < r->value.length && r->value.at[end] != '"')
         end += r->value.at[end] == '\\' && end + 1 < r->value.length ? 2 : 1;
     if (r->has_open_quote || end >= r->value.length) {
         r->has_open_quote = true;

@@ -97,6 +97,18 @@ static void test_domains_are_shown_in_their_script_only_when_honest(void **state
         assert_str_of(rows[i][0], address_display(*state, str_of(rows[i][0])), rows[i][1]);
 }
 
+/* Each could begin a quoted string, and none ends: were each looked at to the end of all, this
+ * would take an hour. */
+static void test_a_million_quotes_without_their_pair_are_looked_at_once(void **state)
+{
+    struct buf value = BUF_INIT(4 * 1024 * 1024);
+    struct mail_addresses list;
+    repeat(&value, "\"\\", 1000 * 1000);
+    address_parse(*state, buf_view(&value), &list);
+    assert_int_equal(list.count, 1);
+    buf_free(&value);
+}
+
 static void test_floods_are_cut_and_said_so(void **state)
 {
     static const char *const pieces[] = {"a@b,", "<a@b>", "(", "\"", "<",  "a:",         "=?",
@@ -133,6 +145,7 @@ int main(void)
         MAIL_TEST(test_lists_are_read),
         MAIL_TEST(test_the_real_address_is_always_there),
         MAIL_TEST(test_domains_are_shown_in_their_script_only_when_honest),
+        MAIL_TEST(test_a_million_quotes_without_their_pair_are_looked_at_once),
         MAIL_TEST(test_floods_are_cut_and_said_so),
         MAIL_TEST(test_json_names_both),
     };
