@@ -29,7 +29,8 @@ bool note_send(struct request *req, struct db *db, const struct note *note, int6
                struct error *err)
 {
     int delay_s;
-    struct writing_send how = {.idempotency_key = note->key};
+    struct writing_send how = {.idempotency_key = note->key,
+                               .is_from_nobody = note->is_from_nobody};
     struct draft draft = {.account_id = note->account_id,
                           .identity_id = note->identity_id,
                           .to = note->to,

@@ -14,7 +14,8 @@ struct note {
     const struct email *answers; /* what it answers; NULL: nothing */
     struct str file, file_type;  /* comes along; empty: nothing */
     struct str file_name;
-    struct str key; /* pressed twice it is sent once; not empty */
+    bool is_from_nobody; /* as writing_send's */
+    struct str key;      /* pressed twice it is sent once; not empty */
 };
 
 /* Accepts it for sending. ERROR_INVALID: no server for outgoing mail, or no address. */

@@ -437,6 +437,7 @@ static void collect_people(struct sending *s)
             names[count++] = lists[l].at[i].name;
         }
     }
+    db_be_lazy(s->db);
     if (!contact_collect(s->db, signed_in(s->req)->user_id, emails, names, count, &err))
         LOG_WARN("contacts.collect", LOG_ERR(&err));
 }
@@ -496,7 +497,11 @@ bool writing_send(struct request *req, struct db *db, int64_t account_id, int64_
     if (s.draft.is_hidden)
         return error_set(err, ERROR_CONFLICT, "This message is being sent already.");
     s.submission.send_at = how->send_at;
-    if (!prepare(&s, err) || !submission_allocate(db, &s.submission, err) || !db_begin(db, err))
+    if (!prepare(&s, err))
+        return false;
+    if (how->is_from_nobody)
+        s.submission.mail_from = STR_EMPTY;
+    if (!submission_allocate(db, &s.submission, err) || !db_begin(db, err))
         return false;
     bool is_good =
         freeze(&s, err) && submission_create(db, &s.submission, how->idempotency_key, err);

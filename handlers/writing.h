@@ -54,6 +54,8 @@ bool writing_expand(struct request *req, struct db *db, struct str typed, struct
 struct writing_send {
     int64_t send_at;            /* UTC microseconds */
     struct str idempotency_key; /* empty: none */
+    bool is_from_nobody; /* the envelope's sender is the null address: of no report of it is to
+                            come another */
 };
 /* Makes the message of a draft and accepts it for sending: from then on it is not lost.
  * ERROR_INVALID says which address is none, or that there is nobody to send to. With a key that is

@@ -12,12 +12,15 @@ enum { ID_BYTES_MAX = 250 };
 
 static const char receipt_type[] = "message/disposition-notification";
 
+/* Empty: nobody, or nobody who may be answered. What comes from the null address is a report
+ * itself, or wants no reports (RFC 8098 section 2.1). */
 static struct str asks(const struct request *req, const struct email *email)
 {
     struct envelope envelope;
     envelope_read_json(req->arena, email->header_json, email->from_json, &envelope);
-    return email->flags & (FLAG_MDN_SENT | FLAG_DRAFT) ? STR_EMPTY
-                                                       : envelope.disposition_notification_to;
+    if (email->flags & (FLAG_MDN_SENT | FLAG_DRAFT) || str_equal(envelope.return_path, STR("<>")))
+        return STR_EMPTY;
+    return envelope.disposition_notification_to;
 }
 
 bool letter_set_receipt(struct request *req, struct db *db, struct value *view,
@@ -79,6 +82,7 @@ static bool send(struct request *req, struct db *db, const struct email *email, 
             STR_ARG(identity.email), has_id ? "Original-Message-ID: <" : "",
             STR_ARG(has_id ? email->message_id : STR_EMPTY), has_id ? ">\r\n" : ""),
         .file_type = str_of(receipt_type),
+        .is_from_nobody = true, /* RFC 8098 section 3: nothing is ever told of a receipt */
         .key = key};
     return note_send(req, db, &note, &id, err);
 }

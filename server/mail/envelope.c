@@ -160,7 +160,7 @@ static void read_receipt_to(struct arena *arena, struct str value, struct envelo
 
 static void read_return_path(struct arena *arena, struct str value, struct envelope *e)
 {
-    e->return_path = first_email(arena, value);
+    e->return_path = str_equal(str_trim(value), STR("<>")) ? STR("<>") : first_email(arena, value);
 }
 
 static void read_spam(struct arena *arena, struct str value, struct envelope *e)

@@ -38,8 +38,8 @@ struct envelope {
     struct str content_type;   /* "multipart/mixed": lower case, without parameters; empty: none */
     struct str disposition_notification_to; /* first address asking for a receipt (RFC 8098) */
     struct str spam_status;                 /* X-Spam-Status or X-Spam-Flag or X-Spam, unfolded */
-    struct str return_path;                 /* address; empty: none or <> */
-    bool is_cut;                            /* the header was longer than we read */
+    struct str return_path; /* address; "<>": of nobody, as bounces are; empty: not told */
+    bool is_cut;            /* the header was longer than we read */
 };
 
 /* `header` may go on into the body. Slices live in the arena. */

@@ -13,6 +13,8 @@ bool account_next_ids(struct db *db, int64_t account_id, int64_t count, int64_t 
                       struct error *err)
 {
     struct db_rows rows;
+    if (!db_in_transaction(db))
+        db_be_lazy(db); /* whoever uses the ids commits after this */
     if (!db_select_one(db, "account_next_ids", &rows, "there is no such account", err,
                        db_i64(account_id), db_i64(count)))
         return false;

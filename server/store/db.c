@@ -184,9 +184,18 @@ static bool queue_prologue(struct db *db, struct error *err)
         return false;
     if (db->user_id && !db_queue(db, "db_set_viewer", DB_VALUES(db_i64(db->user_id)), err))
         return false;
+    if (db->is_lazy && !db_queue(db, "db_lazily", DB_VALUES(), err))
+        return false;
+    db->is_lazy = false;
     if (db->transaction == DB_TX_ASKED)
         db->transaction = DB_TX_OPEN;
     return true;
+}
+
+void db_be_lazy(struct db *db)
+{
+    assert(db->magic == DB_MAGIC && db->transaction != DB_TX_OPEN);
+    db->is_lazy = true;
 }
 
 bool db_in_transaction(const struct db *db)
@@ -216,6 +225,7 @@ bool db_commit(struct db *db, struct error *err)
     PGresult *result = NULL;
     if (db->transaction == DB_TX_ASKED) { /* nothing was done in it */
         db->transaction = DB_TX_NONE;
+        db->is_lazy = false;
         return true;
     }
     if (db->transaction == DB_TX_FAILED) {
@@ -246,6 +256,7 @@ void db_rollback(struct db *db)
         (!db_queue(db, "db_rollback", DB_VALUES(), NULL) || !db_flush(db, NULL, NULL)))
         db->is_broken = true;
     db->transaction = DB_TX_NONE;
+    db->is_lazy = false;
 }
 
 bool db_enter(struct db *db, bool *started, struct error *err)

@@ -38,6 +38,7 @@ struct db {
     int64_t user_id; /* of the viewer, WEB only; 0: nobody */
     bool *prepared;  /* by index of the query */
     enum db_transaction transaction;
+    bool is_lazy;   /* what begins next, see db_be_lazy */
     bool is_broken; /* not to be used again */
     bool is_copying;
     struct db_command queue[DB_QUEUE_MAX];

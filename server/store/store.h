@@ -47,6 +47,11 @@ bool db_begin(struct db *db, struct error *err);
 bool db_commit(struct db *db, struct error *err);
 void db_rollback(struct db *db);
 
+/* The next transaction, or the next statement without one, is not waited for on disk: a crash of
+ * the database (not of this process) within a second may lose it, whole. What is committed after it
+ * in the ordinary way makes it durable too. */
+void db_be_lazy(struct db *db);
+
 /* True when a trivial statement is answered: /readyz. */
 bool store_is_ready(struct store *store, struct error *err);
 

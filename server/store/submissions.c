@@ -95,13 +95,13 @@ bool submission_create(struct db *db, struct submission *s, struct str idempoten
         return false;
     struct change change = {.type = CHANGE_SUBMISSION, .created = &s->id, .created_count = 1};
     bool is_good =
-        db_execute(db, "submission_create", NULL, err, db_i64(s->account_id), db_i64(s->id),
-                   db_or_null(db_i64(s->identity_id)), db_or_null(db_i64(s->draft_id)),
-                   db_or_null(db_i64(s->answers_id)), db_name(answers_how_name(s->answers_how)),
-                   db_i64(s->blob_id), db_text(s->message_id), db_text(s->mail_from),
-                   db_json(s->recipients), db_bool(s->needs_smtputf8), db_bool(s->needs_8bit),
-                   db_text(s->bcc_field), db_text(s->subject), db_text(s->to), db_time(s->send_at),
-                   db_or_null(db_text(idempotency_key)), db_bool(s->wants_report)) &&
+        db_post(db, "submission_create", err, db_i64(s->account_id), db_i64(s->id),
+                db_or_null(db_i64(s->identity_id)), db_or_null(db_i64(s->draft_id)),
+                db_or_null(db_i64(s->answers_id)), db_name(answers_how_name(s->answers_how)),
+                db_i64(s->blob_id), db_text(s->message_id), db_text(s->mail_from),
+                db_json(s->recipients), db_bool(s->needs_smtputf8), db_bool(s->needs_8bit),
+                db_text(s->bcc_field), db_text(s->subject), db_text(s->to), db_time(s->send_at),
+                db_or_null(db_text(idempotency_key)), db_bool(s->wants_report)) &&
         hide_once(db, s, err) && changes_write(db, s->account_id, &change, 1, NULL, err) &&
         db_post(db, "submission_notify", err, db_i64(s->account_id));
     return db_leave(db, started, is_good, err);
@@ -121,17 +121,35 @@ bool submission_by_id(struct db *db, struct arena *arena, int64_t account_id, in
     return true;
 }
 
+static void read_submissions(struct db_rows *rows, struct arena *arena, int64_t account_id,
+                             struct submission **submissions, size_t *count)
+{
+    *count = (size_t)rows->row_count;
+    *submissions = ARENA_ARRAY(arena, *count, struct submission);
+    for (struct submission *s = *submissions; db_next(rows); s++)
+        read_submission(rows, arena, account_id, s);
+    db_rows_free(rows);
+}
+
 bool submissions_list(struct db *db, struct arena *arena, int64_t account_id, int limit,
                       struct submission **submissions, size_t *count, struct error *err)
 {
     struct db_rows rows;
     if (!db_select(db, "submissions_list", &rows, err, db_i64(account_id), db_i64(limit)))
         return false;
-    *count = (size_t)rows.row_count;
-    *submissions = ARENA_ARRAY(arena, *count, struct submission);
-    for (struct submission *s = *submissions; db_next(&rows); s++)
-        read_submission(&rows, arena, account_id, s);
-    db_rows_free(&rows);
+    read_submissions(&rows, arena, account_id, submissions, count);
+    return true;
+}
+
+bool submissions_begin_filing(struct db *db, struct arena *arena, int64_t account_id,
+                              int64_t seconds, int limit, struct submission **submissions,
+                              size_t *count, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "submissions_begin_filing", &rows, err, db_i64(account_id), db_i64(seconds),
+                   db_i64(limit)))
+        return false;
+    read_submissions(&rows, arena, account_id, submissions, count);
     return true;
 }
 
@@ -300,6 +318,8 @@ bool submission_turn(struct db *db, struct submission *s, const struct submissio
     bool started;
     if (!db_enter(db, &started, err))
         return false;
+    if (turn->is_lazy && started)
+        db_be_lazy(db);
     bool is_good =
         db_select_one(db, "submission_turn", &rows, "the message is in another phase by now", err,
                       db_i64(s->account_id), db_i64(s->id), db_name(phase_names[s->phase]),

@@ -95,15 +95,22 @@ bool submission_next(struct db *db, struct arena *arena, int64_t account_id,
                      enum submission_phase phase, bool is_server_there,
                      struct submission *submission, struct error *err);
 
+/* Counts the first filing of those (at most `limit`) that were accepted and have seen none, in one
+ * transaction: whoever finds them counted looks for the copy first, after `seconds`. */
+bool submissions_begin_filing(struct db *db, struct arena *arena, int64_t account_id,
+                              int64_t seconds, int limit, struct submission **submissions,
+                              size_t *count, struct error *err);
+
 struct submission_turn {
     enum submission_phase phase; /* the new one */
     struct str recipients;       /* new JSON; empty: as it was */
     struct str error;            /* a sentence; empty: none */
     bool is_attempt;             /* counts */
     bool is_filing;              /* counts */
-    int64_t not_before;          /* of the next try; 0: now */
-    struct str left_to;          /* recipients that were refused, when others took it: the draft
-                                    comes back addressed to them; empty: none */
+    bool is_lazy;       /* db_be_lazy: what a crash of the database leaves is true as well */
+    int64_t not_before; /* of the next try; 0: now */
+    struct str left_to; /* recipients that were refused, when others took it: the draft
+                           comes back addressed to them; empty: none */
 };
 /* Goes on from the phase the submission is in; drafts are hidden, shown and dropped, the answered
  * message marked, change rows written as the phases say. ERROR_CONFLICT: it is in another phase by

@@ -63,13 +63,29 @@ static int64_t own_wait_ms(struct slice *slice)
     return backoff_jittered(backoff_ms(FIRST_WAIT_MS, WAIT_MAX_MS, ++slice->account->failures));
 }
 
+/* What is due comes back to the person: all of it from a server that has no service for us (RFC
+ * 5321 section 3.1), else what was tried for days. */
+static bool give_up(struct slice *slice, bool is_attempt, const struct error *why,
+                    struct error *err)
+{
+    struct submission s;
+    struct error none = ERROR_INIT;
+    bool is_all = is_attempt && why->kind == ERROR_REFUSED;
+    while (submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_QUEUED, true, &s,
+                           &none) &&
+           (is_all || submit_is_overdue(&s)))
+        if (!submit_give_up(slice, &s, why, err))
+            return false;
+    return true;
+}
+
 /* All that are due wait. */
 static bool wait_for_server(struct slice *slice, int64_t wait_ms, bool is_attempt,
                             const struct error *why, struct error *err)
 {
     if (is_attempt)
         LOG_WARN("submit.server", LOG_ERR(why));
-    return slice_take_db(slice, err) &&
+    return slice_take_db(slice, err) && give_up(slice, is_attempt, why, err) &&
            submissions_wait(slice->db, slice->account->id, clock_now_us() + wait_ms * 1000,
                             str_of(why->message), is_attempt, err);
 }

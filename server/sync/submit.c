@@ -131,6 +131,21 @@ static struct tally note_recipients(struct outgoing *o, bool was_taken)
     return tally;
 }
 
+/* Whoever waits still will not get it, and why is told with each. */
+static void refuse_rest(struct outgoing *o, const struct error *why)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(o->list, i, one)
+    {
+        const char *state = json_string_value(json_object_get(one, "state"));
+        if (!state || strcmp(state, "waiting") != 0)
+            continue;
+        json_object_set_new(one, "state", json_string("refused"));
+        json_object_set_new(one, "reply", json_string(why->message));
+    }
+}
+
 /* Whether some have it already, from an earlier attempt or this one; and who was refused. */
 static bool has_any(const struct outgoing *o, const char *wanted, struct str *who)
 {
@@ -226,10 +241,13 @@ static bool commit_transmitting(void *context)
 /* The message is with the server for some: what of the others? */
 static bool settle_taken(struct outgoing *o, struct tally tally, struct error *err)
 {
-    struct submission_turn to = {.phase = SUBMISSION_ACCEPTED, .recipients = recipients_json(o)};
+    /* lost with the database it would be "may have been sent" */
+    struct submission_turn to = {
+        .phase = SUBMISSION_ACCEPTED, .recipients = recipients_json(o), .is_lazy = true};
     struct str refused;
     if (tally.deferred) {
         to.phase = SUBMISSION_QUEUED;
+        to.is_lazy = false;
         to.not_before = retry_at(o->submission->attempts + 1);
         to.error = STR("Some recipients could not be reached yet; they are tried again.");
     } else if (has_any(o, "refused", &refused)) {
@@ -240,14 +258,20 @@ static bool settle_taken(struct outgoing *o, struct tally tally, struct error *e
     return turn(o->slice, o->submission, &to, err);
 }
 
+bool submit_is_overdue(const struct submission *s)
+{
+    return clock_now_us() - s->created_at > (int64_t)GIVE_UP_S * 1000000;
+}
+
 /* Nobody got it in this attempt. */
 static bool settle_refused(struct outgoing *o, const struct error *why, struct error *err)
 {
     struct submission *s = o->submission;
     struct str accepted, refused;
     bool is_final = why->kind == ERROR_REFUSED || why->kind == ERROR_INVALID ||
-                    why->kind == ERROR_LIMIT ||
-                    clock_now_us() - s->created_at > (int64_t)GIVE_UP_S * 1000000;
+                    why->kind == ERROR_LIMIT || submit_is_overdue(s);
+    if (is_final)
+        refuse_rest(o, why);
     struct submission_turn to = {.phase = is_final ? SUBMISSION_FAILED : SUBMISSION_QUEUED,
                                  .recipients = recipients_json(o),
                                  .error = str_of(why->message),
@@ -255,7 +279,7 @@ static bool settle_refused(struct outgoing *o, const struct error *why, struct e
                                  .not_before = is_final ? 0 : retry_at(s->attempts + 1)};
     if (is_final && has_any(o, "accepted", &accepted)) { /* earlier: then it was sent, in part */
         to.phase = SUBMISSION_ACCEPTED;
-        has_any(o, "waiting", &refused);
+        has_any(o, "refused", &refused);
         to.left_to = refused;
     }
     return turn(o->slice, s, &to, err);
@@ -339,6 +363,17 @@ bool submit_one(struct slice *slice, struct smtp_client *client, struct submissi
                                                   : SUBMIT_SERVER;
     bool is_settled = *end == SUBMIT_AS_BEFORE || settle(&o, is_sent, &result, why, err);
     submit_bytes_close(&o.bytes);
+    json_decref(o.list);
+    return is_settled;
+}
+
+bool submit_give_up(struct slice *slice, struct submission *s, const struct error *why,
+                    struct error *err)
+{
+    struct outgoing o = {.slice = slice, .submission = s};
+    struct error unused;
+    read_recipients(&o, &unused);
+    bool is_settled = settle_refused(&o, why, err);
     json_decref(o.list);
     return is_settled;
 }

@@ -23,6 +23,12 @@ enum submit_end {
 bool submit_one(struct slice *slice, struct smtp_client *client, struct submission *submission,
                 enum submit_end *end, struct error *why, struct error *err);
 
+/* Whether it was tried for so long that the person should have it back. */
+bool submit_is_overdue(const struct submission *submission);
+/* Nobody gets one that is overdue, or whose server refuses for good: the draft comes back. */
+bool submit_give_up(struct slice *slice, struct submission *submission, const struct error *why,
+                    struct error *err);
+
 /* submit_file.c: puts copies of what was sent into Sent and marks what was answered. For IMAP after
  * a slice with its session open; `*has_more`: something was filed, so Sent has news. False: the
  * session cannot go on, or the database failed. */

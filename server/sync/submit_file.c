@@ -15,6 +15,7 @@
 
 enum {
     LOOK_BACK = 2000,     /* UIDs below UIDNEXT among which the copy may be */
+    FILED_AT_ONCE = 16,   /* counted together: after a crash as many are looked for */
     LOOKS_OF_ITS_OWN = 3, /* at a server that files by itself, before we do */
     LOOK_AGAIN_S = 10,    /* between those */
     FILE_AGAIN_S = 10,    /* after a refusal, doubled each time */
@@ -212,7 +213,8 @@ static bool append(struct slice *slice, struct session_mailbox *sent, const stru
 static bool finish(struct slice *slice, struct session_mailbox *sent, struct submission *s,
                    struct error *err)
 {
-    struct submission_turn to = {.phase = SUBMISSION_FILED, .error = s->error};
+    /* lost with the database, it would be looked for and found */
+    struct submission_turn to = {.phase = SUBMISSION_FILED, .error = s->error, .is_lazy = true};
     sent->is_stale = true;
     return submission_turn(slice->db, s, &to, err) && mark_original(slice, s, err);
 }
@@ -234,36 +236,58 @@ static bool give_time(struct slice *slice, struct submission *s, const struct er
     return wait_for(slice, s, seconds, words, err);
 }
 
+static bool files_itself(const struct slice *slice)
+{
+    return imap_host(slice->account->imap->client)->quirks & IMAP_QUIRK_FILES_SENT;
+}
+
+/* Counted before it is begun. */
+static bool file_counted(struct slice *slice, struct session_mailbox *sent, struct submission *s,
+                         struct error *err)
+{
+    struct error why = ERROR_INIT;
+    return append(slice, sent, s, &why) ? finish(slice, sent, s, err)
+                                        : give_time(slice, s, &why, err);
+}
+
+/* Those that nobody has tried to file. */
+static bool file_fresh(struct slice *slice, struct session_mailbox *sent, bool *has_any,
+                       struct error *err)
+{
+    struct submission *list;
+    size_t count;
+    if (!submissions_begin_filing(slice->db, slice->arena, slice->account->id, FILE_AGAIN_S,
+                                  FILED_AT_ONCE, &list, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!file_counted(slice, sent, &list[i], err))
+            return false;
+    *has_any = count > 0;
+    return true;
+}
+
 static bool file_one(struct slice *slice, struct session_mailbox *sent, struct submission *s,
                      struct error *err)
 {
-    const struct imap_host *host = imap_host(slice->account->imap->client);
-    bool files_itself = host->quirks & IMAP_QUIRK_FILES_SENT, is_there = false;
+    bool is_there = false;
     struct error why = ERROR_INIT;
-    if (files_itself || s->filings > 0) {
-        if (!is_in_sent(slice, sent, s->message_id, &is_there, &why))
-            return give_time(slice, s, &why, err);
-        if (is_there)
-            return finish(slice, sent, s, err);
-        if (files_itself && s->filings < LOOKS_OF_ITS_OWN)
-            return wait_for(slice, s, LOOK_AGAIN_S, s->error, err);
-    }
-    if (!wait_for(slice, s, FILE_AGAIN_S, s->error, err)) /* counted before it is begun */
-        return false;
-    return append(slice, sent, s, &why) ? finish(slice, sent, s, err)
-                                        : give_time(slice, s, &why, err);
+    if (!is_in_sent(slice, sent, s->message_id, &is_there, &why))
+        return give_time(slice, s, &why, err);
+    if (is_there)
+        return finish(slice, sent, s, err);
+    if (files_itself(slice) && s->filings < LOOKS_OF_ITS_OWN)
+        return wait_for(slice, s, LOOK_AGAIN_S, s->error, err);
+    return wait_for(slice, s, FILE_AGAIN_S, s->error, err) && file_counted(slice, sent, s, err);
 }
 
 /* At a server that files by itself, what may have been sent can be found out. */
 static bool look_for_unknown(struct slice *slice, struct session_mailbox *sent, struct error *err)
 {
-    const struct imap_host *host = imap_host(slice->account->imap->client);
     struct error why = ERROR_INIT;
     struct submission s;
     bool is_there = false;
-    if (!(host->quirks & IMAP_QUIRK_FILES_SENT) ||
-        !submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_UNKNOWN, false, &s,
-                         &why))
+    if (!files_itself(slice) || !submission_next(slice->db, slice->arena, slice->account->id,
+                                                 SUBMISSION_UNKNOWN, false, &s, &why))
         return true;
     int64_t left_s = UNKNOWN_LOOK_S - (clock_now_us() - s.created_at) / 1000000;
     if (!is_in_sent(slice, sent, s.message_id, &is_there, &why))
@@ -297,7 +321,15 @@ bool submit_file_sent(struct slice *slice, bool *has_more, struct error *err)
     for (;;) {
         struct submission s;
         struct error why = ERROR_INIT;
+        bool has_fresh = false;
+        if (*has_more && slice_is_over(slice))
+            return true;
         arena_reset(slice->arena);
+        if (sent && !files_itself(slice) && !file_fresh(slice, sent, &has_fresh, err))
+            return false;
+        *has_more = *has_more || has_fresh;
+        if (has_fresh)
+            continue;
         if (!submission_next(slice->db, slice->arena, slice->account->id, SUBMISSION_ACCEPTED,
                              false, &s, &why)) {
             if (why.kind == ERROR_NOT_FOUND)

@@ -14,6 +14,9 @@ ROLLBACK;
 -- name: db_set_viewer
 SELECT set_config('restante.user_id', ($1::bigint)::text, true);
 
+-- name: db_lazily
+SELECT set_config('synchronous_commit', 'off', true);
+
 -- All statements look up by keys: one plan fits every value, and planning costs more than running.
 -- Tables grow by leaps while sync fills them, long before statistics know, so plans are made as for
 -- large ones: by indexes, and never by reading all of one side.

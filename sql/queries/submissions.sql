@@ -12,7 +12,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 -- name: submission_notify
 SELECT pg_notify('restante', format('send %s', ($1)::bigint));
 
--- The columns of submissions_list and submission_next too.
+-- The columns of submissions_list, submission_next and submissions_begin_filing too.
 -- name: submission_by_id
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
        recipients, needs_smtputf8, needs_8bit, wants_report, bcc_field, subject, to_text, phase,
@@ -70,6 +70,18 @@ UPDATE submission
        ended_at = CASE WHEN $4 IN ('filed', 'failed', 'unknown', 'cancelled') THEN now() END
  WHERE account_id = $1 AND id = $2 AND phase = $3
 RETURNING draft_id;
+
+-- name: submissions_begin_filing
+UPDATE submission
+   SET filings = 1, not_before = now() + $2 * interval '1 second'
+ WHERE account_id = $1
+   AND id = ANY (ARRAY(SELECT id FROM submission
+                        WHERE account_id = $1 AND phase = 'accepted' AND filings = 0
+                          AND greatest(send_at, not_before) <= now()
+                        ORDER BY id LIMIT $3))
+RETURNING id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
+          recipients, needs_smtputf8, needs_8bit, wants_report, bcc_field, subject, to_text, phase,
+          send_at, not_before, attempts, filings, error, created_at, ended_at;
 
 -- All that are due are not to be tried before then: the server, not a message, is the trouble. $4: it
 -- was tried.

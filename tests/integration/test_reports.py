@@ -104,9 +104,9 @@ def test_a_receipt_of_reading_is_told_too_and_strangers_change_nothing(writer, m
 
 # --- receipts that others ask for -----------------------------------------------------------------
 
-def asking(writer, sender):
+def asking(writer, sender, top=""):
     writer.person.receive(
-        f"From: {sender.address}\nTo: {writer.person.address}\nSubject: did you\n"
+        f"{top}From: {sender.address}\nTo: {writer.person.address}\nSubject: did you\n"
         f"Disposition-Notification-To: {sender.address}\nMessage-ID: <asks@example.org>\n\nx\n")
     found, = awaited(lambda: [e for e in writer.emails("inbox") if e["subject"] == "did you"])
     where = f"//mail/{writer.account}/{writer.mailbox('inbox')['id']}/{found['id']}"
@@ -136,8 +136,23 @@ def test_a_receipt_is_asked_about_and_sent_once(writer, new_person, mailserver):
     assert fields["Original-Message-ID"] == "<asks@example.org>"
     assert fields["Disposition"] == "manual-action/MDN-sent-manually; displayed"
     assert fields["Final-Recipient"] == f"rfc822;{writer.person.address}"
+    # of nobody, so that nothing is ever told of it
+    line, = [line for session in mailserver.smtp.transcripts for line in session
+             if line.startswith("C: MAIL FROM:<>")]
     now = writer.api.get(f"{writer.base}/emails/{email_id}").json["keywords"]
     assert now.get("$mdnsent") and not now.get("$answered")
+
+
+def test_nobody_is_sent_no_receipt(writer, new_person, mailserver):
+    """What comes from the null address is a report itself, or wants none (RFC 8098 section 2.1)."""
+    sender = new_person()
+    email_id, where, text = asking(writer, sender, top="Return-Path: <>\n")
+    assert "asks to be told" not in text
+    answer = writer.api.post(f"//mail/{writer.account}/message/{email_id}/receipt", form={
+        "csrf": writer.api.form_token(where), "here": where[1:], "key": "k", "do": "send"})
+    assert answer.status == 303
+    assert writer.api.get(f"{writer.base}/submissions").json["submissions"] == []
+    assert received(mailserver, sender) == []
 
 
 def test_a_receipt_that_is_declined_is_never_sent_nor_asked_for_again(writer, new_person, mailserver):

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from tests import harness
+from tests.mailserver import maildir
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
@@ -64,13 +65,8 @@ class Writer:
 
 def received(mailserver, person):
     """The messages in somebody's mailbox, parsed by Python."""
-    found = []
-    for folder in ("new", "cur"):
-        where = person.maildir / folder
-        for file in sorted(where.iterdir()) if where.is_dir() else []:
-            found.append(email.message_from_bytes(file.read_bytes(),
-                                                  policy=email.policy.default))
-    return found
+    return [email.message_from_bytes(content, policy=email.policy.default)
+            for content, flags in maildir.contents(person.maildir)]
 
 
 @pytest.fixture
@@ -173,8 +169,7 @@ def test_an_answer_marks_what_it_answers(writer, new_person, mailserver):
     writer.until(writer.send(draft), "filed")
     now = writer.api.get(f"{writer.base}/emails/{question['id']}").json
     assert now["keywords"].get("$answered")
-    awaited(lambda: any("R" in file.name.rpartition(",")[2]
-                                   for file in (writer.person.maildir / "cur").iterdir()))
+    awaited(lambda: any("R" in flags for content, flags in maildir.contents(writer.person.maildir)))
 
 
 @pytest.mark.parametrize("to, problem", [("", "whom"), ("nobody", "nobody"),
@@ -213,13 +208,9 @@ def test_contacts_come_and_go_as_vcards(api):
 def test_a_settled_draft_is_seen_by_other_programs(writer, new_person, mailserver):
     """It lies upstream once, whatever was changed, and goes when it is sent or deleted."""
     def upstream():
-        found = []
-        for folder in ("cur", "new"):
-            where = writer.person.maildir / ".Drafts" / folder
-            found += [email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-                      for file in (where.iterdir() if where.is_dir() else []) if file.is_file()
-                      and "T" not in file.name.rpartition(",")[2]]
-        return found
+        return [email.message_from_bytes(content, policy=email.policy.default)
+                for content, flags in maildir.contents(writer.person.maildir / ".Drafts")
+                if "T" not in flags]
 
     awaited(lambda: writer.mailbox("drafts"))
     reader = new_person()

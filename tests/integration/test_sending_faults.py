@@ -5,6 +5,7 @@ import pytest
 
 from tests import harness
 from tests.integration.test_sending import Writer, awaited, received
+from tests.mailserver import maildir
 from tests.mailserver.faults import CutAt, Proxy, StallAt
 from tests.mailserver.scripted import ScriptedServer
 
@@ -42,13 +43,19 @@ def test_refused_for_now_it_waits_and_goes_later(writer, new_person, mailserver,
     assert len(received(mailserver, reader)) == 1
 
 
-@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "DATA", "BDAT", "."])
 def test_refused_for_good_the_draft_is_back(writer, new_person, mailserver, rules, verb):
-    reader = new_person()
+    reader, other = new_person(), new_person()
     rules.replies[verb] = "550 5.7.1 we do not like it"
-    sent = writer.send(writer.draft(to=reader.address, subject=f"never {verb}", text="x"))
+    rules.replies["HELO"] = rules.replies["EHLO"] if verb == "EHLO" else None
+    if verb == "BDAT":
+        rules.extensions.append("CHUNKING")
+    sent = writer.send(writer.draft(to=f"{reader.address}, {other.address}", subject=f"never {verb}",
+                                    text="x"))
     done = writer.until(sent, "failed")
     assert "do not like it" in done["error"]
+    for recipient in done["recipients"]:
+        assert recipient["state"] == "refused" and "do not like it" in recipient["reply"]
     draft, = awaited(lambda: writer.emails("drafts"))
     assert draft["subject"] == f"never {verb}"
     rules.replies.clear()
@@ -236,9 +243,7 @@ def test_the_copy_in_sent_is_filed_once(state_folder, mailserver, person, is_kil
         proxy.cut_all()
         sent = mine.writer.send(mine.writer.draft(to="b@example.org", subject="copy", text="x"))
         mine.writer.until(sent, "accepted")
-        sent_folder = person.maildir / ".Sent"
-        copies = lambda: [f for d in ("cur", "new") if (sent_folder / d).is_dir()  # noqa: E731
-                          for f in (sent_folder / d).iterdir()]
+        copies = lambda: maildir.contents(person.maildir / ".Sent")  # noqa: E731
         awaited(copies)
         if is_killed:
             mine.service.kill("sync")

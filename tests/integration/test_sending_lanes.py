@@ -8,6 +8,7 @@ from tests import harness
 from tests.integration.test_hosts import House
 from tests.integration.test_sending import Writer, awaited
 from tests.integration.test_sending_faults import ENVELOPE, HELLO, TAKEN, Mine
+from tests.mailserver import maildir
 from tests.mailserver.fakeimap import FakeImap
 from tests.mailserver.faults import Proxy, StallAt
 from tests.mailserver.smtp import SubmissionServer
@@ -52,8 +53,7 @@ def test_mail_comes_in_while_smtp_hangs(state_folder, mailserver, person, script
         awaited(lambda: subjects(mine.writer, "inbox") == ["in"])
         arrived = mine.writer.emails("inbox")[0]["id"]
         mine.writer.api.patch(f"{mine.writer.base}/emails/{arrived}", {"keywords": {"$flagged": True}})
-        awaited(lambda: any("F" in file.name.rpartition(",")[2]
-                            for file in (person.maildir / "cur").iterdir()))
+        awaited(lambda: any("F" in flags for content, flags in maildir.contents(person.maildir)))
         assert mine.writer.submission(sent)["phase"] == "queued"
         mine.service.kill("sync")
         mine.writer.until(sent, "filed")

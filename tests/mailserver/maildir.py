@@ -39,6 +39,23 @@ def make(folder):
         (Path(folder) / "maildirfolder").touch()
 
 
+def contents(folder):
+    """What lies in a mailbox: (bytes, flag letters) of each message, in the order of their names. One that
+    the server takes from new to cur meanwhile, or gives other flags, is one message all the same: its name
+    up to the colon stays."""
+    while True:
+        found = {}
+        try:
+            for part in ("new", "cur"):  # this way round nothing slips past
+                where = Path(folder) / part
+                for file in where.iterdir() if where.is_dir() else []:
+                    name, _, flags = file.name.partition(":2,")
+                    found[name] = file.read_bytes(), flags
+            return [found[name] for name in sorted(found)]
+        except FileNotFoundError:
+            continue  # renamed between the list and the look
+
+
 class Writer:
     """Writes messages into one mailbox. Dovecot numbers them by the time in the file's name, so
     UIDs follow the arrival times."""

@@ -197,7 +197,7 @@ class _Session:
                 handler = getattr(self, f"_do_{verb.lower()}", None)
                 if handler is None:
                     self._send("500 5.5.2 Unknown command")
-                elif not self._ruled("limit" if self._is_over(verb) else verb):
+                elif verb == "BDAT" or not self._ruled("limit" if self._is_over(verb) else verb):
                     handler(rest)
         except _Close:
             pass
@@ -320,6 +320,8 @@ class _Session:
     def _do_bdat(self, rest):
         size, _, last = rest.partition(" ")
         chunk = self.reader.read(int(size))
+        if self._ruled("BDAT"):
+            return
         if not self.recipients:
             self._send("503 5.5.1 RCPT first")
             return

@@ -257,6 +257,15 @@ static void test_an_envelope_has_what_lists_and_threads_need(void **state)
     buf_free(&json);
 }
 
+static void test_the_null_return_path_is_told_from_none(void **state)
+{
+    struct envelope e;
+    envelope_parse(*state, STR("Return-Path: <>\r\n\r\n"), &e);
+    assert_str(e.return_path, "<>");
+    envelope_parse(*state, STR("Return-Path: < a@example.org >\r\n\r\n"), &e);
+    assert_str(e.return_path, "a@example.org");
+}
+
 static void test_an_envelope_of_nothing_is_empty(void **state)
 {
     struct envelope e;
@@ -303,6 +312,7 @@ int main(void)
         MAIL_TEST(test_a_hundred_thousand_pieces_of_a_parameter_are_cut),
         MAIL_TEST(test_long_runs_of_space_and_open_words_take_no_time),
         MAIL_TEST(test_an_envelope_has_what_lists_and_threads_need),
+        MAIL_TEST(test_the_null_return_path_is_told_from_none),
         MAIL_TEST(test_an_envelope_of_nothing_is_empty),
         MAIL_TEST(test_poison_is_cut_to_what_the_database_takes),
     };
