@@ -35,6 +35,8 @@ async function call(method, path, body, more = {}) {
   return result;
 }
 
+document.getElementById("save").textContent = "Save"; // files are attached as they are chosen
+
 // --- saving --------------------------------------------------------------------------------------
 
 function fields() {

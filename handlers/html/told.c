@@ -307,7 +307,8 @@ static bool show_refused(struct request *req, struct response *res, struct db *d
     struct value *view = view_set_object(page, "account");
     view_set_i64(view, "id", account.id);
     view_set_str(view, "name", account.name);
-    view_set_i64(page, "lastId", count ? operations[0].id : 0);
+    if (count)
+        view_set_i64(page, "lastId", operations[0].id);
     struct value *list = view_set_list(page, "refused");
     for (size_t i = 0; i < count; i++) {
         struct value *item = view_add_object(list);
