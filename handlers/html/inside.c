@@ -58,7 +58,7 @@ static bool set_texts(struct request *req, struct value *view, struct str raw,
         if (is_poison)
             view_set_text(shown, "html", NULL);
         else
-            view_set_html(shown, "html", rendered.html);
+            view_set_html(shown, "html", letter_fold_quotes(req->arena, rendered.html));
     }
     view_set_bool(view, "isEmpty", message->text_body.count == 0);
     view_set_url(view, "textUrl", STR_EMPTY);

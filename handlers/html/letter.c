@@ -1,6 +1,12 @@
 #include "handlers/html/letter.h"
 
-enum { DEPTH_MAX = 64 };
+#include "server/base/buf.h"
+
+enum {
+    DEPTH_MAX = 64,
+    FOLDED_DEPTH = 2,  /* what somebody else had quoted already */
+    FOLDED_GROWTH = 3, /* a fold is not longer than two of the quotes that it stands around */
+};
 
 enum element { ELEMENT_QUOTE, ELEMENT_SIGNATURE, ELEMENT_LINK };
 
@@ -72,4 +78,30 @@ bool letter_is_plain(struct str html)
             return false;
     }
     return depth == 0;
+}
+
+struct str letter_fold_quotes(struct arena *arena, struct str html)
+{
+    static const struct str quote = STR("<blockquote"), quote_end = STR("</blockquote>");
+    struct buf out = BUF_INIT(FOLDED_GROWTH * html.length + 1);
+    struct str rest = html;
+    unsigned depth = 0;
+    bool is_folded = false;
+    for (ptrdiff_t at; (at = str_find_char(rest, '<')) >= 0;) {
+        buf_str(&out, str_sub(rest, 0, (size_t)at));
+        rest = str_skip(rest, (size_t)at);
+        struct str tag = str_sub(rest, 0, (size_t)str_find_char(rest, '>') + 1);
+        if (str_starts(tag, quote) && ++depth == FOLDED_DEPTH) {
+            buf_text(&out, "<details class=\"fold\"><summary>Earlier quotes</summary>");
+            is_folded = true;
+        }
+        buf_str(&out, tag);
+        if (str_equal(tag, quote_end) && depth-- == FOLDED_DEPTH)
+            buf_text(&out, "</details>");
+        rest = str_skip(rest, tag.length);
+    }
+    buf_str(&out, rest);
+    struct str folded = is_folded && !out.is_full ? arena_str(arena, buf_view(&out)) : html;
+    buf_free(&out);
+    return folded;
 }

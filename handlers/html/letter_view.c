@@ -86,7 +86,8 @@ static struct str again(const struct request *req, const struct letter *letter,
     return arena_printf(req->arena, "%" STR_FMT "%s%s", STR_ARG(letter->here), joint, argument);
 }
 
-static void set_part(struct value *view, const struct body_part *part, const struct letter *letter)
+static void set_part(struct value *view, const struct body_part *part, const struct letter *letter,
+                     struct arena *arena)
 {
     const struct parser_rendered *rendered = &part->rendered;
     bool is_poison = rendered->verdict == PARSER_POISON ||
@@ -101,7 +102,7 @@ static void set_part(struct value *view, const struct body_part *part, const str
         return;
     }
     if (!rendered->is_html) {
-        view_set_html(view, "html", rendered->html);
+        view_set_html(view, "html", letter_fold_quotes(arena, rendered->html));
         return;
     }
     struct buf encoded = BUF_INIT(1024);
@@ -160,7 +161,7 @@ static void set_body(struct request *req, struct response *res, struct value *vi
         return;
     }
     for (size_t i = 0; i < body->count; i++)
-        set_part(view_add_object(parts), &body->parts[i], letter);
+        set_part(view_add_object(parts), &body->parts[i], letter, req->arena);
     view_set_bool(view, "isEmpty", body->count == 0);
     set_remote(req, view, body, letter);
     bool has_choice = body->has_html && body->has_text;

@@ -7,6 +7,7 @@
 
 #include "handlers/html/letter.h"
 #include "server/mail/text.h"
+#include "tests/unit/assert_str.h"
 
 static void test_what_the_text_renderer_makes_is_plain(void **state)
 {
@@ -68,12 +69,39 @@ static void test_anything_else_is_not(void **state)
             fail_msg("taken for plain: %s", bad[i]);
 }
 
+static void test_quotes_of_quotes_are_folded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *folded;
+    } rows[] = {
+        {"a\n> b\nc <d>", NULL},
+        {"> a\n>> b\n>>> c\n> d\n>> e",
+         "<blockquote class=\"quote quote-1\">a"
+         "<details class=\"fold\"><summary>Earlier quotes</summary>"
+         "<blockquote class=\"quote quote-2\">b"
+         "<blockquote class=\"quote quote-3\">c</blockquote></blockquote></details>d"
+         "<details class=\"fold\"><summary>Earlier quotes</summary>"
+         "<blockquote class=\"quote quote-2\">e</blockquote></details></blockquote>"},
+    };
+    struct arena *arena = arena_new_small();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf html = BUF_INIT(10000);
+        assert_true(text_to_html(&html, str_of(rows[i].text), (struct text_options){0}));
+        struct str folded = letter_fold_quotes(arena, buf_view(&html));
+        assert_str(folded, rows[i].folded ? rows[i].folded : html.at);
+        buf_free(&html);
+    }
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_the_text_renderer_makes_is_plain),
         cmocka_unit_test(test_deep_quotes_are_plain),
         cmocka_unit_test(test_anything_else_is_not),
+        cmocka_unit_test(test_quotes_of_quotes_are_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
