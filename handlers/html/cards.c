@@ -56,6 +56,17 @@ static struct str moment_words(const json_t *moment, struct arena *arena)
     return words;
 }
 
+/* An end on the day of the beginning is its time alone: "14:00 – 15:30". */
+static struct str without_same_day(struct str ends, struct str starts)
+{
+    size_t day = ends.length;
+    while (day > 0 && ends.at[day - 1] != ',')
+        day--;
+    bool has_time = str_find_char(str_skip(ends, day), ':') >= 0;
+    return has_time && str_starts(starts, str_sub(ends, 0, day)) ? str_trim(str_skip(ends, day))
+                                                                 : ends;
+}
+
 static const char *answer_words(struct str answer)
 {
     static const char *const answers[][2] = {
@@ -86,8 +97,10 @@ static void set_event(struct value *view, const json_t *event, struct arena *are
     view_set_bool(view, "isCancelled",
                   str_equal(text_of(event, "status", arena), STR("cancelled")));
     view_set_bool(view, "isRepeated", text_of(event, "repeats", arena).length > 0);
-    view_set_str(view, "starts", moment_words(json_object_get(event, "starts"), arena));
-    view_set_str(view, "ends", moment_words(json_object_get(event, "ends"), arena));
+    struct str starts = moment_words(json_object_get(event, "starts"), arena);
+    struct str ends = moment_words(json_object_get(event, "ends"), arena);
+    view_set_str(view, "starts", starts);
+    view_set_str(view, "ends", without_same_day(ends, starts));
     copy_text(view, "zone", json_object_get(event, "starts"), arena);
     view_set_text(view, "organizer", NULL);
     if (organizer)
