@@ -140,10 +140,29 @@ static int64_t counted_bytes(const struct request *req, const struct content_pla
                : -1;
 }
 
+/* Bytes that were stored once never change: where they lie is their version. */
+static struct str version_of(struct arena *arena, const struct content_place *place,
+                             enum mime_encoding encoding)
+{
+    return arena_printf(arena, "\"%lld-%lld-%lld-%d\"", (long long)place->blob.id,
+                        (long long)place->offset, (long long)place->length, (int)encoding);
+}
+
+/* The range, unless it is meant of another version (RFC 9110 section 13.1.5). */
+static struct str wanted_range(const struct request *req, struct str etag)
+{
+    struct str version = request_header(req, "If-Range");
+    return version.at && !str_equal(version, etag) ? STR_EMPTY : request_header(req, "Range");
+}
+
 void download_stream(struct request *req, struct response *res, const struct content_place *place,
                      enum mime_encoding encoding)
 {
     struct download *download = ARENA_NEW(res->arena, struct download);
+    struct str etag = version_of(res->arena, place, encoding);
+    struct str range = wanted_range(req, etag);
+    if (response_is_known(res, req, etag))
+        return;
     int64_t total = decoded_bytes(place, encoding);
     *download = (struct download){.store = app_of(req)->store,
                                   .user_id = signed_in(req)->user_id,
@@ -154,18 +173,17 @@ void download_stream(struct request *req, struct response *res, const struct con
     res->stream_context = download;
     res->stream_bytes = encoding == MIME_8BIT ? place->length : -1;
     response_set_header(res, "Accept-Ranges", STR("bytes"));
-    if (total < 0 && request_header(req, "Range").length)
+    if (total < 0 && range.length)
         total = counted_bytes(req, place, encoding);
     if (total < 0)
         return;
-    if (!read_range(request_header(req, "Range"), total, &download->first, &download->last)) {
+    if (!read_range(range, total, &download->first, &download->last)) {
         download->first = 0;
         download->last = -1;
         return;
     }
     if (download->first >= total) {
-        res->stream = NULL;
-        res->status = 416;
+        response_problem_status(res, req, 416, "range", STR("There are fewer bytes than that."));
         response_set_header(res, "Content-Range",
                             arena_printf(res->arena, "bytes */%lld", (long long)total));
         return;

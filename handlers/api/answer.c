@@ -81,7 +81,7 @@ json_t *body_json(const struct request *req, struct error *err)
     struct str type = request_header(req, "Content-Type");
     type = str_trim(str_cut(&type, ';'));
     if (!str_equal_nocase(type, STR("application/json"))) {
-        error_set(err, ERROR_INVALID, "The body must be application/json.");
+        error_set(err, ERROR_UNSUPPORTED, "The body must be application/json.");
         return NULL;
     }
     json_t *root = json_loadb(req->body.at, req->body.length, JSON_REJECT_DUPLICATES, &why);

@@ -22,6 +22,7 @@ static const struct {
     [ERROR_LIMIT] = {"limit", ERROR_RETRY_NEVER},
     [ERROR_INVALID] = {"invalid", ERROR_RETRY_NEVER},
     [ERROR_NOT_FOUND] = {"not-found", ERROR_RETRY_NEVER},
+    [ERROR_UNSUPPORTED] = {"unsupported", ERROR_RETRY_NEVER},
     [ERROR_CONFLICT] = {"conflict", ERROR_RETRY_NEVER},
     [ERROR_DATABASE] = {"database", ERROR_RETRY_LATER},
     [ERROR_INTERNAL] = {"internal", ERROR_RETRY_LATER},

@@ -22,6 +22,7 @@ enum error_kind {
     ERROR_PROTOCOL,    /* the other side does not speak the protocol */
     ERROR_LIMIT,       /* larger, longer or more than we take */
     ERROR_INVALID,     /* the caller's input is wrong */
+    ERROR_UNSUPPORTED, /* it is of a type that is not taken */
     ERROR_NOT_FOUND,
     ERROR_CONFLICT, /* the state does not allow it, or someone else was first */
     ERROR_DATABASE, /* PostgreSQL is away or failed */

@@ -117,6 +117,22 @@ void response_set_disposition(struct response *res, bool is_attachment, struct s
     buf_free(&line);
 }
 
+bool response_is_known(struct response *res, const struct request *req, struct str etag)
+{
+    struct str rest = request_header(req, "If-None-Match");
+    response_set_header(res, "ETag", etag);
+    while (rest.at) {
+        struct str tag = str_trim(str_cut(&rest, ','));
+        if (str_starts(tag, STR("W/"))) /* by weak comparison */
+            tag = str_skip(tag, 2);
+        if (!str_equal(tag, etag) && !str_equal(tag, STR("*")))
+            continue;
+        res->status = 304;
+        return true;
+    }
+    return false;
+}
+
 void response_redirect(struct response *res, struct str path)
 {
     /* "//host" and "/\host" lead elsewhere. */
@@ -173,7 +189,7 @@ static const int statuses[ERROR_KINDS] = {
     [ERROR_AUTH] = 401,        [ERROR_REFUSED] = 422,  [ERROR_UNAVAILABLE] = 503,
     [ERROR_PROTOCOL] = 502,    [ERROR_LIMIT] = 413,    [ERROR_INVALID] = 400,
     [ERROR_NOT_FOUND] = 404,   [ERROR_CONFLICT] = 409, [ERROR_DATABASE] = 503,
-    [ERROR_THROTTLED] = 429,   [ERROR_INTERNAL] = 500,
+    [ERROR_THROTTLED] = 429,   [ERROR_INTERNAL] = 500, [ERROR_UNSUPPORTED] = 415,
 };
 
 int http_status_of(enum error_kind kind)

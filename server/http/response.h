@@ -44,6 +44,9 @@ void response_add_header(struct response *res, const char *name, struct str valu
 /* Content-Disposition with a foreign file name, safe for any bytes: RFC 6266 filename= in ASCII and
  * filename*= in UTF-8, without path separators, control or bidi characters. */
 void response_set_disposition(struct response *res, bool is_attachment, struct str file_name);
+/* Names this version of what is answered. True: the client has it (If-None-Match, RFC 9110 section
+ * 13.1.2), and the answer is 304, without a body. `etag` with its quotes. */
+bool response_is_known(struct response *res, const struct request *req, struct str etag);
 /* 303 to a path of ours; the path is checked to start with a single '/'. */
 void response_redirect(struct response *res, struct str path);
 

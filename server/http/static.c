@@ -217,20 +217,6 @@ static bool accepts_gzip(const struct request *req)
     return false;
 }
 
-/* If-None-Match by weak comparison (RFC 9110 section 13.1.2). */
-static bool is_known(const struct request *req, struct str etag)
-{
-    struct str rest = request_header(req, "If-None-Match");
-    while (rest.at) {
-        struct str tag = str_trim(str_cut(&rest, ','));
-        if (str_starts(tag, STR("W/")))
-            tag = str_skip(tag, 2);
-        if (str_equal(tag, etag) || str_equal(tag, STR("*")))
-            return true;
-    }
-    return false;
-}
-
 static bool read_from_disk(const struct static_file *file, struct arena *arena,
                            struct static_file *fresh, struct error *err)
 {
@@ -257,16 +243,13 @@ bool static_answer(const struct static_files *files, const struct request *req, 
     }
     bool is_gzip = file->gzip.at && accepts_gzip(req);
     struct str etag = arena_printf(res->arena, "\"%s%s\"", file->hash, is_gzip ? "-gz" : "");
-    response_set_header(res, "ETag", etag);
     response_set_header(res, "Cache-Control",
                         is_immutable ? STR("public, max-age=31536000, immutable")
                                      : STR("no-cache"));
     if (file->gzip.at)
         response_set_header(res, "Vary", STR("Accept-Encoding"));
-    if (is_known(req, etag)) {
-        res->status = 304;
+    if (response_is_known(res, req, etag))
         return true;
-    }
     response_set_header(res, "Content-Type", content_type(file->name));
     if (is_gzip)
         response_set_header(res, "Content-Encoding", STR("gzip"));

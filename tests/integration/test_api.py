@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from tests.harness import eventually
+from tests.harness import ROOT, eventually
 
 # every route of handlers/api/api.c, with what its parameters may be for a person with mail
 READING = ["/session", "/tokens", "/accounts", "/accounts/{account}", "/accounts/{account}/changes",
@@ -158,6 +158,78 @@ def test_methods_that_a_route_has_not_are_told(reader):
     assert reader.api.request("OPTIONS", reader.base).status == 204
     problem(reader.api.request("BREW", "/accounts"), 501)
     problem(reader.api.get("/nothing/here"), 404, "not-found")
+
+
+def table():
+    """Every route of handlers/api/api.c: {address: methods}."""
+    routes = {}
+    rows = re.findall(r"\{(HTTP_[A-Z_ |]+),\s*V1\s*\"([^\"]+)\"",
+                      (ROOT / "handlers/api/api.c").read_text())
+    for methods, pattern in rows:
+        routes.setdefault(pattern, set()).update(re.findall("HTTP_([A-Z]+)", methods))
+    assert len(routes) > 50
+    return routes
+
+
+@pytest.fixture(scope="module")
+def unknown():
+    """The address of a route, with ids that nobody has."""
+    return lambda pattern: re.sub(r"\{[a-z]+\}", "987654321", pattern)
+
+
+def test_every_route_tells_its_methods_and_refuses_others(reader, unknown):
+    routes = table()
+    for pattern in routes:
+        # "/accounts/discover" may be an "/accounts/{account}", too
+        allowed = set().union({"OPTIONS"}, *(methods for other, methods in routes.items() if re.fullmatch(
+            re.sub(r"\{[a-z]+\}", "[^/]+", other), pattern)))
+        allowed |= {"HEAD"} if "GET" in allowed else set()
+        options = reader.api.request("OPTIONS", unknown(pattern))
+        assert options.status == 204 and set(options.headers["Allow"].split(", ")) == allowed, pattern
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - allowed:
+            refused = reader.api.request(method, unknown(pattern))
+            problem(refused, 405, "method-not-allowed")
+            assert set(refused.headers["Allow"].split(", ")) == allowed, pattern
+        problem(reader.api.request("BREW", unknown(pattern)), 501)
+
+
+def test_every_route_asks_who_is_there(restante, unknown):
+    nobody = restante.client()
+    for pattern, methods in table().items():
+        for method in methods if pattern != "/session" else methods - {"POST"}:
+            answer = nobody.request(method, unknown(pattern), headers={"Authorization": "Bearer x"})
+            assert problem(answer, 401, "auth") and answer.headers["WWW-Authenticate"], pattern
+
+
+def test_what_is_not_there_is_a_problem_at_every_route(reader, unknown):
+    for pattern, methods in table().items():
+        if "{" not in pattern:
+            continue
+        for method in methods & {"GET", "DELETE"}:
+            answer = reader.api.request(method, unknown(pattern) + "?q=x&since=0&format=zip")
+            assert problem(answer, 404, "not-found"), (method, pattern)
+        for method in methods - {"GET", "DELETE"}:
+            answer = reader.api.request(method, unknown(pattern), body=b"x",
+                                        headers={"Content-Type": "text/plain"})
+            assert answer.status in (400, 404, 415), (method, pattern, answer.text)
+            problem(answer, answer.status)
+
+
+def test_bytes_that_a_program_has_are_not_sent_again(reader):
+    for path in ("raw", "parts/1"):
+        where = f"{reader.base}/emails/{reader.ids['email']}/{path}"
+        whole = reader.api.get(where)
+        tag = whole.headers["ETag"]
+        for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+            again = reader.api.get(where, headers={"If-None-Match": known})
+            assert (again.status, again.content, again.headers["ETag"]) == (304, b"", tag)
+        assert reader.api.get(where, headers={"If-None-Match": '"other"'}).content == whole.content
+        some = {"Range": "bytes=0-3"}
+        part = reader.api.get(where, headers=some | {"If-Range": tag})
+        assert (part.status, part.content) == (206, whole.content[:4])
+        changed = reader.api.get(where, headers=some | {"If-Range": '"other"'})
+        assert (changed.status, changed.content) == (200, whole.content)
+        problem(reader.api.get(where, headers={"Range": "bytes=9999999-"}), 416, "range")
 
 
 def test_the_session_says_who_and_what(reader):
@@ -348,7 +420,7 @@ def test_bodies_that_are_none_are_refused(reader, method, route, what):
 def test_only_json_is_json(reader, method, route, kind):
     answer = reader.api.request(method, route.format(**reader.ids), body=b'{"name": "x"}',
                                 headers={"Content-Type": kind})
-    assert "application/json" in problem(answer, 400, "invalid")["detail"]
+    assert "application/json" in problem(answer, 415, "unsupported")["detail"]
 
 
 def test_a_body_beyond_the_limit_is_refused(reader):
