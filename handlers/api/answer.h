@@ -25,7 +25,8 @@ void answer_words(struct json *json, const char *name, struct str words);
 void answer_raw(struct json *json, const char *name, struct str text);
 
 /* The request's body as a JSON object, to be json_decref'd; NULL with ERROR_UNSUPPORTED for another
- * type, ERROR_INVALID for broken JSON, duplicate names, lone surrogates or too much nesting (security.md 43). */
+ * type, ERROR_INVALID for broken JSON, duplicate names, lone surrogates or too much nesting
+ * (security.md 43). */
 json_t *body_json(const struct request *req, struct error *err);
 /* A member that must be a string; `is_needed`: ERROR_INVALID when it is missing. Empty when it is
  * not. In the arena. */
