@@ -110,6 +110,9 @@ static bool check_database(struct cli *cli, struct buf *said, struct error *err)
     struct db *db = cli_db(cli, err);
     bool is_up = db != NULL;
     cli_release(cli, &db);
+    if (!is_up && cli->config.database[0])
+        return error_hint(err, "Start that PostgreSQL and let this user in, or correct "
+                               "\"database\" in the configuration.");
     if (!is_up || !migrate_look(cli->store, &state, err))
         return false;
     if (state.database != state.binary || !state.has_web_role) {
@@ -230,7 +233,8 @@ static bool check_certificates(struct cli *cli, struct buf *said, struct error *
     const char *ca_file = cli->config.ca_file[0] ? cli->config.ca_file : NULL;
     struct tls_context *tls = tls_context_new(ca_file, err);
     if (!tls)
-        return error_hint(err, "apt-get install ca-certificates");
+        return error_hint(err, ca_file ? "Correct \"ca_file\" in the configuration."
+                                       : "apt-get install ca-certificates");
     tls_context_free(&tls);
     buf_printf(said, "the system's%s%s", ca_file ? " and " : "", ca_file ? ca_file : "");
     return true;
@@ -261,6 +265,8 @@ int cli_doctor(struct cli *cli, struct error *err)
             printf("     %-16s %s\n", "", why.hint);
         failed += !is_well;
         buf_free(&said);
+        if (!is_well && checks[i].run == check_database)
+            break; /* what is left is in the database */
     }
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -133,7 +133,11 @@ PGconn *store_connect(const struct store *store, const char *suffix, struct dead
     PQsetNoticeReceiver(pg, hear_notice, NULL);
     if (PQstatus(pg) != CONNECTION_BAD && await_connection(pg, deadline) && set_up(store, pg))
         return pg;
-    struct str why = str_trim(str_of(PQerrorMessage(pg)));
+    char words[sizeof err->message];
+    snprintf(words, sizeof words, "%s", PQerrorMessage(pg));
+    for (char *c = words; *c; c++) /* libpq's are of several lines */
+        *c = *c == '\n' || *c == '\t' ? ' ' : *c;
+    struct str why = str_trim(str_of(words));
     error_set(err, ERROR_DATABASE, "the database cannot be reached: %" STR_FMT,
               STR_ARG(why.length ? why : STR("no answer in time")));
     error_hint(err, "restante doctor says what to look at");

@@ -328,6 +328,14 @@ def test_the_doctor_says_what_was_never_started(binary, folder):
     assert found["configuration"][0] and found["addresses"][0]
 
 
+def test_the_doctor_says_what_to_do_about_a_database_that_is_away(binary, folder):
+    away = f"host=127.0.0.1 port={ports.free()[0]} dbname=x connect_timeout=2"
+    found = findings(stopped(folder, database=away).command("doctor", check=False))
+    is_well, said = found["database"]
+    assert not is_well and "refused" in said.splitlines()[0]
+    assert said.splitlines()[1].startswith("Start that PostgreSQL") and "accounts" not in found
+
+
 def test_the_doctor_sees_whose_port_it_is(binary, folder):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
