@@ -75,8 +75,6 @@ static bool is_in_text(const struct mime_part *part, const struct body *body, bo
 static void set_view(struct value *item, const struct email *email, const struct mime_part *part)
 {
     enum view_kind kind = view_kind_of(part);
-    view_set_text(item, "viewUrl", NULL);
-    view_set_text(item, "thumbUrl", NULL);
     if (str_equal(part->type, STR("message/rfc822")) ||
         str_equal(part->type, STR("message/global")))
         view_set_path(item, "viewUrl", "/mail/%lld/message/%lld/inside/%" STR_FMT,
@@ -106,11 +104,15 @@ void attachments_set(struct value *view, const struct email *email, const struct
         view_set_str(item, "type", part->type);
         view_set_str(item, "size", words_size(arena, (int64_t)part->size));
         view_set_text(item, "icon", icon_of(part->type));
-        set_view(item, email, part);
+        view_set_text(item, "viewUrl", NULL);
+        view_set_text(item, "thumbUrl", NULL);
+        if (body->wrapped.length == 0)
+            set_view(item, email, part);
         total += (int64_t)part->size;
         shown++;
     }
     view_set_bool(view, "hasAttachments", shown > 0);
+    view_set_str(view, "wrapped", body->wrapped);
     view_set_i64(view, "attachmentCount", shown);
     view_set_bool(view, "hasOneAttachment", shown == 1);
     view_set_str(view, "attachmentSize", words_size(arena, total));

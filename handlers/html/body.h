@@ -18,6 +18,7 @@ struct body {
     bool is_here;            /* false: `why` says what is the matter */
     struct error why;        /* ERROR_TIMEOUT: being fetched */
     bool has_html, has_text; /* there is something to choose between */
+    struct str wrapped;      /* number of the encoded part that `message` lies in; empty: none */
 };
 
 struct body_options {

@@ -38,6 +38,7 @@ const struct route html_routes[] = {
     {HTTP_GET, "/mail/{account}/message/{email}/view/{part}", html_view, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/attachments.zip", download_attachments, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/inside/{part}", html_inside, 0},
+    {HTTP_GET, "/mail/{account}/message/{email}/inside/{part}/part/{inner}", html_inside_part, 0},
     {HTTP_GET, "/mail/{account}/message/{email}/winmail/{part}/{n}", html_winmail, 0},
     {HTTP_POST, "/mail/{account}/message/{email}/invitation/{part}", html_invitation, 0},
     {HTTP_POST, "/mail/{account}/message/{email}/contact/{part}", html_card_keep, 0},

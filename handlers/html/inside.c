@@ -1,6 +1,8 @@
 /* A message within a message (message/rfc822), opened where it is, with its attachments and the
- * messages within it. One that is encoded is shown as text. */
+ * messages within it. Of one that is encoded nothing has a number on the mail server: it is decoded
+ * here, shown as text, and its files are taken out of it. */
 #include "handlers/download.h"
+#include "handlers/html/attachments.h"
 #include "handlers/html/letter.h"
 #include "handlers/html/letter_view.h"
 #include "handlers/html/screens.h"
@@ -83,7 +85,7 @@ static bool set_letter(struct request *req, struct response *res, struct value *
     return is_good;
 }
 
-/* It was encoded, so nothing in it has a number: its texts, as text. */
+/* It was encoded: its texts, as text, and its files. */
 static bool set_opaque(struct request *req, struct value *view, struct str raw,
                        const struct email *inner, const struct mime_message *message,
                        struct error *err)
@@ -94,8 +96,9 @@ static bool set_opaque(struct request *req, struct value *view, struct str raw,
     letter_set_head(view, inner, req->arena);
     letter_set_marks(req, view, inner, true);
     view_set_bool(view, "isWaiting", false);
-    view_set_bool(view, "hasAttachments", false);
-    view_set_bool(view, "hasMore", message->attachments.count > 0);
+    const struct body body = {.message = message, .wrapped = request_param(req, "part")};
+    view_set_bool(view, "isInner", true);
+    attachments_set(view, inner, &body, true, req->arena);
     return set_texts(req, view, raw, message, err);
 }
 
@@ -108,23 +111,49 @@ static bool is_numbered(struct request *req, const struct email *outer, struct s
     return part && mime_inner(req->arena, part);
 }
 
+/* The head of the message in the part, and what it is made of. */
+static bool read_message(struct request *req, struct str raw, struct parser_summary *summary,
+                         const struct mime_message **message, struct error *err)
+{
+    struct parser_input input = PARSER_BYTES(raw);
+    if (!parser_message(app_of(req)->parsers, req->arena, &input, summary, err))
+        return false;
+    *message = summary->verdict == PARSER_PARSED
+                   ? parser_structure_read(req->arena, summary->structure, NULL)
+                   : NULL;
+    return *message || refuse(err);
+}
+
+/* A file of a message that was encoded. */
+bool html_inside_part(struct request *req, struct response *res, struct error *err)
+{
+    struct email outer;
+    struct content_place place;
+    struct parser_summary summary;
+    const struct mime_message *message;
+    struct str raw = STR_EMPTY;
+    if (!read_inner(req, &raw, &place, &outer, err) ||
+        !read_message(req, raw, &summary, &message, err))
+        return false;
+    const struct mime_part *part = mime_find(message, request_param(req, "inner"));
+    if (!part || part->body_offset + part->body_length > raw.length)
+        return error_set(err, ERROR_NOT_FOUND, "This part is not in the message.");
+    download_headers(res, download_type(part->type),
+                     part->name.length ? part->name : STR("attachment"));
+    mime_decode(&res->body, mime_body(raw, part), part->encoding);
+    return true;
+}
+
 bool html_inside(struct request *req, struct response *res, struct error *err)
 {
     struct email outer;
     struct content_place place;
     struct str raw = STR_EMPTY;
     struct parser_summary summary;
-    if (!read_inner(req, &raw, &place, &outer, err))
+    const struct mime_message *message;
+    if (!read_inner(req, &raw, &place, &outer, err) ||
+        !read_message(req, raw, &summary, &message, err))
         return false;
-    struct parser_input input = PARSER_BYTES(raw);
-    if (!parser_message(app_of(req)->parsers, req->arena, &input, &summary, err))
-        return false;
-    const struct mime_message *message =
-        summary.verdict == PARSER_PARSED
-            ? parser_structure_read(req->arena, summary.structure, NULL)
-            : NULL;
-    if (!message)
-        return refuse(err);
     struct email inner = {.account_id = outer.account_id,
                           .id = outer.id,
                           .thread_id = outer.thread_id,
@@ -146,7 +175,6 @@ bool html_inside(struct request *req, struct response *res, struct error *err)
     view_set_path(view, "downloadUrl", "/mail/%lld/message/%lld/part/%" STR_FMT,
                   (long long)outer.account_id, (long long)outer.id, STR_ARG(place.part->id));
     view_set_str(view, "outer", outer.subject);
-    view_set_bool(view, "hasMore", false);
     bool is_good = is_numbered(req, &outer, place.part->id)
                        ? set_letter(req, res, view, &outer, &inner, place.part->id, err)
                        : set_opaque(req, view, raw, &inner, message, err);

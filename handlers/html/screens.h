@@ -32,7 +32,7 @@ route_handler html_receipt, html_remote, html_unsubscribe, html_unsubscribe_mail
 /* attachments.c */
 route_handler html_view;
 /* cards.c, inside.c */
-route_handler html_winmail, html_inside;
+route_handler html_winmail, html_inside, html_inside_part;
 /* invitation.c */
 route_handler html_invitation, html_card_keep;
 /* conversation.c */

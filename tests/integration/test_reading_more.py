@@ -310,15 +310,26 @@ def test_messages_within_messages_are_opened_each_with_its_own(restante, new_per
     assert "/inside/" not in page.text[page.text.index("attachments"):]
 
 
-def test_an_encoded_message_within_a_message_is_shown_as_text(opened):
-    inner = b"From: Eve <eve@example.com>\r\nSubject: wrapped\r\nContent-Type: text/html\r\n\r\n<p>in wraps</p>"
-    _, page, _, _ = client_page = opened(
-        "From: a@example.org\nSubject: wrapping\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
-        "--b\n\nsee\n--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" +
-        base64.encodebytes(inner).decode() + "--b--\n", "wrapping")
-    inside = client_page[0].get("/" + re.search(r'href="(/mail/[^"]*/inside/[^"]*)"', page.text).group(1))
-    assert inside.status == 200 and "wrapped" in inside.text and "in wraps" in inside.text
-    assert "<iframe" not in inside.text
+def test_an_encoded_message_within_a_message_is_opened_too(opened):
+    wrapped = ("From: Eve <eve@example.com>\nSubject: wrapped\nMIME-Version: 1.0\n"
+               "Content-Type: multipart/mixed; boundary=b\n\n"
+               "--b\nContent-Type: text/html\n\n<p>in <b>wraps</b></p><script>alert(1)</script>\n" +
+               part("application/pdf", "paper.pdf", PDF) + "--b--\n")
+    client, page, base, _ = opened(
+        "From: a@example.org\nSubject: wrapping\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=o\n\n"
+        "--o\n\nsee\n--o\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" +
+        base64.encodebytes(wrapped.replace("\n", "\r\n").encode()).decode() + "--o--\n", "wrapping")
+    inside = re.search(r'href="(/mail/[^"]*/inside/[^"]*)"', page.text).group(1)
+    shown = client.get("/" + inside)
+    assert shown.status == 200 and "wrapped" in shown.text and "in wraps" in shown.text
+    assert "<iframe" not in shown.text and "<script>" not in shown.text
+    file = re.search(r'href="(/mail/[^"]*)" download>\s*<svg[^>]*>.*?paper.pdf', shown.text, re.DOTALL).group(1)
+    assert file.startswith(inside + "/part/")
+    answer = client.get("/" + file)
+    assert answer.content == PDF and answer.headers["Content-Type"] == "application/pdf"
+    assert "paper.pdf" in answer.headers["Content-Disposition"] and "sandbox" in answer.headers[
+        "Content-Security-Policy"]
+    assert client.get("/" + inside + "/part/77").status == 404
 
 
 def test_ranges_of_a_part_that_alone_is_here(restante, person):

@@ -287,6 +287,7 @@ static void test_hostile_servers_get_nothing_and_an_end(void **state)
         {.file = "nonsense", .told = "no session: protocol;"},
         {.file = "endless_line", .told = "no session: limit;"},
         {.file = "endless_capa", .told = "no session: limit;"},
+        {.file = "endless_list", .deeds = LIST, .told = "limit;"},
         {.file = "empty_uidls", .deeds = LIST | QUIT, .told = "listed 4294967295:10:;bye;"},
     };
     (void)state;
