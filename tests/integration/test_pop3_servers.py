@@ -15,6 +15,7 @@ import pytest
 from tests.harness import eventually
 from tests.integration.test_pop3 import (HELLO, PASSWORD, QUIT, SIGNED_IN, Account, header, listing,
                                          message, scripted)  # noqa: F401
+from tests.mailserver.scripted import ScriptedServer
 
 ONE = "C: DELE 1\nS: +OK\n"
 
@@ -254,6 +255,45 @@ def test_a_message_listed_as_larger_than_is_taken_comes_with_its_beginning(resta
     page = browser.get(f"//mail/{account.id}/{inbox}/{giant['id']}").text
     assert "Only the beginning of this message is here." in page and "its beginning" in page
     assert "Download the rest" not in page
+
+
+# --- who they are -------------------------------------------------------------------------------------
+
+STLS = """
+    S: +OK ready
+    C: CAPA
+    S: +OK
+    S: STLS
+    S: .
+    C: STLS
+"""
+
+
+def refused(api, server, tls):
+    """What is said of an account there; the password must not have gone over the wire."""
+    answer = api.post("/accounts", {
+        "email": "ada@example.org", "password": PASSWORD, "kind": "pop3", "pop3Policy": "leave",
+        "incoming": {"host": "127.0.0.1", "port": server.port, "tls": tls}})
+    assert answer.status in (422, 502, 503, 504) and answer.is_problem, answer.text
+    assert PASSWORD not in str(server.transcripts)
+    return answer.json["detail"].lower()
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+@pytest.mark.parametrize("kind", ["expired", "self-signed", "wrong-host"])
+def test_a_bad_certificate_gets_no_password(api, mailserver, kind, tls):
+    begin = f"{STLS}S: +OK go\n" if tls == "starttls" else ""
+    with ScriptedServer(f"{begin}tls {kind}\nS: +OK ready\nC: ...", mailserver.authority) as server:
+        assert "certificate" in refused(api, server, tls)
+
+
+@pytest.mark.parametrize("script", [
+    "S: HTTP/1.1 400 Bad Request\nclose", "S: \\x00\\xff\\xfe\nclose", "S: -ERR go away\nclose",
+    "S: +OK\nclose", "S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: .\nC: ...\nS: -ERR\nclose",
+    f"{STLS}S: -ERR no\nC: ...\nclose", f"{STLS}S: +OK go\\r\\n+OK injected\ntls\nC: ..."])
+def test_a_server_that_speaks_nonsense_gets_no_password(api, mailserver, script):
+    with ScriptedServer(script, mailserver.authority) as server:
+        assert refused(api, server, "starttls")
 
 
 # --- SCRAM (RFC 5802, 7677), as RFC 5034 has it in POP3 --------------------------------------------------
