@@ -137,8 +137,10 @@ static bool read_set(struct set *set, json_t *body, struct error *err)
     if (count > SET_MAX)
         return error_set(err, ERROR_LIMIT, "A request changes at most %d emails.", SET_MAX);
     set->items = ARENA_ARRAY(set->req->arena, count, struct item);
-    json_object_foreach(update, name, patch) set->items[set->count++] =
-        (struct item){.name = name, .patch = patch};
+    json_object_foreach(update, name, patch)
+    {
+        set->items[set->count++] = (struct item){.name = name, .patch = patch};
+    }
     if (!read_destroyed(set, destroy, err))
         return false;
     for (size_t i = 0; i < set->count; i++) {

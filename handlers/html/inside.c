@@ -121,7 +121,9 @@ static bool read_message(struct request *req, struct str raw, struct parser_summ
     *message = summary->verdict == PARSER_PARSED
                    ? parser_structure_read(req->arena, summary->structure, NULL)
                    : NULL;
-    return *message || refuse(err);
+    if (!*message)
+        refuse(err);
+    return *message;
 }
 
 /* A file of a message that was encoded. */
