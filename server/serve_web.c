@@ -1,6 +1,7 @@
 /* The web role: opens what handlers have at hand, builds the router, and runs the doors. */
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "handlers/routes.h"
 #include "handlers/system.h"
 #include "handlers/wait.h"
+#include "server/base/fence.h"
 #include "server/base/log.h"
 #include "server/http/door_cgi.h"
 #include "server/http/door_fcgi.h"
@@ -130,12 +132,23 @@ static void wait_for_stop(void)
     sigwait(&signals, &signal_number);
 }
 
+/* What is sealed here cannot be opened here: not by what we hold, nor by what lies on the disk.
+ * With a PostgreSQL of our own, which is a socket, there is nobody to connect to either. */
+static void give_up_keys(struct serve_context *c)
+{
+    secret_wipe(&c->keys, sizeof c->keys);
+    setenv("TMPDIR", config_state_path(c->arena, c->config, "spool"), 1);
+    bool has_network = c->config->database[0] != '\0';
+    if (!fence_off(config_state_path(c->arena, c->config, "keys"), has_network))
+        LOG_INFO("web.unfenced", log_text("why", "the kernel has no Landlock"));
+}
+
 int serve_web(struct serve_context *c)
 {
     static struct web web;
     struct error err = ERROR_INIT;
     log_set_role("web");
-    secret_wipe(&c->keys, sizeof c->keys); /* what is sealed here cannot be opened here */
+    give_up_keys(c);
     bool is_open =
         open_app(&web, c, (int)c->config->web_connections, &err) && open_doors(&web, c, &err);
     if (is_open) {

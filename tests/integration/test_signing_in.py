@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -366,6 +367,17 @@ def test_signing_in_by_json_takes_nothing_that_a_form_could_send(restante, local
     assert answer.status == 403
 
 
+@pytest.mark.parametrize("name", ["Host", "X-Forwarded-Host", "Forwarded", "X-Original-URL", "X-Rewrite-URL"])
+def test_what_a_request_says_of_our_address_is_not_believed(restante, local_user, name):
+    value = "host=evil.example" if name == "Forwarded" else "evil.example"
+    forged = {name: value}
+    client = restante.sign_in(local_user, PASSWORD)
+    for path in ("//", "//sign-in", "//settings", "//nowhere", "/session", "/accounts", "/nowhere"):
+        for whoever in (client, restante.client()):
+            answer = whoever.get(path, headers=forged)
+            assert "evil.example" not in answer.text + str(answer.headers), path
+
+
 @pytest.mark.parametrize("where", ["//evil.example", "/\\evil.example", "https://evil.example", "evil",
                                    "/\tx", "/x\r\nSet-Cookie: a=b", "/sign-in", ""])
 def test_nobody_is_sent_elsewhere_after_signing_in(restante, local_user, where):
@@ -571,6 +583,14 @@ def test_secrets_are_in_no_log_and_no_answer(own, mailserver):
         account = api.get("/accounts").json["accounts"][0]["id"]
         assert eventually(lambda: api.get(f"/accounts/{account}").json["sync"]["state"] == "current")
         session = cookie(client).value
+        answers.append(service.client().get("//metrics"))
+        ours = [service.pid_of("web"), service.pid_of("sync")]
+        assert all(CANARY not in title and token not in title for title in service.children().values())
+        for pid in ours:  # what may not be dumped is root's, whoever runs it: no core file, no tracing
+            assert Path(f"/proc/{pid}/maps").stat().st_uid == 0
+        # the folder of the keys is given up where the kernel can do that, which begins with this
+        assert "NoNewPrivs:\t1" in Path(f"/proc/{ours[0]}/status").read_text() or \
+            "event=web.unfenced" in service.log.read_text()
         service.stop()
         log = service.log.read_text(errors="replace") + \
             (service.folder / "state/postgresql.log").read_text(errors="replace")
