@@ -26,7 +26,7 @@ static long long id_of(const char *thing, long long whose)
     static long long fresh;
     if (strcmp(thing, "fresh") == 0)
         return ++fresh; /* a name that is not taken */
-    if (strcmp(thing, "part") == 0 || strcmp(thing, "n") == 0)
+    if (strcmp(thing, "part") == 0 || strcmp(thing, "inner") == 0 || strcmp(thing, "n") == 0)
         return 1; /* of an email: there is none to own */
     for (size_t i = 0; i < sizeof things / sizeof *things; i++)
         if (strcmp(thing, things[i]) == 0)
