@@ -72,6 +72,22 @@ def test_whatever_is_done_is_done_once(reader):
     twice(api, "DELETE", f"{base}/drafts/{draft}")  # 204 again, not 404
 
 
+def test_an_account_and_what_comes_into_it_are_made_once(api, new_person, mailserver):
+    person = new_person("example.net")
+    made = twice(api, "POST", "/accounts", json_body={
+        "email": person.address, "password": person.password, "kind": "pop3", "pop3Policy": "leave",
+        "incoming": {"host": "127.0.0.1", "port": mailserver.ports["pop3s"], "tls": "implicit"}})
+    base = f"/accounts/{made.json['id']}"
+    assert [a["id"] for a in api.get("/accounts").json["accounts"]] == [made.json["id"]]
+    inbox = next(box["id"] for box in api.get(f"{base}/mailboxes").json["mailboxes"]
+                 if box["role"] == "inbox")
+    brought = twice(api, "POST", f"{base}/imports?mailbox={inbox}&name=mail",
+                    body=f"From a@example.org Mon Jan  5 10:00:00 2026\n{LETTER}\n".encode()).json
+    assert [t["id"] for t in api.get(f"{base}/transfers").json["transfers"]] == [brought["id"]]
+    twice(api, "DELETE", base)
+    assert api.get("/accounts").json["accounts"] == []
+
+
 def test_mail_is_sent_once(restante, person):
     writer = Writer(restante, person)
     draft = writer.draft(to=person.address, subject="once")
