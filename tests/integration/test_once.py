@@ -129,7 +129,8 @@ def test_a_request_that_failed_did_nothing_and_leaves_its_key(api):
     assert right.status == 201, right.text
 
 
-@pytest.mark.parametrize("key", ["", " ", "k" * 201, "k" * 10000])
+@pytest.mark.parametrize("key", ["", " ", "k" * 201, "k" * 10000],
+                         ids=["empty", "a space", "a byte too long", "10 kB"])
 def test_a_key_that_is_none_is_refused(api, key):
     answer = ask(api, "POST", "/contacts", key, json_body={"name": "Ada", "emails": []})
     assert answer.status == 400 and "Idempotency-Key" in answer.json["detail"]
