@@ -101,7 +101,7 @@ def measure(mail, folder, table):
                   "<= 2 ms")
         begin = time.monotonic()
         database.run("UPDATE submission SET send_at = now(), not_before = now()")
-        database.run(f"SELECT pg_notify('restante', 'op {owner.account_id}') \\g /dev/null")
+        database.run(f"SELECT pg_notify('restante', 'send {owner.account_id}') \\g /dev/null")
         until(lambda: len(mail.smtp.accepted) >= COUNT, 0.01, "the messages", 600)
         took = time.monotonic() - begin
         table.add(f"{COUNT:,} queued messages sent", f"{took:.1f} s",
