@@ -50,6 +50,16 @@ function onMessages(...verbs) {
   };
 }
 
+function openMenu(name) {
+  return () => {
+    const scope = root.dataset.open && !chosen().length ? ".actions" : ".bulk";
+    const menu = document.querySelector(`${scope} details[data-menu="${name}"]`);
+    if (!menu) return;
+    menu.open = true;
+    menu.querySelector("select, a")?.focus();
+  };
+}
+
 function star() {
   const row = focusedRow();
   const open = document.querySelector('.actions button[value$="star"]');
@@ -72,6 +82,8 @@ const keys = {
   "!": onMessages("junk", "not-junk"),
   I: onMessages("read"),
   U: onMessages("unread"),
+  l: openMenu("labels"),
+  v: openMenu("move"),
   r: follow("r"),
   a: follow("a"),
   f: follow("f"),

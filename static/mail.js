@@ -36,6 +36,8 @@ const verbs = {
   trash: { action: "trash", words: "moved to Trash" },
   move: { words: "moved" },
   copy: { action: "copy", words: "copied" },
+  label: { isOn: true, words: "labelled" },
+  unlabel: { isOn: false, words: "without the label now" },
 };
 
 function folderOf(role) {
@@ -49,6 +51,17 @@ function nameOf(folder) {
 
 function count(number) {
   return number === 1 ? "1 message" : `${number.toLocaleString("en")} messages`;
+}
+
+function isLabel(name) {
+  return "isOn" in verbs[name];
+}
+
+// A label's own keyword, and those that it had: to be taken off, too.
+function keywordsOf(name, form) {
+  const words = form.querySelector("select[name=label]")?.selectedOptions[0].dataset.keywords;
+  const few = words?.split(" ").slice(0, name === "label" ? 1 : undefined);
+  return few && Object.fromEntries(few.map((word) => [word, verbs[name].isOn]));
 }
 
 // Shows what will be; returns how to put it back.
@@ -67,16 +80,15 @@ function show(name, ids) {
     buttons.forEach((button) => markStarred(button, name === "star"));
     return () => buttons.forEach((button, n) => markStarred(button, were[n]));
   }
-  return name === "copy" ? () => {} : takeAway(here);
+  return name === "copy" || isLabel(name) ? () => {} : takeAway(here);
 }
 
-async function ask(name, ids, target) {
+async function ask(name, ids, target, keywords) {
   const verb = verbs[name];
   const to = verb.role ? folderOf(verb.role) : target;
   const asked = [];
-  if (verb.keywords)
-    asked.push({ action: "keywords", emailIds: ids, keywords: verb.keywords });
-  if (!verb.keywords || verb.role) {
+  if (keywords) asked.push({ action: "keywords", emailIds: ids, keywords });
+  if (!keywords || verb.role) {
     const action = verb.action ?? "move";
     const where = { mailboxId: root.dataset.mailbox };
     asked.push({ action, emailIds: ids, ...where, ...(action === "trash" ? {} : { toId: to }) });
@@ -88,16 +100,16 @@ async function ask(name, ids, target) {
 
 function leavesOpen(name, ids) {
   const isMoved = !verbs[name].keywords || verbs[name].role || verbs[name].isLeaving;
-  return isMoved && name !== "copy" && ids.includes(root.dataset.open);
+  return isMoved && name !== "copy" && !isLabel(name) && ids.includes(root.dataset.open);
 }
 
-async function act(name, ids, target) {
+async function act(name, ids, target, keywords = verbs[name].keywords) {
   const putBack = show(name, ids);
   chosen().forEach((row) => (boxOf(row).checked = false));
   closeMenus();
   tellCount();
   try {
-    const operations = await ask(name, ids, target);
+    const operations = await ask(name, ids, target, keywords);
     if (leavesOpen(name, ids)) {
       const place = new URL(root.dataset.list, location.href);
       if (operations.length) place.searchParams.set("done", operations.join("-"));
@@ -138,11 +150,15 @@ function onSubmit(event) {
   const target = name === "move" || name === "copy" ? asks.get("target") : null;
   const isLost = verbs[name].role && !folderOf(verbs[name].role);
   if (isLost) return; // the service says why
+  if (isLabel(name) && ids.includes(root.dataset.open)) return; // its head is drawn anew, too
   event.preventDefault();
   if (!ids.length) return tell("Choose one or more messages first.", { isBad: true });
   if ((name === "move" || name === "copy") && !target)
     return tell("Choose the folder that they shall go to.", { isBad: true });
-  act(name, ids, target);
+  if (!isLabel(name)) return act(name, ids, target);
+  const keywords = keywordsOf(name, form);
+  if (!keywords) return tell("Choose a label first.", { isBad: true });
+  act(name, ids, null, keywords);
 }
 
 // --- choosing ----------------------------------------------------------------------------------

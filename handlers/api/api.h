@@ -24,6 +24,8 @@ route_handler api_actions, api_actions_undo;
 route_handler api_mailbox_create, api_mailbox_update, api_mailbox_delete;
 /* set.c */
 route_handler api_email_patch, api_emails_set;
+/* labels.c */
+route_handler api_labels, api_label_create, api_label_save, api_label_delete;
 /* snooze.c */
 route_handler api_snoozed, api_snooze, api_snooze_end;
 /* bulk.c */

@@ -1,5 +1,6 @@
 #include "handlers/html/act.h"
 
+#include "handlers/html/labels.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/snooze.h"
 #include "handlers/html/verbs.h"
@@ -32,6 +33,7 @@ struct asked {
     int64_t row_id;    /* the row whose own button it was; 0: the form's */
     int64_t open_id;   /* the message that is open; 0: none */
     int64_t target_id;
+    struct label label; /* of verbs that are about one */
 };
 
 /* --- forms ----------------------------------------------------------------------------------- */
@@ -218,7 +220,9 @@ static struct str key_of(const struct asked *asked, const char *step, struct are
     if (!key.length || key.length > FORM_KEY_LENGTH_MAX)
         return STR_EMPTY;
     return arena_printf(arena, "%" STR_FMT ".%s%s.%lld.%016llx", STR_ARG(key), asked->verb->name,
-                        step, (long long)asked->target_id, (unsigned long long)hash);
+                        step,
+                        (long long)(asked->verb->is_label ? asked->label.id : asked->target_id),
+                        (unsigned long long)hash);
 }
 
 static bool run(struct request *req, struct db *db, const struct asked *asked,
@@ -252,6 +256,8 @@ static bool begin_bulk(struct request *req, struct response *res, struct db *db,
                             .clear = asked->verb->clear,
                             .target_id = target_id,
                             .idempotency_key = key_of(asked, ".all", req->arena)};
+    if (asked->verb->is_label)
+        label_set_action(req->arena, &asked->label, asked->verb->is_removal, &action);
     if (!bulk_add(db, asked->account.id, &action, STR_EMPTY, 0, &id, err))
         return false;
     response_redirect(res, place_with(req, asked, leaves_message(asked), STR_EMPTY));
@@ -273,8 +279,10 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
     }
     if (asked->is_everything && asked->mailbox.total > AT_ONCE_MAX)
         return begin_bulk(req, res, db, asked, action.target_id, err);
-    if (verb->set || verb->clear) {
+    if (verb->set || verb->clear || verb->is_label) {
         struct action marks = {.kind = ACTION_KEYWORDS, .set = verb->set, .clear = verb->clear};
+        if (verb->is_label)
+            label_set_action(req->arena, &asked->label, verb->is_removal, &marks);
         if (!run(req, db, asked, &marks, ".mark", ids, &count, err))
             return false;
     }
@@ -355,6 +363,11 @@ static bool act(struct request *req, struct response *res, struct db *db, int64_
     }
     if (asked.verb->needs_target && !asked.target_id) {
         say(req, res, &asked, "folder");
+        return true;
+    }
+    if (asked.verb->is_label &&
+        !labels_asked(req, db, asked.account.id, &asked.form, &asked.label)) {
+        say(req, res, &asked, "label");
         return true;
     }
     if (asked.verb->kind == ACTION_DESTROY && !str_equal(form_text(&asked.form, "sure"), STR("1")))

@@ -33,7 +33,8 @@ static struct verb marking(const struct bulk *bulk)
         if (bulk->clear & marks[i].flag)
             return marks[i].clear;
     }
-    return (struct verb){"Labelling", "labelled anew"};
+    return bulk->added.length ? (struct verb){"Labelling", "labelled"}
+                              : (struct verb){"Taking a label off", "without the label now"};
 }
 
 static struct verb verb_of(const struct bulk *bulk)

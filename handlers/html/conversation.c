@@ -1,6 +1,7 @@
 /* A conversation on one page: the newest unread message is open (or the newest, or the one that was
  * asked for), the others are folded to a line each that leads to them. */
 #include "handlers/html/act.h"
+#include "handlers/html/labels.h"
 #include "handlers/html/letter_view.h"
 #include "handlers/html/list.h"
 #include "handlers/html/screens.h"
@@ -17,6 +18,8 @@ enum {
 struct way {
     int64_t mailbox_id;
     struct str query; /* "?in=4&after=1-2" */
+    struct label *labels;
+    size_t label_count;
 };
 
 /* ?in=4 and the page of that folder's list; else the folder where the open message lies. */
@@ -51,6 +54,7 @@ static void add_folded(struct value *letter, const struct email *email, const st
                        struct arena *arena)
 {
     letter_set_head(letter, email, arena);
+    labels_set_tags(letter, way->labels, way->label_count, email);
     view_set_bool(letter, "isOpen", false);
     view_set_path(letter, "openUrl", "/mail/%lld/thread/%lld%" STR_FMT "open=%lld#m%lld",
                   (long long)email->account_id, (long long)email->thread_id, STR_ARG(way->query),
@@ -62,6 +66,8 @@ static bool add_open(struct request *req, struct response *res, struct db **db,
                      const struct way *way, struct error *err)
 {
     struct letter letter = {.email = email, .place = place, .wait_ms = CONVERSATION_WAIT_MS};
+    letter.labels = way->labels;
+    letter.label_count = way->label_count;
     letter_read(req, &letter);
     letter.here = arena_printf(req->arena, "/mail/%lld/thread/%lld%" STR_FMT "open=%lld",
                                (long long)email->account_id, (long long)email->thread_id,
@@ -121,6 +127,9 @@ static bool show(struct request *req, struct response *res, struct db **db, int6
     view_set_path(page, "backUrl", "/mail/%lld/%lld%" STR_FMT, (long long)account_id,
                   (long long)way.mailbox_id, STR_ARG(list_query(req->arena, list_place_of(req))));
     struct str place;
+    if (!label_list(*db, req->arena, account_id, &way.labels, &way.label_count, err))
+        return false;
+    labels_set_choice(page, account_id, way.labels, way.label_count, req->arena);
     if (!set_actions(req, *db, page, &open, way.mailbox_id, &account, &place, err))
         return false;
     size_t fold = at > EARLIER_SHOWN_MAX ? at : 0;

@@ -77,6 +77,10 @@ const struct route html_routes[] = {
     {HTTP_GET, "/accounts/{account}/folders/{mailbox}", html_folder, 0},
     {HTTP_POST, "/accounts/{account}/folders/{mailbox}", html_folder_change, 0},
 
+    {HTTP_GET, "/accounts/{account}/labels", html_labels, 0},
+    {HTTP_POST, "/accounts/{account}/labels", html_label_create, 0},
+    {HTTP_POST, "/accounts/{account}/labels/{label}", html_label_save, 0},
+
     {HTTP_GET, "/accounts/{account}/archive", html_archive, 0},
     {HTTP_GET, "/accounts/{account}/export", export_download, 0},
     {HTTP_POST, "/accounts/{account}/complete", html_export_complete, 0},

@@ -2,6 +2,7 @@
 
 #include "handlers/html/attachments.h"
 #include "handlers/html/cards.h"
+#include "handlers/html/labels.h"
 #include "handlers/html/letter.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
@@ -234,6 +235,7 @@ bool letter_set(struct request *req, struct response *res, struct db **db, struc
     if (is_ordinary && !body_load(req, db, email, &options, body, err))
         return false;
     letter_set_head(view, head, req->arena);
+    labels_set_tags(view, letter->labels, letter->label_count, email);
     letter_set_marks(req, view, head, letter->inner != NULL);
     if (letter->inner) {
         view_set_text(view, "receipt", NULL);

@@ -6,13 +6,16 @@
 #include "handlers/html/body.h"
 #include "handlers/html/page.h"
 #include "server/store/identities.h"
+#include "server/store/labels.h"
 #include "server/store/senders.h"
 
 struct letter {
     const struct email *email;
-    const struct email *inner; /* the head of the message at `inside`; NULL: of `email` itself */
-    struct str inside;         /* part number of a message within `email`; empty: itself */
-    struct str here;           /* path and query of the page that shows it, for its links */
+    const struct email *inner;  /* the head of the message at `inside`; NULL: of `email` itself */
+    struct str inside;          /* part number of a message within `email`; empty: itself */
+    struct str here;            /* path and query of the page that shows it, for its links */
+    const struct label *labels; /* of the account */
+    size_t label_count;
     struct str place;          /* "Work account, Inbox": where it lies; empty: not said */
     bool as_text;              /* ?view=text */
     bool allow_remote;         /* ?remote=1, or as the person has decided: */

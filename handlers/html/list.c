@@ -1,6 +1,7 @@
 #include "handlers/html/list.h"
 
 #include "handlers/html/act.h"
+#include "handlers/html/labels.h"
 #include "handlers/html/pop3_choice.h"
 #include "handlers/html/told.h"
 #include "handlers/html/words.h"
@@ -147,9 +148,10 @@ static void set_conversation(struct value *row, const struct email *email, struc
     view_set_bool(row, "hasAttachment", email->has_thread_attachment);
 }
 
-static void add_row(struct value *list, const struct email *email, const struct mailbox *mailbox,
+static void add_row(struct value *list, const struct email *email, const struct panes *panes,
                     struct str query, bool is_current, int64_t now, struct arena *arena)
 {
+    const struct mailbox *mailbox = panes->mailbox;
     struct value *row = view_add_object(list);
     bool is_outgoing = mailbox->role == ROLE_SENT || mailbox->role == ROLE_DRAFTS;
     view_set_i64(row, "id", email->id);
@@ -172,6 +174,7 @@ static void add_row(struct value *list, const struct email *email, const struct 
     view_set_bool(row, "isDraft", email->flags & FLAG_DRAFT);
     view_set_bool(row, "hasAttachment", email->has_attachment);
     view_set_bool(row, "isCurrent", is_current);
+    labels_set_tags(row, panes->labels, panes->label_count, email);
     if (email->thread_total > 1)
         set_conversation(row, email, query, arena);
 }
@@ -197,9 +200,10 @@ static void set_page_link(struct value *page, const char *name, const struct mai
 }
 
 bool list_set_rows(const struct request *req, struct db *db, struct value *page,
-                   const struct mailbox *mailbox, struct list_place place, int64_t current_id,
+                   const struct panes *panes, struct list_place place, int64_t current_id,
                    struct error *err)
 {
+    const struct mailbox *mailbox = panes->mailbox;
     struct email *emails;
     size_t count;
     bool has_more;
@@ -214,7 +218,7 @@ bool list_set_rows(const struct request *req, struct db *db, struct value *page,
     struct value *rows = view_set_list(page, "rows");
     int64_t now = clock_now_us();
     for (size_t i = 0; i < count; i++)
-        add_row(rows, &emails[i], mailbox, query, emails[i].id == current_id, now, req->arena);
+        add_row(rows, &emails[i], panes, query, emails[i].id == current_id, now, req->arena);
     view_set_bool(page, "isFirstPage", !place.cursor.id);
     view_set_text(page, "newerUrl", NULL);
     view_set_text(page, "olderUrl", NULL);
@@ -276,7 +280,9 @@ bool list_load_panes(struct request *req, struct db *db, int64_t account_id, int
     for (size_t i = 0; i < panes->mailbox_count; i++)
         if (panes->mailboxes[i].id == mailbox_id)
             panes->mailbox = &panes->mailboxes[i];
-    return panes->mailbox || error_set(err, ERROR_NOT_FOUND, "there is no such folder");
+    if (!panes->mailbox)
+        return error_set(err, ERROR_NOT_FOUND, "there is no such folder");
+    return label_list(db, req->arena, account_id, &panes->labels, &panes->label_count, err);
 }
 
 bool list_set_panes(struct request *req, struct db *db, struct value *page,
@@ -295,6 +301,7 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
         !told_set_notice(req, db, page, account, err))
         return false;
     list_set_folders(req, page, panes->mailboxes, panes->mailbox_count, mailbox->id);
+    labels_set_choice(page, account->id, panes->labels, panes->label_count, req->arena);
     act_set_forms(req, page, mailbox, panes->mailboxes, panes->mailbox_count, current_email_id);
     view = view_set_object(page, "mailbox");
     view_set_i64(view, "id", mailbox->id);
@@ -305,5 +312,5 @@ bool list_set_panes(struct request *req, struct db *db, struct value *page,
     view_set_bool(view, "isAwaited", list_is_awaited(account, mailbox));
     view_set_path(view, "url", "/mail/%lld/%lld", (long long)account->id, (long long)mailbox->id);
     page_show_accounts(page, panes->accounts, panes->account_count, account->id, req->arena);
-    return list_set_rows(req, db, page, mailbox, list_place_of(req), current_email_id, err);
+    return list_set_rows(req, db, page, panes, list_place_of(req), current_email_id, err);
 }

@@ -64,6 +64,8 @@ static bool show_message(struct request *req, struct response *res, struct db **
     letter_read(req, &letter);
     letter.here = arena_printf(req->arena, "%" STR_FMT "%" STR_FMT, STR_ARG(req->path),
                                STR_ARG(list_query(req->arena, list_place_of(req))));
+    letter.labels = shown.panes.labels;
+    letter.label_count = shown.panes.label_count;
     letter.place = list_place_name(req->arena, shown.panes.account, shown.panes.mailbox);
     return letter_set(req, res, db, view, &letter, err) &&
            set_neighbours(req, *db, view, &shown, err) &&

@@ -18,6 +18,8 @@ route_handler html_bulk_cancel, html_bulk_undo;
 route_handler html_snoozed, html_snoozed_end;
 /* told.c */
 route_handler html_refused, html_refused_told;
+/* labels.c */
+route_handler html_labels, html_label_create, html_label_save;
 /* folders.c */
 route_handler html_folders, html_folder_create, html_folder, html_folder_change;
 /* search_act.c */

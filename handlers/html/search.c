@@ -2,6 +2,7 @@
 #include "handlers/search.h"
 #include "handlers/html/act.h"
 #include "handlers/html/bulk.h"
+#include "handlers/html/labels.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/told.h"
 #include "handlers/html/words.h"
@@ -15,6 +16,8 @@ struct asked {
     struct str text, cursor;
     int64_t account_id; /* 0: all accounts */
     bool is_ranked, is_upstream;
+    struct label *labels; /* of the accounts that are searched */
+    size_t label_count;
 };
 
 static struct asked read_asked(const struct request *req)
@@ -53,8 +56,9 @@ static struct str search_url(struct arena *arena, const struct asked *asked, boo
 /* --- rows ---------------------------------------------------------------------------------------
  */
 
-static void add_row(const struct request *req, struct value *list, const struct search_found *found,
-                    const struct email *email, const struct account *accounts, size_t account_count)
+static void add_row(const struct request *req, struct value *list, const struct asked *asked,
+                    const struct search_found *found, const struct email *email,
+                    const struct account *accounts, size_t account_count)
 {
     struct arena *arena = req->arena;
     struct value *row = view_add_object(list);
@@ -81,6 +85,7 @@ static void add_row(const struct request *req, struct value *list, const struct 
     view_set_bool(row, "isFlagged", email->flags & FLAG_FLAGGED);
     view_set_bool(row, "hasAttachment", email->has_attachment);
     view_set_text(row, "account", NULL);
+    labels_set_tags(row, asked->labels, asked->label_count, email);
     for (size_t i = 0; i < account_count && account_count > 1; i++)
         if (accounts[i].id == email->account_id)
             view_set_str(row, "account", accounts[i].name);
@@ -93,7 +98,7 @@ static void set_results(const struct request *req, struct value *page, const str
     struct value *results = view_set_object(page, "results");
     struct value *rows = view_set_list(results, "rows");
     for (size_t i = 0; i < found->answer.count; i++)
-        add_row(req, rows, found, &found->answer.emails[i], accounts, account_count);
+        add_row(req, rows, asked, found, &found->answer.emails[i], accounts, account_count);
     view_set_bool(results, "hasRows", found->answer.count > 0);
     view_set_bool(results, "isFirst", asked->cursor.length == 0);
     view_set_url(results, "olderUrl",
@@ -136,7 +141,7 @@ static bool set_upstream(struct request *req, struct value *page, const struct a
         for (size_t k = 0; k < found->answer.count; k++)
             is_shown = is_shown || found->answer.emails[k].id == emails[i].id;
         if (!is_shown && ++more)
-            add_row(req, rows, found, &emails[i], account, 1);
+            add_row(req, rows, asked, found, &emails[i], account, 1);
     }
     view_set_bool(view, "isNothing", more == 0 && upstream.unknown == 0);
     view_set_str(view, "unknown",
@@ -221,6 +226,7 @@ static bool set_acting(const struct request *req, struct db *db, struct value *p
         if (!mailbox_list(db, req->arena, accounts->id, &mailboxes, &mailbox_count, err))
             return false;
         list_set_folders(req, page, mailboxes, mailbox_count, 0);
+        labels_set_choice(page, accounts->id, asked->labels, asked->label_count, req->arena);
     }
     struct value *bulks = view_set_list(page, "bulks");
     for (size_t i = 0; i < count && request_argument(req, "bulk").at; i++)
@@ -229,9 +235,24 @@ static bool set_acting(const struct request *req, struct db *db, struct value *p
     return told_set_notice_of_all(req, db, page, err);
 }
 
+static bool load_labels(const struct request *req, struct db *db, struct asked *asked,
+                        const struct account *accounts, size_t count, struct error *err)
+{
+    asked->labels = ARENA_ARRAY(req->arena, count * LABELS_MAX + 1, struct label);
+    for (size_t i = 0; i < count; i++) {
+        struct label *labels;
+        size_t found;
+        if (!label_list(db, req->arena, accounts[i].id, &labels, &found, err))
+            return false;
+        for (size_t k = 0; k < found; k++)
+            asked->labels[asked->label_count++] = labels[k];
+    }
+    return true;
+}
+
 /* `*is_found` tells whether the search ran; what it could not understand stands in the page. */
 static bool fill_page(const struct request *req, struct response *res, struct db *db,
-                      struct value *page, const struct asked *asked, struct search_found *found,
+                      struct value *page, struct asked *asked, struct search_found *found,
                       const struct account **accounts, bool *is_found, struct error *err)
 {
     struct account *all;
@@ -248,7 +269,8 @@ static bool fill_page(const struct request *req, struct response *res, struct db
     if (!asked->text.length)
         return true;
     *accounts = chosen_accounts(asked, all, &count);
-    if (!set_acting(req, db, page, asked, *accounts, count, err))
+    if (!load_labels(req, db, asked, *accounts, count, err) ||
+        !set_acting(req, db, page, asked, *accounts, count, err))
         return false;
     struct search_wanted wanted = {.text = asked->text,
                                    .accounts = *accounts,

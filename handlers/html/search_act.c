@@ -1,6 +1,7 @@
 /* Acting on what a search found, across folders and accounts: on chosen messages at once, on
  * everything that it finds in the background (bulk.h). Moving concerns a message wherever it lies;
  * what lies in the trash stays there when the rest is deleted. */
+#include "handlers/html/labels.h"
 #include "handlers/html/page.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/verbs.h"
@@ -24,6 +25,7 @@ struct asked {
     size_t account_count;
     int64_t only_id; /* the account that was searched; 0: all */
     int64_t target_id;
+    struct label label; /* of verbs that are about one */
     bool is_everything;
     struct buf done; /* "1.12-13~2.5" */
     size_t done_count;
@@ -107,7 +109,8 @@ static struct str key_of(const struct asked *asked, const char *step, const int6
     if (!key.length || key.length > FORM_KEY_LENGTH_MAX)
         return STR_EMPTY;
     return arena_printf(arena, "%" STR_FMT ".%s%s.%lld.%016llx", STR_ARG(key), asked->verb->name,
-                        step, (long long)asked->target_id, (unsigned long long)hash);
+                        step, (long long)(asked->label.id ? asked->label.id : asked->target_id),
+                        (unsigned long long)hash);
 }
 
 static void note_done(struct asked *asked, int64_t account_id, const struct action_result *result,
@@ -151,10 +154,12 @@ static bool act_on_chosen(const struct request *req, struct db *db, struct asked
         return true;
     if (!find_target(req, db, asked, account_id, &action.target_id, err))
         return false;
-    if (verb->set || verb->clear) {
+    if (verb->set || verb->clear || verb->is_label) {
         action.kind = ACTION_KEYWORDS;
         action.set = verb->set;
         action.clear = verb->clear;
+        if (verb->is_label)
+            label_set_action(req->arena, &asked->label, verb->is_removal, &action);
         action.idempotency_key = key_of(asked, ".mark", ids, action.email_count, req->arena);
         if (!action_run(db, req->arena, account_id, &action, &result, err))
             return false;
@@ -179,6 +184,8 @@ static bool act_on_everything(const struct request *req, struct db *db, const st
                             .set = asked->verb->set,
                             .clear = asked->verb->clear,
                             .idempotency_key = key_of(asked, ".all", NULL, 0, req->arena)};
+    if (asked->verb->is_label)
+        label_set_action(req->arena, &asked->label, asked->verb->is_removal, &action);
     return search_check(req, db, account_id, text, err) &&
            find_target(req, db, asked, account_id, &action.target_id, err) &&
            bulk_add(db, account_id, &action, text, search_clock().offset_minutes, &id, err);
@@ -192,6 +199,17 @@ static bool has_chosen(const struct asked *asked)
     return has_any;
 }
 
+/* Labels are an account's own: pages offer them where one is searched. */
+static bool find_label(const struct request *req, struct db *db, struct asked *asked)
+{
+    if (!asked->only_id && asked->account_count == 1)
+        asked->only_id = asked->accounts[0].id;
+    for (size_t i = 0; i < asked->account_count; i++)
+        if (asked->accounts[i].id == asked->only_id)
+            return labels_asked(req, db, asked->only_id, &asked->form, &asked->label);
+    return false;
+}
+
 static bool act(struct request *req, struct response *res, struct db *db, struct asked *asked,
                 struct error *err)
 {
@@ -203,6 +221,10 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
     }
     if (asked->verb->needs_target && !asked->target_id) {
         go_back(req, res, "said", STR("folder"));
+        return true;
+    }
+    if (asked->verb->is_label && !find_label(req, db, asked)) {
+        go_back(req, res, "said", STR("label"));
         return true;
     }
     for (size_t i = 0; i < asked->account_count; i++) {

@@ -23,6 +23,7 @@ static const struct {
     {"choose", "Choose one or more messages first.", true},
     {"when", "Choose a time that lies ahead.", true},
     {"folder", "Choose the folder that they shall go to.", true},
+    {"label", "Choose a label first.", true},
     {"gone", "That is no longer there.", true},
     {"there", "They lie in that folder already: nothing had to be done.", false},
     {"undone", "Taken back.", false},
@@ -38,6 +39,7 @@ struct deed {
     int set, clear;
     int64_t target_id;
     size_t emails;
+    bool is_labelled, is_unlabelled;
     bool is_final; /* there is no way back */
 };
 
@@ -54,6 +56,8 @@ static bool read_deed(const struct operation *operation, struct deed *deed)
                           .target_id = json_integer_value(json_object_get(root, "toId")),
                           .emails = json_array_size(json_object_get(root, "emailIds")),
                           .is_final = !there && str_equal(operation->kind, STR("destroy"))};
+    deed->is_labelled = json_array_size(json_object_get(root, "add")) > 0;
+    deed->is_unlabelled = json_array_size(json_object_get(root, "remove")) > 0;
     if (there) {
         deed->kind = STR("move");
         deed->target_id = there;
@@ -77,7 +81,9 @@ static const char *marked(const struct deed *deed)
         if (deed->clear & words[i].flag)
             return words[i].cleared;
     }
-    return "labelled anew";
+    return deed->is_labelled     ? "labelled"
+           : deed->is_unlabelled ? "without the label now"
+                                 : "marked anew";
 }
 
 static struct str where_to(const struct request *req, struct db *db, int64_t account_id,

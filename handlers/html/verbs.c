@@ -20,6 +20,8 @@ static const struct verb verbs[] = {
     {.name = "destroy", .kind = ACTION_DESTROY},
     {.name = "move", .kind = ACTION_MOVE, .needs_target = true},
     {.name = "copy", .kind = ACTION_COPY, .needs_target = true},
+    {.name = "label", .kind = ACTION_KEYWORDS, .is_label = true},
+    {.name = "unlabel", .kind = ACTION_KEYWORDS, .is_label = true, .is_removal = true},
     {.name = "snooze", .kind = ACTION_MOVE, .is_snooze = true},
     {.name = "read-all", .kind = ACTION_KEYWORDS, .set = FLAG_SEEN, .is_whole = true},
     {.name = "empty", .kind = ACTION_DESTROY, .is_whole = true},

@@ -12,6 +12,8 @@ struct verb {
     enum mailbox_role role; /* MOVE: to this one */
     bool is_whole;          /* of all messages in the folder, not of chosen ones */
     bool needs_target;      /* MOVE, COPY: the form says where to */
+    bool is_label;          /* the form says which; it is put on or */
+    bool is_removal;        /* taken off */
     bool is_snooze;         /* MOVE: out of the way until a time that the form says */
 };
 

@@ -119,6 +119,14 @@ bool str_has_word(struct str words, struct str word)
     return false;
 }
 
+bool str_has_word_nocase(struct str words, struct str word)
+{
+    while (words.at)
+        if (str_equal_nocase(str_cut(&words, ' '), word))
+            return true;
+    return false;
+}
+
 bool str_to_u64(struct str s, uint64_t *number)
 {
     uint64_t value = 0;

@@ -67,6 +67,7 @@ struct str str_cut(struct str *rest, char separator);
 
 /* True when `word` stands in the list, separated by spaces. */
 bool str_has_word(struct str words, struct str word);
+bool str_has_word_nocase(struct str words, struct str word);
 
 /* A decimal number with nothing around it and no sign; false on anything else or overflow. */
 bool str_to_u64(struct str s, uint64_t *number);

@@ -1,13 +1,12 @@
 #include "server/imap/mailbox_name.h"
 
+#include "server/base/utf7.h"
 #include "server/base/utf8.h"
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 static int digit_of(char c)
 {
-    const char *at = c ? strchr(alphabet, c) : NULL;
-    return at ? (int)(at - alphabet) : -1;
+    const char *at = c ? strchr(utf7_alphabet, c) : NULL;
+    return at ? (int)(at - utf7_alphabet) : -1;
 }
 
 /* Base64 of UTF-16 without its "&" and "-". False when it is not well formed. */
@@ -76,56 +75,12 @@ struct str imap_mailbox_decode(struct arena *arena, struct str wire, bool is_utf
     return name;
 }
 
-static void encode_unit(struct buf *out, uint32_t unit, uint32_t *bits, int *count)
-{
-    *bits = *bits << 16 | unit;
-    *count += 16;
-    while (*count >= 6) {
-        *count -= 6;
-        buf_char(out, alphabet[*bits >> *count & 63]);
-    }
-    *bits &= (1u << *count) - 1;
-}
-
-static bool is_printable(uint32_t character)
-{
-    return character >= 0x20 && character <= 0x7e;
-}
-
 struct str imap_mailbox_encode(struct arena *arena, struct str name, bool is_utf8)
 {
     if (is_utf8)
         return arena_str(arena, name);
     struct buf out = BUF_INIT(name.length * 8 + 16);
-    struct str rest = name;
-    while (rest.length) {
-        struct str here = rest;
-        uint32_t character = utf8_next(&rest);
-        if (is_printable(character)) {
-            buf_text(&out, character == '&' ? "&-" : (char[]){(char)character, '\0'});
-            continue;
-        }
-        uint32_t bits = 0;
-        int count = 0;
-        buf_char(&out, '&');
-        rest = here;
-        while (rest.length) {
-            here = rest;
-            character = utf8_next(&rest);
-            if (is_printable(character)) {
-                rest = here;
-                break;
-            }
-            if (character > 0xffff) {
-                encode_unit(&out, 0xd800 + ((character - 0x10000) >> 10), &bits, &count);
-                encode_unit(&out, 0xdc00 + ((character - 0x10000) & 0x3ff), &bits, &count);
-            } else
-                encode_unit(&out, character, &bits, &count);
-        }
-        if (count)
-            buf_char(&out, alphabet[bits << (6 - count) & 63]);
-        buf_char(&out, '-');
-    }
+    utf7_encode(&out, name);
     struct str wire = arena_str(arena, buf_view(&out));
     buf_free(&out);
     return wire;

@@ -1,11 +1,14 @@
 #include "server/query/conditions.h"
 
+#include "server/store/labels.h"
 #include "server/store/mailboxes.h"
 
 struct translating {
     struct arena *arena;
     const struct mailbox *mailboxes; /* of the account */
     size_t mailbox_count;
+    const struct label *labels; /* of the account, where the query asks for one */
+    size_t label_count;
     bool *is_known; /* by the `in:` conditions in their order: some account has that folder */
     size_t folder_count;
 };
@@ -24,8 +27,36 @@ static void set_words(struct translating *t, const struct query *q, enum words_p
     c->is_phrase = q->is_phrase;
 }
 
-static void set_keyword(const struct query *q, struct search_condition *c)
+static struct search_condition *keyword(struct arena *arena, struct str word,
+                                        struct search_condition *next)
 {
+    struct search_condition *made = ARENA_NEW(arena, struct search_condition);
+    *made = (struct search_condition){.kind = SEARCH_KEYWORD, .text = word, .next = next};
+    return made;
+}
+
+/* A label's name, or any keyword that it has or had. */
+static bool set_label(const struct translating *t, struct str name, struct search_condition *c)
+{
+    for (size_t i = 0; i < t->label_count; i++) {
+        const struct label *label = &t->labels[i];
+        struct str rest = label->former;
+        if (!str_equal_nocase(name, label->name) && !label_is_on(label, name))
+            continue;
+        c->kind = SEARCH_ANY_OF;
+        c->first_child = keyword(t->arena, label->keyword, NULL);
+        while (rest.length)
+            c->first_child = keyword(t->arena, str_cut(&rest, ' '), c->first_child);
+        return true;
+    }
+    return false;
+}
+
+static void set_keyword(const struct translating *t, const struct query *q,
+                        struct search_condition *c)
+{
+    if (q->kind == QUERY_LABEL && set_label(t, q->text, c))
+        return;
     for (const struct flag_name *name = flag_names; name->flag; name++) {
         if (!name->keyword || !str_equal_nocase(q->text, str_of(name->keyword)))
             continue;
@@ -102,7 +133,7 @@ static struct search_condition *translate(struct translating *t, const struct qu
         break;
     case QUERY_KEYWORD:
     case QUERY_LABEL:
-        set_keyword(q, c);
+        set_keyword(t, q, c);
         break;
     case QUERY_MAILBOX:
         set_mailboxes(t, q, c);
@@ -116,6 +147,14 @@ static struct search_condition *translate(struct translating *t, const struct qu
         last = &(*last)->next;
     }
     return c;
+}
+
+static bool asks_for_label(const struct query *q)
+{
+    bool is_asked = q->kind == QUERY_LABEL;
+    for (const struct query *child = q->first_child; child && !is_asked; child = child->next)
+        is_asked = asks_for_label(child);
+    return is_asked;
 }
 
 /* The first folder of the query that no account has. */
@@ -141,9 +180,13 @@ bool query_conditions(struct db *db, struct arena *arena, const struct query *qu
     struct translating t = {.arena = arena, .is_known = ARENA_ARRAY(arena, QUERY_NODES_MAX, bool)};
     for (size_t i = 0; i < count; i++) {
         struct mailbox *mailboxes;
-        if (!mailbox_list(db, arena, account_ids[i], &mailboxes, &t.mailbox_count, err))
+        struct label *labels = NULL;
+        if (!mailbox_list(db, arena, account_ids[i], &mailboxes, &t.mailbox_count, err) ||
+            (asks_for_label(query) &&
+             !label_list(db, arena, account_ids[i], &labels, &t.label_count, err)))
             return false;
         t.mailboxes = mailboxes;
+        t.labels = labels;
         t.folder_count = 0;
         made[i] = translate(&t, query);
     }

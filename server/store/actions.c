@@ -67,8 +67,7 @@ struct acting {
 
 /* --- what may be asked for ------------------------------------------------------------------- */
 
-/* An atom of IMAP (RFC 9051 section 9) that is no system flag. */
-static bool is_word(struct str word)
+bool action_is_word(struct str word)
 {
     for (size_t i = 0; i < word.length; i++) {
         unsigned char c = (unsigned char)word.at[i];
@@ -89,7 +88,7 @@ bool action_check(const struct action *action, bool is_bulk, struct error *err)
     if (action->add_count > WORDS_MAX || action->remove_count > WORDS_MAX)
         return error_set(err, ERROR_LIMIT, "That are too many keywords.");
     for (size_t i = 0; i < action->add_count; i++)
-        if (!is_word(action->add_words[i]))
+        if (!action_is_word(action->add_words[i]))
             return error_set(err, ERROR_INVALID, "A keyword has characters that it cannot have.");
     return true;
 }
@@ -184,9 +183,9 @@ static void decide_keywords(const struct action *action, struct place *place)
     place->set = action->set & ~place->flags;
     place->clear = action->clear & place->flags & ~action->set;
     for (size_t i = 0; i < action->add_count; i++)
-        is_other_word = is_other_word || !str_has_word(place->words, action->add_words[i]);
+        is_other_word = is_other_word || !str_has_word_nocase(place->words, action->add_words[i]);
     for (size_t i = 0; i < action->remove_count; i++)
-        is_other_word = is_other_word || str_has_word(place->words, action->remove_words[i]);
+        is_other_word = is_other_word || str_has_word_nocase(place->words, action->remove_words[i]);
     if (place->set || place->clear || is_other_word)
         place->deed = DEED_KEYWORDS;
 }

@@ -7,6 +7,8 @@
 
 /* Whether it may be asked for at all; one on everything that matches names no messages. */
 bool action_check(const struct action *action, bool is_bulk, struct error *err);
+/* An atom of IMAP (RFC 9051 section 9) that is no system flag. */
+bool action_is_word(struct str word);
 /* action_run within a batch that the caller commits: at most one action in each, since it locks the
  * account's row after the placements. */
 bool action_run_in(struct replica_batch *batch, struct arena *arena, const struct action *action,

@@ -3,7 +3,7 @@
 #include "server/store/actions_private.h"
 #include "server/store/changes_private.h"
 
-enum { WORDS_MAX = 64 };
+enum { WORDS_MAX = 64 }; /* added, and as many removed */
 
 static const char *const kind_names[] = {
     [BULK_KEYWORDS] = "keywords", [BULK_MOVE] = "move",       [BULK_COPY] = "copy",
@@ -196,6 +196,19 @@ static bool lock(struct db *db, struct arena *arena, const struct bulk *bulk, in
     return true;
 }
 
+static size_t split(struct arena *arena, struct str text, const struct str **words)
+{
+    struct str *at = ARENA_ARRAY(arena, 2 * WORDS_MAX, struct str);
+    size_t count = 0;
+    while (text.length > 0 && count < 2 * WORDS_MAX) {
+        struct str word = str_cut(&text, ' ');
+        if (word.length > 0)
+            at[count++] = word;
+    }
+    *words = at;
+    return count;
+}
+
 /* Leaves out what the person did something else with since. */
 static bool leave_out(struct db *db, struct arena *arena, const struct bulk *bulk, bool is_marking,
                       int64_t *ids, size_t *count, struct error *err)
@@ -203,8 +216,13 @@ static bool leave_out(struct db *db, struct arena *arena, const struct bulk *bul
     struct db_rows rows;
     struct id_map later;
     size_t kept = 0;
+    const struct str *words;
+    struct str named =
+        arena_printf(arena, "%" STR_FMT " %" STR_FMT, STR_ARG(bulk->added), STR_ARG(bulk->removed));
+    size_t word_count = split(arena, named, &words);
     if (!db_select(db, "bulk_later", &rows, err, db_i64(bulk->account_id), db_i64(bulk->id),
-                   db_i64_array(ids, *count), db_bool(is_marking), db_i32(bulk->set | bulk->clear)))
+                   db_i64_array(ids, *count), db_bool(is_marking), db_i32(bulk->set | bulk->clear),
+                   db_text_array(words, word_count)))
         return false;
     id_map_init(arena, &later, (size_t)rows.row_count + 1);
     while (db_next(&rows))
@@ -215,19 +233,6 @@ static bool leave_out(struct db *db, struct arena *arena, const struct bulk *bul
             ids[kept++] = ids[i];
     *count = kept;
     return true;
-}
-
-static size_t split(struct arena *arena, struct str text, const struct str **words)
-{
-    struct str *at = ARENA_ARRAY(arena, WORDS_MAX, struct str);
-    size_t count = 0;
-    while (text.length > 0 && count < WORDS_MAX) {
-        struct str word = str_cut(&text, ' ');
-        if (word.length > 0)
-            at[count++] = word;
-    }
-    *words = at;
-    return count;
 }
 
 /* Marks come in a batch of their own, before the move that they go with: an action is one to a

@@ -65,11 +65,16 @@ UPDATE placement p
        pending_clear = CASE WHEN $6 THEN 0 ELSE (p.pending_clear | $5) & ~($4)::int END
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($3);
 
--- Keywords that are no bits: seen at once, until the server tells its own.
+-- Keywords that are no bits: seen at once, until the server tells its own. Their letters' case does not
+-- matter, and stays as it is where they are already.
 -- name: action_words
 UPDATE placement p
-   SET keywords = nullif(ARRAY(SELECT word FROM unnest(p.keywords) word WHERE word <> ALL ($5)
-                               UNION SELECT unnest($4::text[])), '{}')
+   SET keywords = nullif(ARRAY(SELECT DISTINCT ON (lower(word)) word
+                                 FROM (SELECT word, 1 AS place FROM unnest(p.keywords) word
+                                        WHERE lower(word) <> ALL (ARRAY(SELECT lower(unnest($5::text[]))))
+                                       UNION ALL
+                                       SELECT word, 2 FROM unnest($4::text[]) word) w
+                                ORDER BY lower(word), place), '{}')
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($3);
 
 -- name: action_hide

@@ -71,8 +71,10 @@ SELECT DISTINCT e.id::bigint
   FROM operation o, json_array_elements_text(o.arguments->'emailIds') AS e (id)
  WHERE o.account_id = $1 AND o.id > $2 AND o.bulk_id IS NULL AND o.state <> 'cancelled'
    AND CASE WHEN $4 THEN o.kind = 'keywords'
-                         AND (coalesce((o.arguments->>'set')::int, 0)
-                              | coalesce((o.arguments->>'clear')::int, 0)) & $5 <> 0
+                         AND ((coalesce((o.arguments->>'set')::int, 0)
+                               | coalesce((o.arguments->>'clear')::int, 0)) & $5 <> 0
+                              OR (o.arguments->'add')::jsonb ?| $6
+                              OR (o.arguments->'remove')::jsonb ?| $6)
             ELSE o.kind IN ('move', 'destroy') END
    AND e.id::bigint = ANY ($3);
 

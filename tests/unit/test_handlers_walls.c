@@ -15,9 +15,9 @@ static struct router *all_router;
 /* --- whose what it is ------------------------------------------------------------------------ */
 
 /* What the parameters of paths, and the places in bodies, stand for. */
-static const char *const things[] = {"mailbox", "email",      "thread",   "draft",     "attachment",
-                                     "blob",    "submission", "identity", "operation", "transfer",
-                                     "bulk",    "contact",    "group",    "search",    "token"};
+static const char *const things[] = {
+    "mailbox",   "email",    "thread", "draft",   "attachment", "blob",   "submission", "identity",
+    "operation", "transfer", "bulk",   "contact", "group",      "search", "token",      "label"};
 
 static long long id_of(const char *thing, long long whose)
 {
@@ -90,6 +90,7 @@ static void own_everything(PGconn *pg, int who, long long whose)
         "INSERT INTO transfer (account_id, id, kind) VALUES ({a}, {transfer}, 'complete')",
         "INSERT INTO bulk (account_id, id, kind, mailbox_id)"
         " VALUES ({a}, {bulk}, 'keywords', {mailbox})",
+        "INSERT INTO label (account_id, id, name, keyword) VALUES ({a}, {label}, 'Own', 'own')",
         "INSERT INTO snooze (account_id, email_id, folder_id, mailbox_id, until)"
         " VALUES ({a}, {email}, {mailbox}, {mailbox}, now() + '1 day')",
         "INSERT INTO contact (user_id, id, name, emails)"
@@ -167,6 +168,8 @@ static const struct said {
     {HTTP_POST, V1 "/actions/undo", "{\"operations\": [\"{operation}\"]}"},
     {HTTP_POST, V1 "/snoozed",
      "{\"emailIds\": [\"{email}\"], \"until\": \"2099-01-01T00:00:00Z\"}"},
+    {HTTP_POST, V1 "/labels", "{\"name\": \"New{fresh}\"}"},
+    {HTTP_PATCH, V1 "/labels/{label}", "{\"name\": \"Taken\"}"},
     {HTTP_POST, V1 "/mailboxes", "{\"name\": \"New{fresh}\", \"parentId\": \"{mailbox}\"}"},
     {HTTP_PATCH, V1 "/mailboxes/{mailbox}", "{\"name\": \"Taken\"}"},
     {HTTP_PATCH, V1 "/emails/{email}", "{\"keywords\": {\"$seen\": true}}"},
@@ -206,6 +209,8 @@ static const struct said {
     {HTTP_POST, "/search/act?q=plan&account={account}", "do=star&email={account}.{email}&key=k"},
     {HTTP_POST, "/search/undo?q=plan", "operations={account}.{operation}"},
     {HTTP_POST, "/accounts/{account}", "name=Taken&prefetch=all&pollSeconds=60"},
+    {HTTP_POST, "/accounts/{account}/labels", "name=New{fresh}&colour=1"},
+    {HTTP_POST, "/accounts/{account}/labels/{label}", "do=save&name=Taken"},
     {HTTP_POST, "/accounts/{account}/folders", "name=New{fresh}&parent={mailbox}"},
     {HTTP_POST, "/accounts/{account}/folders/{mailbox}", "do=rename&name=Taken"},
     {HTTP_GET, "/accounts/{account}/export?format=mbox&mailbox={mailbox}", ""},

@@ -16,9 +16,10 @@
 
 static const char attack[] = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
 static const char *const screens[] = {
-    "sign-in", "mailbox",        "message",  "accounts", "account-new",  "account-servers",
-    "account", "account-delete", "settings", "error",    "preparing",    "folders",
-    "folder",  "sure",           "refused",  "archive",  "account-kind", "snoozed"};
+    "sign-in",         "mailbox",      "message",        "accounts", "account-new",
+    "account-servers", "account",      "account-delete", "settings", "error",
+    "preparing",       "folders",      "folder",         "sure",     "refused",
+    "archive",         "account-kind", "snoozed",        "labels"};
 
 static const struct value *call_asset(void *context, struct arena *arena, struct str text,
                                       const struct value *page)
