@@ -302,6 +302,7 @@ def test_every_page_is_named_and_fits_desk_and_phone(screen):
     pages = ["/sign-in", "/accounts", "/accounts/new", f"/accounts/{account}", "/settings",
              f"/accounts/{account}/servers", f"/accounts/{account}/delete",
              f"/accounts/{account}/folders", f"/accounts/{account}/senders",
+             f"/accounts/{account}/labels", f"/mail/{account}/snoozed",
              f"/accounts/{account}/folders/{inbox}", f"/mail/{account}/refused", "/search?q=letter",
              f"/mail/{account}/{inbox}/{email}", f"/mail/{account}/compose", "/contacts",
              f"/mail/{account}/compose?reply={email}", f"/mail/{account}/outbox", "/nowhere"]
@@ -374,3 +375,63 @@ def test_messages_are_dragged_to_a_folder_and_come_back(screen):
 
     drag("letter four", "Inbox")  # where it lies already: nothing comes of it
     assert len(screen.subjects()) == 3
+
+
+CONTRAST = """
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map((n) => n / 255)
+    .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+return [...document.querySelectorAll(".colours .tag, .row .tag, .letter-head .tag")].map((tag) => {
+  const style = getComputedStyle(tag);
+  const both = [light(style.color), light(style.backgroundColor)].sort((a, b) => b - a);
+  return (both[0] + 0.05) / (both[1] + 0.05);
+});
+"""
+
+
+def test_labels_are_put_on_with_the_script_and_can_be_read_in_the_dark(screen):
+    account = screen.one(".mail").get_attribute("data-account")
+    inbox = screen.browser.current_url
+    for name, colour in (("Garden club", 5), ("Urgent", 3)):
+        screen.browser.get(f"{screen.url}/accounts/{account}/labels")
+        screen.one("#label-new").send_keys(name)
+        form = screen.all("form.card")[-1]
+        form.find_element(By.CSS_SELECTOR, f'input[value="{colour}"]').click()
+        form.find_element(By.CSS_SELECTOR, ".button.is-primary").click()
+        screen.until(lambda: "Saved." in screen.one("main").text, "the label")
+    screen.audit()
+    screen.keep("labels")
+    screen.browser.get(inbox)
+    choose(screen, "letter one", "letter two")
+    screen.press("l")
+    screen.one(".bulk select[name=label]").send_keys("Garden club")
+    screen.keep("label-menu")
+    screen.audit()
+    screen.one(".bulk [value=label]").click()
+    screen.until(lambda: "2 messages labelled." in screen.notice(), "the notice")
+    screen.until(lambda: "Garden club" in screen.row("letter two").text, "the label on the row")
+    screen.keep("labelled")
+    screen.one(".notice button.is-quiet").click()
+    screen.until(lambda: "Garden club" not in screen.row("letter two").text, "the way back")
+
+    screen.row("letter three").find_element(By.CSS_SELECTOR, "a").click()
+    screen.until(lambda: "Hello three" in screen.one(".letter").text, "the text")
+    for name in ("Garden club", "Urgent"):
+        screen.one(".actions [data-menu=labels] summary").click()
+        screen.one(".actions select[name=label]").send_keys(name)
+        screen.one(".actions [value=label]").click()
+        screen.until(lambda: name in screen.one(".letter-head").text, "the label on the message")
+    for scheme in ("light", "dark"):
+        screen.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        screen.keep(f"label-message-{scheme}")
+        contrasts = screen.browser.execute_script(CONTRAST)
+        assert len(contrasts) >= 4 and min(contrasts) >= 4.5, contrasts
+        screen.browser.get(f"{screen.url}/accounts/{account}/labels")
+        contrasts = screen.browser.execute_script(CONTRAST)
+        assert len(contrasts) >= 8 and min(contrasts) >= 4.5, contrasts
+        screen.keep(f"labels-{scheme}")
+        screen.browser.back()
+    screen.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
