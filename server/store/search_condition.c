@@ -204,16 +204,6 @@ bool search_plan(struct arena *arena, const struct search_condition *condition,
 /* --- rows --------------------------------------------------------------------------------------
  */
 
-static bool has_keyword(struct str keywords, struct str wanted)
-{
-    while (keywords.length) {
-        struct str word = str_cut(&keywords, ' ');
-        if (str_equal_nocase(word, wanted))
-            return true;
-    }
-    return false;
-}
-
 static bool is_in(const struct search_condition *c, const struct search_row *row)
 {
     for (size_t i = 0; i < c->mailbox_count; i++)
@@ -256,7 +246,7 @@ static bool matches(const struct search_condition *c, const struct search_row *r
     case SEARCH_FLAG:
         return ((row->flags & c->flag) != 0) == c->is_set;
     case SEARCH_KEYWORD:
-        return has_keyword(row->keywords, c->text);
+        return str_has_word_nocase(row->keywords, c->text);
     case SEARCH_MAILBOX:
         return is_in(c, row);
     case SEARCH_BEFORE:
