@@ -59,8 +59,10 @@ struct replica_email {
     size_t thread_key_count;
     int64_t message_key; /* 0: none */
     struct str words;    /* for search, as tsvectorrecv reads it; empty: none */
-    int64_t id;          /* filled: the email's id here */
-    bool is_known;       /* filled: the email was here already (another placement of it) */
+    int64_t blob_id; /* the whole message, which blobs_copy brings in this transaction; 0: none */
+    bool is_settled; /* its text is here too, or there is none */
+    int64_t id;      /* filled: the email's id here */
+    bool is_known;   /* filled: the email was here already (another placement of it) */
 };
 
 struct replica_batch;

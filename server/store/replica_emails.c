@@ -371,7 +371,8 @@ static bool copy_emails(struct adding *adding, const int64_t *threads, struct er
             db_or_null(db_json(e->cc_json)), db_or_null(db_json(e->bcc_json)),
             db_or_null(db_time(e->sent_at)), db_time(e->received_at), db_i64(e->size_bytes),
             db_bool(e->has_attachment), db_text(e->preview), db_or_null(db_json(e->structure)),
-            db_or_null(db_json(e->header_json)));
+            db_or_null(db_json(e->header_json)), db_or_null(db_i64(e->blob_id)),
+            db_bool(e->is_settled));
     }
     return db_copy_end(db, is_good, err);
 }

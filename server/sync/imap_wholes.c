@@ -1,6 +1,5 @@
-/* Policy "everything": whole messages, many with one command, into a spool. While one batch is
- * parsed and written in one transaction, the next one is received. */
-#include <pthread.h>
+/* Policy "everything": whole messages, many with one command, into a spool. While batches are
+ * parsed and written, each in one transaction, the next one is received. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include "server/base/log.h"
 #include "server/store/blobs.h"
 #include "server/sync/imap_body.h"
+#include "server/sync/lanes.h"
 #include "server/sync/spool.h"
 
 enum {
@@ -25,6 +25,7 @@ enum {
 /* One message on its way. */
 struct whole {
     const struct replica_wanted *wanted;
+    int64_t blob_id;
     uint64_t offset, length; /* in the spool */
     bool is_here;
 };
@@ -41,26 +42,24 @@ struct batch {
 struct wholes {
     struct slice *slice;
     struct session_mailbox *mailbox;
-    struct batch batches[2];
+    struct lanes lanes;
+    struct batch batches[LANES]; /* of each lane */
     struct batch *receiving;
-    struct db *db;           /* of the importer */
-    uint64_t literal_at;     /* where the literal under way begins in the spool */
-    bool has_literal;        /* one came and is not told whose it is */
-    struct error err;        /* of the spool */
-    struct batch *importing; /* NULL: none */
-    pthread_t thread;
-    struct error import_err;
+    int64_t blob_id;     /* of the first of all that are wanted */
+    uint64_t literal_at; /* where the literal under way begins in the spool */
+    bool has_literal;    /* one came and is not told whose it is */
+    struct error err;    /* of the spool */
 };
 
 /* --- the way into the database ---------------------------------------------------------------- */
 
-static bool parse(struct wholes *w, struct batch *batch, struct arena *arena,
+static bool parse(struct slice *slice, struct batch *batch, struct arena *arena,
                   struct parser_summary *summaries, struct error *err)
 {
     struct parser_extent *extents = ARENA_ARRAY(arena, batch->count, struct parser_extent);
     for (size_t i = 0; i < batch->count; i++)
         extents[i] = (struct parser_extent){batch->at[i].offset, batch->at[i].length};
-    return parser_messages(w->slice->sync->parsers, arena, batch->spool, extents, batch->count,
+    return parser_messages(slice->sync->parsers, arena, batch->spool, extents, batch->count,
                            batch->has_words, summaries, err);
 }
 
@@ -71,6 +70,7 @@ static struct replica_whole row_of(const struct whole *whole, const struct parse
     if (is_poison)
         LOG_WARN("sync.quarantine", log_int("email", whole->wanted->email_id));
     return (struct replica_whole){.email_id = whole->wanted->email_id,
+                                  .blob_id = whole->blob_id,
                                   .structure = summary->structure,
                                   .header_json = summary->header_json,
                                   .preview = summary->preview,
@@ -79,18 +79,21 @@ static struct replica_whole row_of(const struct whole *whole, const struct parse
                                   .is_settled = has_words || is_poison};
 }
 
-static bool write_rows(struct wholes *w, const struct batch *batch, struct replica_batch *rows,
-                       struct replica_whole *wholes, const struct parser_summary *summaries,
+static bool write_rows(struct slice *slice, struct db *db, const struct batch *batch,
+                       const struct parser_summary *summaries, struct replica_batch *rows,
                        struct arena *arena, struct error *err)
 {
+    struct replica_whole *wholes = ARENA_ARRAY(arena, batch->count, struct replica_whole);
     struct blob_extent *extents = ARENA_ARRAY(arena, batch->count, struct blob_extent);
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch->count; i++) {
+        wholes[i] = row_of(&batch->at[i], &summaries[i], batch->has_words);
         extents[i] = (struct blob_extent){.blob_id = wholes[i].blob_id,
                                           .email_id = wholes[i].email_id,
                                           .offset = batch->at[i].offset,
                                           .length = batch->at[i].length};
+    }
     if (!replica_wholes_put(rows, wholes, batch->count, err) ||
-        !blobs_copy(w->db, w->slice->account->id, batch->spool, extents, batch->count, err))
+        !blobs_copy(db, slice->account->id, batch->spool, extents, batch->count, err))
         return false;
     for (size_t i = 0; i < batch->count; i++)
         if (summaries[i].words.length > 0 &&
@@ -100,41 +103,29 @@ static bool write_rows(struct wholes *w, const struct batch *batch, struct repli
 }
 
 /* One transaction. */
-static bool import(struct wholes *w, struct batch *batch, struct arena *arena, struct error *err)
+static bool store(struct slice *slice, struct db *db, const struct batch *batch,
+                  const struct parser_summary *summaries, struct arena *arena, struct error *err)
 {
-    struct parser_summary *summaries = ARENA_ARRAY(arena, batch->count, struct parser_summary);
-    struct replica_whole *wholes = ARENA_ARRAY(arena, batch->count, struct replica_whole);
-    int64_t account_id = w->slice->account->id, blob_id;
-    if (!parse(w, batch, arena, summaries, err) ||
-        !replica_allocate_ids(w->db, account_id, (int)batch->count, &blob_id, err))
-        return false;
-    for (size_t i = 0; i < batch->count; i++) {
-        wholes[i] = row_of(&batch->at[i], &summaries[i], batch->has_words);
-        wholes[i].blob_id = blob_id + (int64_t)i;
-    }
-    struct replica_batch *rows = replica_begin(w->db, account_id, err);
-    if (rows && write_rows(w, batch, rows, wholes, summaries, arena, err))
+    struct replica_batch *rows = replica_begin(db, slice->account->id, err);
+    if (rows && write_rows(slice, db, batch, summaries, rows, arena, err))
         return replica_commit(&rows, err);
     replica_abandon(&rows);
     return false;
 }
 
-static void *run_import(void *context)
+static bool import(struct lanes *lanes, void *batch_at, struct error *err)
 {
-    struct wholes *w = context;
+    struct batch *batch = batch_at;
     struct arena *arena = arena_new();
-    import(w, w->importing, arena, &w->import_err);
+    struct parser_summary *summaries = ARENA_ARRAY(arena, batch->count, struct parser_summary);
+    bool is_good = parse(lanes->slice, batch, arena, summaries, err);
+    if (is_good) {
+        struct db *db = lanes_acquire(lanes, true);
+        is_good = store(lanes->slice, db, batch, summaries, arena, err);
+        lanes_release(lanes, &db);
+    }
     arena_free(&arena);
-    return NULL;
-}
-
-/* Waits for what is under way. False: it failed, now or before. */
-static bool await_import(struct wholes *w)
-{
-    if (w->importing)
-        pthread_join(w->thread, NULL);
-    w->importing = NULL;
-    return w->import_err.kind == ERROR_NONE;
+    return is_good;
 }
 
 /* Leaves out what did not come: expunged, or kept back by the server. */
@@ -150,19 +141,13 @@ static void keep_here(struct wholes *w, struct batch *batch)
     batch->count = kept;
 }
 
-/* Hands over what was received and goes on with the other batch. */
+/* Hands over what was received and goes on with another batch. */
 static bool begin_import(struct wholes *w)
 {
-    if (!await_import(w))
-        return false;
     keep_here(w, w->receiving);
-    if (w->receiving->count > 0) {
-        w->importing = w->receiving;
-        if (pthread_create(&w->thread, NULL, run_import, w))
-            abort();
-    }
-    w->receiving = w->receiving == &w->batches[0] ? &w->batches[1] : &w->batches[0];
-    return true;
+    bool is_good = w->receiving->count == 0 || lanes_send(&w->lanes, w->receiving);
+    w->receiving = &w->batches[w->lanes.receiving];
+    return is_good;
 }
 
 /* --- what comes in ---------------------------------------------------------------------------- */
@@ -270,11 +255,9 @@ static bool may_be_of_message(const struct wholes *w, const struct error *why)
 static bool fetch_singly(struct wholes *w, struct error *err)
 {
     struct batch *batch = w->receiving;
-    int refused = 0; /* in a row */
-    if (!await_import(w)) {
-        *err = w->import_err;
+    int refused = 0;                  /* in a row */
+    if (!lanes_await(&w->lanes, err)) /* the slice's own connection is needed */
         return false;
-    }
     for (size_t i = 0; i < batch->count; i++) {
         struct body_wanted body = {.email_id = batch->at[i].wanted->email_id, .is_whole = true};
         struct error why = ERROR_INIT;
@@ -334,11 +317,12 @@ static bool take(struct wholes *w, const struct replica_wanted *wanted, size_t c
     int64_t bytes = 0;
     batch->count = 0;
     while (*next < count && batch->count < BATCH_MESSAGES && bytes < BATCH_BYTES) {
+        int64_t blob_id = w->blob_id + (int64_t)*next;
         const struct replica_wanted *one = &wanted[(*next)++];
         if (imap_set_has(&w->mailbox->without_whole, one->uid))
             continue;
         bytes += one->size_bytes;
-        batch->at[batch->count++] = (struct whole){.wanted = one};
+        batch->at[batch->count++] = (struct whole){.wanted = one, .blob_id = blob_id};
     }
     batch->has_words = count <= ORDINARY_MAX;
     return open_spool(batch, bytes, err);
@@ -364,10 +348,8 @@ static bool fetch_listed(struct wholes *w, const struct replica_wanted *wanted, 
         if (!begin_import(w) && is_good)
             is_good = false;
     }
-    if (!await_import(w)) {
-        *err = w->import_err;
+    if (!lanes_close(&w->lanes, err))
         return false;
-    }
     if (is_good && next == count)
         go_on_behind(w->mailbox, &wanted[count - 1]);
     return is_good;
@@ -379,17 +361,20 @@ static bool run(struct slice *slice, struct session_mailbox *mailbox,
     struct wholes *w = calloc(1, sizeof *w);
     if (!w)
         abort();
-    struct db *bulk = slice->sync->bulk ? store_acquire(slice->sync->bulk, 0, NULL) : NULL;
     w->slice = slice;
     w->mailbox = mailbox;
-    w->db = bulk ? bulk : slice->db;
     w->receiving = &w->batches[0];
-    w->batches[0].spool = w->batches[1].spool = -1;
-    bool is_good = fetch_listed(w, wanted, count, err);
-    for (int i = 0; i < 2; i++)
+    for (size_t i = 0; i < LANES; i++)
+        w->batches[i].spool = -1;
+    bool is_good =
+        replica_allocate_ids(slice->db, slice->account->id, (int)count, &w->blob_id, err);
+    if (is_good) {
+        lanes_open(&w->lanes, slice, import, false);
+        is_good = fetch_listed(w, wanted, count, err);
+    }
+    for (size_t i = 0; i < LANES; i++)
         if (w->batches[i].spool >= 0)
             close(w->batches[i].spool);
-    store_release(slice->sync->bulk, &bulk);
     free(w);
     return is_good;
 }

@@ -1,6 +1,5 @@
 #include "server/sync/pop3_download.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
@@ -8,6 +7,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/store/replica.h"
 #include "server/sync/spool.h"
 
 enum {
@@ -28,70 +28,32 @@ enum {
     CUT_BYTES = 256 << 10, /* kept of one that does not end */
 };
 
-/* A batch on its way into the database, in a thread of its own, while the next one is received. As
- * long as it runs, the slice's connection to the database, the plan and the session's arena are
- * that thread's; the connection to the mail server and the steps of other batches are not. */
-struct importer {
-    pthread_t thread;
-    bool is_running;
-    struct slice *slice;
-    struct pop3_batch *batch;
-    size_t count; /* messages in it */
-    bool is_good; /* so far */
-    struct error err;
-};
-
 struct download {
     struct slice *slice;
     struct pop3_session *session;
     struct pop3_step **steps; /* asked for, in order */
-    struct pop3_batch *batch; /* being received */
-    struct importer importer;
-    struct pop3_received *current; /* under way; NULL: none */
-    bool was_cut;                  /* one did not end where it should */
+    int64_t blob_id;          /* of the next message */
+    struct lanes lanes;
+    struct pop3_batch *batches[LANES]; /* of each lane */
+    struct pop3_batch *batch;          /* being received */
+    struct pop3_received *current;     /* under way; NULL: none */
+    bool was_cut;                      /* one did not end where it should */
     struct pop3_fingerprint fingerprint;
     struct error err; /* of the spool */
 };
 
 /* --- the way into the database ---------------------------------------------------------------- */
 
-static void *run_import(void *context)
-{
-    struct importer *importer = context;
-    char id_text[24];
-    snprintf(id_text, sizeof id_text, "%lld", (long long)importer->slice->account->id);
-    log_set_context("account", str_of(id_text));
-    importer->is_good = pop3_import(importer->slice, importer->batch, &importer->err);
-    return NULL;
-}
-
-/* Waits for the batch that is under way, if there is one. False: it failed, now or before. */
-static bool await_import(struct download *download)
-{
-    struct importer *importer = &download->importer;
-    if (importer->is_running) {
-        pthread_join(importer->thread, NULL);
-        importer->is_running = false;
-        if (importer->is_good)
-            download->session->remaining -= importer->count;
-    }
-    return importer->is_good;
-}
-
-/* Hands over what was received and goes on with the other batch, which is empty by then. */
+/* Hands over what was received and goes on with another batch, which is empty by then. */
 static bool begin_import(struct download *download)
 {
-    struct importer *importer = &download->importer;
-    if (!await_import(download))
-        return false;
-    struct pop3_batch *empty = importer->batch;
-    importer->batch = download->batch;
-    importer->count = download->batch->count;
-    download->batch = empty;
-    importer->is_running = importer->count > 0;
-    if (importer->is_running && pthread_create(&importer->thread, NULL, run_import, importer))
-        abort();
-    return true;
+    bool is_good = true;
+    if (download->batch->count > 0) {
+        pop3_import_prepare(download->slice, download->batch);
+        is_good = lanes_send(&download->lanes, download->batch);
+    }
+    download->batch = download->batches[download->lanes.receiving];
+    return is_good;
 }
 
 /* --- what comes in ---------------------------------------------------------------------------- */
@@ -145,8 +107,8 @@ static void begin_message(void *context, size_t index)
         return;
     }
     download->current = &batch->at[batch->count];
-    *download->current =
-        (struct pop3_received){.step = download->steps[index], .offset = batch->length};
+    *download->current = (struct pop3_received){
+        .step = download->steps[index], .blob_id = download->blob_id++, .offset = batch->length};
     pop3_fingerprint_begin(&download->fingerprint);
 }
 
@@ -239,7 +201,7 @@ static struct pop3_batch *batch_new(const struct pop3_session *session)
     if (!batch)
         abort();
     batch->spool = -1;
-    batch->is_ordinary = session->remaining <= ORDINARY_MAX;
+    batch->is_ordinary = atomic_load(&session->remaining) <= ORDINARY_MAX;
     return batch;
 }
 
@@ -250,58 +212,61 @@ static void batch_free(struct pop3_batch *batch)
     free(batch);
 }
 
-static bool retrieve(struct slice *slice, struct pop3_step **steps,
-                     const struct pop3_wanted *wanted, size_t count, struct error *err)
+static bool open_download(struct download *download, struct slice *slice, struct error *err)
 {
     struct pop3_session *session = slice->account->pop3;
-    struct download download = {
-        .slice = slice,
-        .session = session,
-        .steps = steps,
-        .batch = batch_new(session),
-        .importer = {.slice = slice, .batch = batch_new(session), .is_good = true}};
-    struct pop3_sink sink = {.context = &download,
+    *download = (struct download){.slice = slice, .session = session};
+    if (!replica_allocate_ids(slice->db, slice->account->id, (int)session->plan.count,
+                              &download->blob_id, err))
+        return false;
+    for (size_t i = 0; i < LANES; i++)
+        download->batches[i] = batch_new(session);
+    download->batch = download->batches[0];
+    lanes_open(&download->lanes, slice, pop3_import, true); /* for the sake of conversations */
+    return true;
+}
+
+/* What came before the session broke is kept: it need not come again. */
+static bool close_download(struct download *download, bool is_good, struct error *err)
+{
+    begin_import(download);
+    bool is_kept = lanes_close(&download->lanes, err);
+    if (is_kept && download->err.kind != ERROR_NONE)
+        *err = download->err;
+    else if (is_kept && !is_good && download->was_cut)
+        /* it never ended: others are got in the next session */
+        error_set(err, ERROR_CLOSED, "The mail server did not stop sending a message");
+    for (size_t i = 0; i < LANES; i++)
+        batch_free(download->batches[i]);
+    is_good = is_good && is_kept && download->err.kind == ERROR_NONE;
+    if (!is_good)
+        download->session->next = 0; /* some that were passed may not be here */
+    return is_good;
+}
+
+/* The messages of one run. */
+static bool retrieve(struct download *download, const struct pop3_wanted *wanted, size_t count,
+                     struct error *err)
+{
+    struct pop3_sink sink = {.context = download,
                              .begin = begin_message,
                              .write = write_message,
                              .end = end_message,
                              .failed = failed_message};
-    bool is_good = pop3_retrieve(session->client, wanted, count, &sink, err);
-    buf_free(&download.fingerprint.line); /* of one that did not come to its end */
-    /* What came before the session broke is kept: it need not come again. */
-    bool is_kept = begin_import(&download) && await_import(&download);
-    if (!is_kept)
-        *err = download.importer.err;
-    else if (download.err.kind != ERROR_NONE)
-        *err = download.err;
-    else if (!is_good && download.was_cut) /* it never ended: others are got in the next session */
-        error_set(err, ERROR_CLOSED, "The mail server did not stop sending a message");
-    batch_free(download.batch);
-    batch_free(download.importer.batch);
-    return is_good && is_kept && download.err.kind == ERROR_NONE;
+    bool is_good = pop3_retrieve(download->session->client, wanted, count, &sink, err);
+    buf_free(&download->fingerprint.line); /* of one that did not come to its end */
+    return is_good && download->lanes.err.kind == ERROR_NONE;
 }
 
-static void adapt_run(struct pop3_session *session, int64_t took_ms)
+/* What is asked for next, from `session->next` on, which then lies behind it. */
+static size_t gather(struct pop3_session *session, struct pop3_step **steps,
+                     struct pop3_wanted *wanted)
 {
-    if (took_ms < RUN_QUICK_MS && session->run_bytes < RUN_BYTES_MAX)
-        session->run_bytes *= 2;
-    else if (took_ms > RUN_SLOW_MS && session->run_bytes > RUN_BYTES_MIN)
-        session->run_bytes /= 2;
-}
-
-bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
-{
-    struct pop3_session *session = slice->account->pop3;
     struct pop3_plan *plan = &session->plan;
-    struct pop3_step *steps[RUN_MESSAGES];
-    struct pop3_wanted wanted[RUN_MESSAGES];
     size_t count = 0;
-    int64_t bytes = 0, begin_ms = clock_monotonic_ms();
-    if (session->run_bytes == 0)
-        session->run_bytes = RUN_BYTES_FIRST;
-    while (session->next < plan->count && !is_wanted(&plan->at[session->next]))
-        session->next++;
-    for (size_t i = session->next; i < plan->count && count < RUN_MESSAGES; i++) {
-        struct pop3_step *step = &plan->at[i];
+    int64_t bytes = 0;
+    for (; session->next < plan->count && count < RUN_MESSAGES; session->next++) {
+        struct pop3_step *step = &plan->at[session->next];
         if (!is_wanted(step))
             continue;
         bytes += step->fate == POP3_PREVIEW ? 0 : step->listed.size_bytes;
@@ -312,18 +277,61 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
             wanted[count].top_lines = PREVIEW_LINES;
         steps[count++] = step;
     }
+    return count;
+}
+
+static void adapt_run(struct pop3_session *session, int64_t took_ms)
+{
+    if (took_ms < RUN_QUICK_MS && session->run_bytes < RUN_BYTES_MAX)
+        session->run_bytes *= 2;
+    else if (took_ms > RUN_SLOW_MS && session->run_bytes > RUN_BYTES_MIN)
+        session->run_bytes /= 2;
+}
+
+/* One run. `*is_done`: nothing was left to ask for. */
+static bool run(struct download *download, bool *is_done, struct error *err)
+{
+    struct pop3_session *session = download->session;
+    struct pop3_step *steps[RUN_MESSAGES];
+    struct pop3_wanted wanted[RUN_MESSAGES];
+    int64_t begin_ms = clock_monotonic_ms();
+    size_t count = gather(session, steps, wanted);
     *is_done = count == 0;
-    if (count > 0 && !retrieve(slice, steps, wanted, count, err))
+    download->steps = steps;
+    if (count > 0 && !retrieve(download, wanted, count, err))
         return false;
     adapt_run(session, clock_monotonic_ms() - begin_ms);
     return true;
 }
 
-bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err)
+bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
 {
     struct pop3_session *session = slice->account->pop3;
+    struct download download;
+    bool is_good = true;
+    while (session->next < session->plan.count && !is_wanted(&session->plan.at[session->next]))
+        session->next++;
+    *is_done = session->next == session->plan.count;
+    if (session->run_bytes == 0)
+        session->run_bytes = RUN_BYTES_FIRST;
+    if (*is_done)
+        return true;
+    if (!open_download(&download, slice, err))
+        return false;
+    while (is_good && !*is_done && !slice_is_over(slice) &&
+           !atomic_load(&slice->account->has_operations) && clock_monotonic_ms() < session->end_ms)
+        is_good = run(&download, is_done, err);
+    return close_download(&download, is_good, err);
+}
+
+bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err)
+{
     struct pop3_wanted wanted = {.number = step->listed.number, .top_lines = -1};
+    struct download download;
     step->fate = POP3_REST;
-    session->remaining++;
-    return retrieve(slice, &step, &wanted, 1, err);
+    slice->account->pop3->remaining++;
+    if (!open_download(&download, slice, err))
+        return false;
+    download.steps = &step;
+    return close_download(&download, retrieve(&download, &wanted, 1, err), err);
 }

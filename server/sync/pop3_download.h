@@ -3,6 +3,7 @@
 #ifndef RESTANTE_SYNC_POP3_DOWNLOAD_H
 #define RESTANTE_SYNC_POP3_DOWNLOAD_H
 
+#include "server/sync/lanes.h"
 #include "server/sync/pop3_fingerprint.h"
 #include "server/sync/pop3_session.h"
 
@@ -14,6 +15,7 @@ enum {
 /* One message in the spool. */
 struct pop3_received {
     struct pop3_step *step;
+    int64_t blob_id;
     uint64_t offset, length;
     bool is_cut; /* it did not end where it should: this is its beginning */
     char fingerprint[POP3_FINGERPRINT_BYTES];
@@ -25,16 +27,20 @@ struct pop3_batch {
     bool is_ordinary; /* of a few new messages, whose words are found at once */
     struct pop3_received at[POP3_BATCH_MESSAGES];
     size_t count;
+    struct pop3_import *import; /* of what was received; NULL: nothing yet */
 };
 
-/* A run of what is still to be fetched, some megabytes. `*is_done`: nothing is left. */
+/* Gets what is still to be fetched, some megabytes with each command, until nothing is left
+ * (`*is_done`), the slice or the session has lasted long enough, or an operation waits. */
 bool pop3_download(struct slice *slice, bool *is_done, struct error *err);
 /* The rest of one message whose beginning is here. True also when the server refused it: its row
  * tells. */
 bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error *err);
 
-/* pop3_import.c: makes a batch durable, sets the steps' fates to what the policy says now, and
+/* pop3_import.c: finds out what of a received batch is new, which settles doubts in the plan. */
+void pop3_import_prepare(struct slice *slice, struct pop3_batch *batch);
+/* Then, in a lane: makes the batch durable, sets the steps' fates to what the policy says now, and
  * empties it. */
-bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *err);
+bool pop3_import(struct lanes *lanes, void *batch, struct error *err);
 
 #endif

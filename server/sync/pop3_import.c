@@ -18,12 +18,12 @@ struct item {
     const struct parser_summary *summary;
 };
 
-struct import {
+struct pop3_import {
     struct slice *slice;
     struct pop3_session *session;
     struct pop3_batch *batch;
     struct arena *arena;
-    struct db *db; /* the slice's, or one for bulk */
+    struct db *db; /* of the lane, once it writes */
     struct item *at;
     size_t count;
     bool has_words;                   /* not of many: those follow (pop3_words.c) */
@@ -37,7 +37,7 @@ struct import {
 /* --- which of them are new -------------------------------------------------------------------- */
 
 /* A message that was fetched because it could not be looked at before, and that is here. */
-static void adopt(struct import *import, const struct pop3_step *step)
+static void adopt(struct pop3_import *import, const struct pop3_step *step)
 {
     struct pop3_uidl *after = &import->adopted_after[import->adopted_count];
     import->adopted_before[import->adopted_count++] = import->session->plan.rows[step->row];
@@ -54,7 +54,7 @@ static enum pop3_uidl_state state_of(const struct item *item)
     return is_oversized ? POP3_UIDL_OVERSIZED : POP3_UIDL_PARTIAL;
 }
 
-static void sort_out(struct import *import)
+static void sort_out(struct pop3_import *import)
 {
     struct pop3_session *session = import->session;
     for (size_t i = 0; i < import->batch->count; i++) {
@@ -85,7 +85,7 @@ static void sort_out(struct import *import)
 
 /* --- parsing ---------------------------------------------------------------------------------- */
 
-static bool parse(struct import *import, struct error *err)
+static bool parse(struct pop3_import *import, struct error *err)
 {
     struct parser_extent *extents = ARENA_ARRAY(import->arena, import->count, struct parser_extent);
     for (size_t i = 0; i < import->count; i++)
@@ -103,11 +103,14 @@ static int64_t arrival(const struct parser_summary *summary)
     return at > 0 && at < now ? at : now;
 }
 
-static void fill_email(const struct item *item, struct replica_email *email)
+static void fill_email(const struct pop3_import *import, const struct item *item,
+                       struct replica_email *email)
 {
     *email = (struct replica_email){
         .received_at = arrival(item->summary),
-        .size_bytes = item->is_preview ? item->row.size_bytes : (int64_t)item->received->length};
+        .size_bytes = item->is_preview ? item->row.size_bytes : (int64_t)item->received->length,
+        .blob_id = item->is_preview ? 0 : item->received->blob_id,
+        .is_settled = item->is_preview || import->has_words};
     summary_fill(item->summary, email);
     if (item->is_preview) /* of a beginning it would lack parts */
         email->structure = STR_EMPTY;
@@ -115,21 +118,31 @@ static void fill_email(const struct item *item, struct replica_email *email)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* The bodies of new messages all at once; of one whose beginning is here, in place of nothing. */
-static bool write_blobs(struct import *import, int64_t blob_id, struct error *err)
+/* The bodies of new messages, whose rows name them already, and of those whose beginning was here.
+ */
+static bool write_blobs(struct pop3_import *import, struct error *err)
 {
-    struct blob_extent *sources = ARENA_ARRAY(import->arena, import->count, struct blob_extent);
-    size_t count = 0;
+    struct blob_extent *added = ARENA_ARRAY(import->arena, import->count, struct blob_extent);
+    struct blob_extent *completed = ARENA_ARRAY(import->arena, import->count, struct blob_extent);
+    size_t added_count = 0, completed_count = 0;
+    int64_t account_id = import->slice->account->id;
+    int spool = import->batch->spool;
     for (size_t i = 0; i < import->count; i++) {
         const struct item *item = &import->at[i];
-        if (!item->is_preview)
-            sources[count++] = (struct blob_extent){.blob_id = blob_id + (int64_t)i,
-                                                    .email_id = item->row.email_id,
-                                                    .offset = item->received->offset,
-                                                    .length = item->received->length};
+        struct blob_extent source = {.blob_id = item->received->blob_id,
+                                     .email_id = item->row.email_id,
+                                     .offset = item->received->offset,
+                                     .length = item->received->length};
+        if (item->is_preview)
+            continue;
+        if (item->email_id == 0)
+            added[added_count++] = source;
+        else
+            completed[completed_count++] = source;
     }
-    return blobs_add(import->db, import->slice->account->id, import->batch->spool, sources, count,
-                     import->has_words, err);
+    return blobs_copy(import->db, account_id, spool, added, added_count, err) &&
+           blobs_add(import->db, account_id, spool, completed, completed_count, import->has_words,
+                     err);
 }
 
 /* What is not done for all at once. */
@@ -137,6 +150,8 @@ static bool write_item(struct replica_batch *batch, const struct item *item, str
 {
     const struct parser_summary *s = item->summary;
     int64_t email_id = item->row.email_id;
+    if (item->is_preview && item->email_id == 0)
+        return true;
     if (item->is_preview)
         return replica_text_settled(batch, &email_id, 1, err);
     if (s->verdict == PARSER_POISON) {
@@ -149,8 +164,7 @@ static bool write_item(struct replica_batch *batch, const struct item *item, str
                                  s->has_attachment, err));
 }
 
-static bool write_all(struct import *import, struct replica_batch *batch, int64_t blob_id,
-                      struct error *err)
+static bool write_all(struct pop3_import *import, struct replica_batch *batch, struct error *err)
 {
     struct slice *slice = import->slice;
     struct pop3_uidl *rows = ARENA_ARRAY(import->arena, import->count, struct pop3_uidl);
@@ -166,7 +180,7 @@ static bool write_all(struct import *import, struct replica_batch *batch, int64_
             return false;
         rows[i] = item->row;
     }
-    return write_blobs(import, blob_id, err) &&
+    return write_blobs(import, err) &&
            pop3_uidls_forget(import->db, slice->account->id, import->adopted_before,
                              import->adopted_count, err) &&
            pop3_uidls_put(import->db, slice->account->id, import->adopted_after,
@@ -175,54 +189,33 @@ static bool write_all(struct import *import, struct replica_batch *batch, int64_
 }
 
 /* One transaction on `import->db`. */
-static bool store_by(struct import *import, int64_t blob_id, struct error *err)
+static bool store(struct pop3_import *import, struct error *err)
 {
     struct replica_batch *batch = replica_begin(import->db, import->slice->account->id, err);
-    if (batch && write_all(import, batch, blob_id, err))
+    if (batch && write_all(import, batch, err))
         return replica_commit(&batch, err);
     replica_abandon(&batch);
     return false;
 }
 
-static bool store(struct import *import, struct error *err)
-{
-    struct slice *slice = import->slice;
-    struct db *bulk = NULL;
-    int64_t blob_id = 0;
-    import->emails = ARENA_ARRAY(import->arena, import->count, struct replica_email);
-    for (size_t i = 0; i < import->count; i++)
-        if (import->at[i].email_id == 0)
-            fill_email(&import->at[i], &import->emails[import->new_count++]);
-    if (import->count > 0 &&
-        !replica_allocate_ids(slice->db, slice->account->id, (int)import->count, &blob_id, err))
-        return false;
-    if (slice->sync->bulk && import->new_count == import->count && import->adopted_count == 0)
-        bulk = store_acquire(slice->sync->bulk, 0, NULL);
-    import->db = bulk ? bulk : slice->db;
-    bool is_good = store_by(import, blob_id, err);
-    store_release(slice->sync->bulk, &bulk);
-    return is_good;
-}
-
 /* Durable now: what the policy does with them. */
-static void move_on(struct import *import)
+static void move_on(struct pop3_import *import)
 {
-    struct pop3_rules *rules = &import->session->plan.rules;
-    rules->now_us = clock_now_us();
+    struct pop3_rules rules = import->session->plan.rules;
+    rules.now_us = clock_now_us();
     for (size_t i = 0; i < import->count; i++) {
         struct item *item = &import->at[i];
         if (item->row.received_at == 0)
-            item->row.received_at = rules->now_us;
-        item->received->step->fate = pop3_plan_fate(rules, &item->row);
+            item->row.received_at = rules.now_us;
+        item->received->step->fate = pop3_plan_fate(&rules, &item->row);
     }
 }
 
-bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *err)
+void pop3_import_prepare(struct slice *slice, struct pop3_batch *batch)
 {
-    if (batch->count == 0)
-        return true;
     struct arena *arena = arena_new();
-    struct import import = {
+    struct pop3_import *import = ARENA_ARRAY(arena, 1, struct pop3_import);
+    *import = (struct pop3_import){
         .slice = slice,
         .session = slice->account->pop3,
         .batch = batch,
@@ -230,18 +223,47 @@ bool pop3_import(struct slice *slice, struct pop3_batch *batch, struct error *er
         .arena = arena,
         .at = ARENA_ARRAY(arena, batch->count, struct item),
         .summaries = ARENA_ARRAY(arena, batch->count, struct parser_summary),
+        .emails = ARENA_ARRAY(arena, batch->count, struct replica_email),
         .adopted_before = ARENA_ARRAY(arena, batch->count, struct pop3_uidl),
         .adopted_after = ARENA_ARRAY(arena, batch->count, struct pop3_uidl),
     };
-    sort_out(&import);
-    bool is_good = parse(&import, err) && store(&import, err);
+    sort_out(import);
+    batch->import = import;
+}
+
+static bool parse_and_store(struct lanes *lanes, struct pop3_import *import, struct error *err)
+{
+    if (!parse(import, err))
+        return false;
+    for (size_t i = 0; i < import->count; i++)
+        if (import->at[i].email_id == 0)
+            fill_email(import, &import->at[i], &import->emails[import->new_count++]);
+    import->db =
+        lanes_acquire(lanes, import->new_count == import->count && import->adopted_count == 0);
+    bool is_good = store(import, err);
+    lanes_release(lanes, &import->db);
+    return is_good;
+}
+
+static bool empty(struct pop3_batch *batch, struct error *err)
+{
+    batch->count = 0;
+    batch->length = 0;
+    return (ftruncate(batch->spool, 0) == 0 && lseek(batch->spool, 0, SEEK_SET) == 0) ||
+           error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
+}
+
+bool pop3_import(struct lanes *lanes, void *batch_at, struct error *err)
+{
+    struct pop3_batch *batch = batch_at;
+    struct pop3_import *import = batch->import;
+    struct arena *arena = import->arena;
+    batch->import = NULL;
+    bool is_good = parse_and_store(lanes, import, err);
     if (is_good) {
-        move_on(&import);
-        batch->count = 0;
-        batch->length = 0;
-        is_good = ftruncate(batch->spool, 0) == 0 && lseek(batch->spool, 0, SEEK_SET) == 0;
-        if (!is_good)
-            error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
+        move_on(import);
+        import->session->remaining -= batch->count;
+        is_good = empty(batch, err);
     }
     arena_free(&arena);
     return is_good;

@@ -4,6 +4,8 @@
 #ifndef RESTANTE_SYNC_POP3_SESSION_H
 #define RESTANTE_SYNC_POP3_SESSION_H
 
+#include <stdatomic.h>
+
 #include "server/pop3/client.h"
 #include "server/sync/pop3_plan.h"
 #include "server/sync/slice.h"
@@ -12,9 +14,9 @@ struct pop3_session {
     struct pop3_client *client;
     struct arena *arena; /* of the plan and all it refers to */
     struct pop3_plan plan;
-    size_t next;       /* the first step whose message may still have to be fetched */
-    size_t remaining;  /* messages still to be fetched */
-    int64_t run_bytes; /* asked for at once; 0: nothing was yet */
+    size_t next;             /* the first step whose message may still have to be fetched */
+    atomic_size_t remaining; /* messages still to be fetched */
+    int64_t run_bytes;       /* asked for at once; 0: nothing was yet */
     int64_t inbox_id;
     int64_t asked_at; /* next_sync_at when it began: another value is another wish */
     int64_t end_ms;   /* monotonic: then it is brought to its end, and another one follows */

@@ -138,7 +138,8 @@ RETURNING e.id;
 -- name: replica_copy_email
 COPY email (account_id, id, thread_id, upstream_id, message_id, message_key, in_reply_to,
             "references", subject, from_json, sender_json, reply_to_json, to_json, cc_json, bcc_json,
-            sent_at, received_at, size_bytes, has_attachment, preview, structure, header_json)
+            sent_at, received_at, size_bytes, has_attachment, preview, structure, header_json, blob_id,
+            is_text_settled)
 FROM STDIN (FORMAT binary);
 
 -- name: replica_copy_placement
