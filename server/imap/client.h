@@ -101,6 +101,11 @@ struct imap_mailboxes {
  * or UNAVAILABLE. */
 bool imap_list(struct imap_client *client, struct arena *arena, bool with_status,
                struct imap_mailboxes *mailboxes, struct error *err);
+/* All that tells whether anything is new: the end of IDLE if it idles, imap_list with STATUS, and a
+ * NOOP for the selected mailbox, whose news a server need not tell in STATUS (RFC 9051 section
+ * 6.3.11). Sent at once: one round trip where the server has LIST-STATUS. */
+bool imap_look(struct imap_client *client, struct arena *arena, struct imap_mailboxes *mailboxes,
+               struct error *err);
 
 /* STATUS of several mailboxes, pipelined. `has` stays 0 in those that the server refuses. */
 bool imap_status(struct imap_client *client, struct arena *arena, const struct str *wire_paths,

@@ -26,6 +26,9 @@ struct listing {
     struct imap_status *statuses; /* owned */
     size_t status_count, status_capacity;
     bool is_utf8; /* names come as they are */
+    /* Sent right behind what lists, if there is one: Dovecot answers it last wherever it stands,
+     * and what comes while it is the oldest under way would be nobody's. */
+    struct client_command *noop;
 };
 
 /* Room for one more, or NULL at the cap. */
@@ -155,6 +158,14 @@ static void settle(struct listing *listing, struct imap_mailboxes *mailboxes)
         memcpy(mailboxes->at, listing->listed, kept * sizeof *mailboxes->at);
 }
 
+static void put_noop(struct imap_client *client, struct listing *listing)
+{
+    if (!listing->noop)
+        return;
+    client_begin(client, listing->noop, "NOOP", NULL, NULL);
+    client_end(client);
+}
+
 static bool ask_extended(struct imap_client *client, bool with_status, struct listing *listing,
                          struct error *err)
 {
@@ -168,6 +179,7 @@ static bool ask_extended(struct imap_client *client, bool with_status, struct li
     }
     client_text(client, ")");
     client_end(client);
+    put_noop(client, listing);
     return client_finish(client, &command, err);
 }
 
@@ -180,6 +192,7 @@ static bool ask_plain(struct imap_client *client, struct listing *listing, struc
     client_end(client);
     client_begin(client, &lsub, "LSUB \"\" \"*\"", take_list, listing);
     client_end(client);
+    put_noop(client, listing);
     bool is_listed = client_finish(client, &list, err);
     client_finish(client, &lsub, NULL); /* without subscriptions life goes on */
     return is_listed && !client->is_dead;
@@ -206,13 +219,10 @@ static bool add_statuses(struct imap_client *client, struct arena *arena,
     return true;
 }
 
-bool imap_list(struct imap_client *client, struct arena *arena, bool with_status,
-               struct imap_mailboxes *mailboxes, struct error *err)
+static bool list(struct imap_client *client, struct arena *arena, bool with_status,
+                 struct client_command *noop, struct imap_mailboxes *mailboxes, struct error *err)
 {
-    *mailboxes = (struct imap_mailboxes){0};
-    if (!client_check(client, err))
-        return false;
-    struct listing listing = {.arena = arena, .is_utf8 = client->has_utf8};
+    struct listing listing = {.arena = arena, .is_utf8 = client->has_utf8, .noop = noop};
     bool has_extended = imap_has(client, IMAP_CAP_LIST_EXTENDED);
     bool is_listed = has_extended ? ask_extended(client, with_status, &listing, err)
                                   : ask_plain(client, &listing, err);
@@ -224,6 +234,29 @@ bool imap_list(struct imap_client *client, struct arena *arena, bool with_status
     if (!is_listed || !with_status || (has_extended && imap_has(client, IMAP_CAP_LIST_STATUS)))
         return is_listed;
     return add_statuses(client, arena, mailboxes, err);
+}
+
+bool imap_list(struct imap_client *client, struct arena *arena, bool with_status,
+               struct imap_mailboxes *mailboxes, struct error *err)
+{
+    *mailboxes = (struct imap_mailboxes){0};
+    return client_check(client, err) && list(client, arena, with_status, NULL, mailboxes, err);
+}
+
+bool imap_look(struct imap_client *client, struct arena *arena, struct imap_mailboxes *mailboxes,
+               struct error *err)
+{
+    struct client_command noop = {.is_done = true};
+    bool was_idling = client_leave_idle(client);
+    *mailboxes = (struct imap_mailboxes){0};
+    if (!client_check(client, err))
+        return false;
+    bool has_selected = client->selected.wire_path.length > 0;
+    bool is_listed = list(client, arena, true, has_selected ? &noop : NULL, mailboxes, err);
+    if (was_idling)
+        client_finish(client, &client->idle, NULL); /* a NO to the end of IDLE ends it as well */
+    client_finish(client, &noop, NULL);
+    return is_listed && (!client->is_dead || client_die(client, &client->failure, err));
 }
 
 /* --- STATUS ----------------------------------------------------------------------------------- */

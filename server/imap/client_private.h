@@ -116,6 +116,9 @@ void client_forget(struct imap_client *client, struct client_command *command);
 /* Ends the session for good: later calls fail with this error too. Copies it to `err`. */
 bool client_die(struct imap_client *client, const struct error *failure, struct error *err);
 
+/* Says DONE if it idles: true, and client->idle is still to be finished. */
+bool client_leave_idle(struct imap_client *client);
+
 /* What a NO or BAD means: kind, scope, words, waiting time. */
 void client_explain(struct imap_client *client, enum imap_condition condition, enum imap_code code,
                     const char *text, struct error *err);

@@ -149,16 +149,23 @@ int imap_idle_step(struct imap_client *client, int timeout_ms, struct error *err
     return count > 0;
 }
 
-bool imap_idle_done(struct imap_client *client, struct error *err)
+bool client_leave_idle(struct imap_client *client)
 {
-    if (client->is_dead)
-        return client_die(client, &client->failure, err);
-    if (!client->is_idling)
-        return true;
+    if (!client->is_idling || client->is_dead)
+        return false;
     client->is_idling = false;
     client->responses = 0;
     stream_set_deadline(client->stream, deadline_in_ms(CLIENT_COMMAND_MS));
     client_text(client, "DONE\r\n");
+    return true;
+}
+
+bool imap_idle_done(struct imap_client *client, struct error *err)
+{
+    if (client->is_dead)
+        return client_die(client, &client->failure, err);
+    if (!client_leave_idle(client))
+        return true;
     struct error refused = ERROR_INIT;
     if (client_finish(client, &client->idle, &refused) || !client->is_dead)
         return true; /* a NO to the end of IDLE ends it as well */

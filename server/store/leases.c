@@ -1,5 +1,7 @@
 #include "server/store/leases.h"
 
+#include <assert.h>
+
 #include "server/store/accounts_private.h"
 #include "server/store/changes_private.h"
 
@@ -107,6 +109,7 @@ bool account_set_state(struct db *db, int64_t account_id, enum sync_state state,
 bool account_set_progress(struct db *db, int64_t account_id, int64_t done, int64_t total,
                           struct error *err)
 {
+    assert(!db_in_transaction(db)); /* whose durability it would take */
     return db_execute(db, "account_set_progress", NULL, err, db_i64(account_id), db_i64(done),
                       db_i64(total));
 }
@@ -131,6 +134,7 @@ bool account_set_synced(struct db *db, int64_t account_id, struct str capabiliti
 
 bool account_set_next_sync(struct db *db, int64_t account_id, int64_t at, struct error *err)
 {
+    assert(!db_in_transaction(db)); /* whose durability it would take */
     return db_execute(db, "account_set_next_sync", NULL, err, db_i64(account_id), db_time(at));
 }
 

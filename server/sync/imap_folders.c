@@ -189,6 +189,6 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
 bool imap_refresh_folders(struct slice *slice, struct error *err)
 {
     struct imap_mailboxes listing;
-    return imap_list(slice->account->imap->client, slice->arena, true, &listing, err) &&
+    return imap_look(slice->account->imap->client, slice->arena, &listing, err) &&
            plan_and_write(slice, &listing, err) && load(slice, &listing, err);
 }

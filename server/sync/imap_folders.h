@@ -4,7 +4,7 @@
 
 #include "server/sync/imap_session.h"
 
-/* Lists all folders with their STATUS, brings the mailboxes here in line, loads their cursors into
+/* Asks what is new in the selected mailbox, lists all folders with their STATUS (imap_look), brings the mailboxes here in line, loads their cursors into
  * the session anew, and marks those stale where the server has something that is not here. */
 bool imap_refresh_folders(struct slice *slice, struct error *err);
 

@@ -206,16 +206,6 @@ static bool settle(struct slice *slice, struct error *err)
                                                            imap_capabilities(session->client), err);
 }
 
-/* A server need not tell in STATUS what is new in the mailbox that is selected (RFC 9051 section
- * 6.3.11; Dovecot does not): there a NOOP asks. `*is_done` false: the slice ended before. */
-static bool look_at_selected(struct slice *slice, bool *is_done, struct error *err)
-{
-    struct imap_session *session = slice->account->imap;
-    *is_done = true;
-    return !session->selected || (imap_noop(session->client, err) &&
-                                  work(slice, session->selected, news_step, is_done, err));
-}
-
 static bool refresh(struct slice *slice, struct error *err)
 {
     struct imap_session *session = slice->account->imap;
@@ -224,16 +214,10 @@ static bool refresh(struct slice *slice, struct error *err)
     const struct imap_host *host = imap_host(session->client);
     if (host->poll_ms > 0 && host->poll_ms < poll_ms)
         poll_ms = host->poll_ms;
-    bool is_done = false;
     /* Someone asks: without CONDSTORE only a look at all flags tells of changed ones. */
     if (session->mailbox_count > 0 && clock_monotonic_ms() < session->refresh_at_ms)
         for (size_t i = 0; i < session->mailbox_count; i++)
             session->mailboxes[i].flags_at_ms = 0;
-    if (!look_at_selected(slice, &is_done, err))
-        return false;
-    if (!is_done)
-        return true; /* it stays due */
-    arena_reset(slice->arena);
     if (!imap_refresh_folders(slice, &why)) {
         /* A repeated LIST may answer NO [SERVERBUG] (quirk 20): the known folders are kept. */
         bool may_pass = imap_is_alive(session->client) && session->mailbox_count > 0 &&
@@ -250,28 +234,6 @@ static bool refresh(struct slice *slice, struct error *err)
                                  err);
 }
 
-/* A parked connection that broke is made again at once: nobody need hear of it. */
-static void unpark(struct slice *slice)
-{
-    struct error why = ERROR_INIT;
-    struct imap_session *session = slice->account->imap;
-    if (session && !imap_unpark_session(session, &why))
-        imap_session_free(&slice->account->imap);
-}
-
-static bool open_session(struct slice *slice, struct error *err)
-{
-    unpark(slice);
-    struct imap_session *old = slice->account->imap;
-    if (old && (old->is_worn || (clock_monotonic_ms() >= old->renew_at_ms &&
-                                 clock_monotonic_ms() >= old->refresh_at_ms)))
-        imap_session_free(&slice->account->imap);
-    bool was_open = slice->account->imap && imap_is_alive(slice->account->imap->client);
-    return was_open ||
-           (slice_tell_new(slice, err) && imap_session_open(slice, err) &&
-            slice_tell_open(slice, err) && operations_recover(slice->db, slice->account->id, err));
-}
-
 /* Someone asked for a look ("check now"), or the time has come. */
 static bool is_refresh_due(const struct slice *slice)
 {
@@ -279,6 +241,38 @@ static bool is_refresh_due(const struct slice *slice)
     return session->mailbox_count == 0 || session->must_refresh ||
            clock_monotonic_ms() >= session->refresh_at_ms ||
            slice->work.account.next_sync_at <= clock_now_us();
+}
+
+/* What a server keeps wrong for one connection ends with it. */
+static bool must_renew(const struct imap_session *session)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    return session->is_worn || (now_ms >= session->renew_at_ms && now_ms >= session->refresh_at_ms);
+}
+
+/* A parked connection goes on with the look that is due, whose answer shows also that it still
+ * stands. One that broke is made again at once: nobody need hear of it. */
+static void unpark(struct slice *slice, bool *has_looked)
+{
+    struct error why = ERROR_INIT;
+    struct imap_session *session = slice->account->imap;
+    if (!session)
+        return;
+    *has_looked = imap_is_idling(session->client) && is_refresh_due(slice) &&
+                  !must_renew(session) && imap_idle_step(session->client, 0, &why) >= 0 &&
+                  refresh(slice, &why);
+    if (!imap_is_alive(session->client) || !imap_unpark_session(session, &why) ||
+        must_renew(session))
+        imap_session_free(&slice->account->imap);
+}
+
+static bool open_session(struct slice *slice, bool *has_looked, struct error *err)
+{
+    unpark(slice, has_looked);
+    bool was_open = slice->account->imap && imap_is_alive(slice->account->imap->client);
+    return was_open ||
+           (slice_tell_new(slice, err) && imap_session_open(slice, err) &&
+            slice_tell_open(slice, err) && operations_recover(slice->db, slice->account->id, err));
 }
 
 /* Another policy wants other bodies, also of messages that were done with under the last one. */
@@ -312,12 +306,12 @@ static bool find_words(struct slice *slice, bool *is_done, struct error *err)
 bool imap_slice(struct slice *slice, struct error *err)
 {
     static step_fn *const steps[] = {news_step, text_step, imap_pull_backfill, text_step};
-    bool is_done = false;
+    bool is_done = false, has_looked = false;
     slice->wait_ms = 0;
-    if (!open_session(slice, err))
+    if (!open_session(slice, &has_looked, err))
         return false;
     heed_policy(slice);
-    if (is_refresh_due(slice) && !refresh(slice, err))
+    if (!has_looked && is_refresh_due(slice) && !refresh(slice, err))
         return false;
     if (!imap_run_operations(slice, err))
         return false;

@@ -87,15 +87,19 @@ UPDATE account
 
 -- name: account_set_progress
 UPDATE account SET sync_done = $2, sync_total = $3
- WHERE id = $1 AND (sync_done, sync_total) IS DISTINCT FROM ($2, $3);
+  FROM (SELECT set_config('synchronous_commit', 'off', true) AS is_synchronous) quick
+ WHERE id = $1 AND quick.is_synchronous = 'off' AND (sync_done, sync_total) IS DISTINCT FROM ($2, $3);
 
 -- name: account_set_synced
-WITH old AS MATERIALIZED (SELECT id, sync_state FROM account WHERE id = $1 FOR NO KEY UPDATE)
+WITH old AS MATERIALIZED (SELECT id, sync_state FROM account WHERE id = $1 FOR NO KEY UPDATE),
+quick AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true) FROM old WHERE sync_state = 'current'
+)
 UPDATE account a
    SET sync_state = 'current', sync_error = '', sync_hint = '', synced_at = now(), failures = 0,
        capabilities = coalesce($2, capabilities),
        sync_since = CASE WHEN old.sync_state = 'current' THEN sync_since ELSE now() END
-  FROM old WHERE a.id = old.id
+  FROM old LEFT JOIN quick ON true WHERE a.id = old.id
 RETURNING old.sync_state <> 'current';
 
 -- After a pass: unless somebody asked for another one ($3: what it was when the pass began).
@@ -106,7 +110,9 @@ UPDATE account SET next_sync_at = $2 WHERE id = $1 AND next_sync_at = $3;
 UPDATE account SET pop3_expire_days = $2 WHERE id = $1;
 
 -- name: account_set_next_sync
-UPDATE account SET next_sync_at = $2 WHERE id = $1;
+UPDATE account SET next_sync_at = $2
+  FROM (SELECT set_config('synchronous_commit', 'off', true) AS is_synchronous) quick
+ WHERE id = $1 AND quick.is_synchronous = 'off';
 
 -- name: account_count_failure
 UPDATE account SET failures = failures + 1 WHERE id = $1 RETURNING failures;

@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 
 from tests.mailserver import ports
@@ -91,7 +92,8 @@ class _Ended(Exception):
 class Proxy:
     """`tls`: a certificates.Certificate to show, with TLS towards the client and plain text towards
     the server: an expired or wrong certificate before a healthy server. `source`: the address to
-    come from (127.0.0.2 makes Dovecot treat us as not local)."""
+    come from (127.0.0.2 makes Dovecot treat us as not local). `transcript`, once it is a list, gets
+    each piece that passes: when, towards whom, and the bytes."""
 
     def __init__(self, target_port, *, tls=None, source="", faults=()):
         self.target_port = target_port
@@ -99,6 +101,7 @@ class Proxy:
         self.connections = 0  # made so far
         self.held = 0  # stops of StallAt so far
         self.bytes_passed = {CLIENT: 0, SERVER: 0}
+        self.transcript = None
         self._source = source
         self._tls = None
         if tls:
@@ -187,6 +190,8 @@ class Proxy:
                 for part in self._pieces(piece, faults):
                     for fault in faults:
                         part = self._apply(fault, part, passed, target)
+                    if self.transcript is not None:
+                        self.transcript.append((time.monotonic(), towards, part))
                     target.sendall(part)
                     passed += len(part)
                     self.bytes_passed[towards] += len(part)
