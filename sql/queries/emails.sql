@@ -27,100 +27,115 @@ SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject
 
 -- The same by conversation: of each the newest message that lies in the mailbox, and beside it what
 -- is true of the conversation (its newest hundred): how many messages wherever they lie; unread, flags
--- and attachments of those that lie here; their ids; who wrote, oldest first. One that has a single
--- message costs two looks into an index more than in the plain list.
+-- and attachments of those that lie here; their ids; who wrote, oldest first. Most have a single
+-- message and cost one look into an index more than in the plain list: the rest is asked of others
+-- only (OFFSET 0 keeps that question before the work).
 -- name: threads_page
 SELECT r.id, r.thread_id, r.message_id, r.in_reply_to, r."references", r.subject, r.from_json,
        r.sender_json, r.reply_to_json, r.to_json, r.cc_json, r.bcc_json, r.sent_at, r.received_at,
        r.size_bytes, r.has_attachment, r.preview, r.flags, r.keywords, r.state,
-       t.total, coalesce(t.is_unread, r.flags & 1 = 0), coalesce(t.flags, r.flags),
+       coalesce(t.total, 0), coalesce(t.is_unread, r.flags & 1 = 0), coalesce(t.flags, r.flags),
        coalesce(t.has_attachment, r.has_attachment), t.ids, t.people
   FROM (
        SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject, e.from_json,
               e.sender_json, e.reply_to_json, e.to_json, e.cc_json, e.bcc_json, e.sent_at,
               p.received_at, e.size_bytes, e.has_attachment, e.preview, p.flags, p.keywords, e.state,
-              (SELECT count(*)
-                 FROM (SELECT FROM email s
-                        WHERE s.account_id = $1 AND s.thread_id = e.thread_id
-                        LIMIT 2) s) AS size
+              c.is_alone
          FROM placement p
          JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+        CROSS JOIN LATERAL (
+              SELECT count(*) = 1 AS is_alone
+                FROM (SELECT FROM email s
+                       WHERE s.account_id = $1 AND s.thread_id = e.thread_id
+                       LIMIT 2) s) c
         WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden
           AND (p.received_at, p.email_id) < ($3, $4)
-          AND e.id = (SELECT n.id
-                        FROM email n
-                       WHERE n.account_id = $1 AND n.thread_id = e.thread_id
-                         AND EXISTS (SELECT FROM placement q
-                                      WHERE q.account_id = $1 AND q.email_id = n.id
-                                        AND q.mailbox_id = $2 AND NOT q.is_hidden)
-                       ORDER BY n.received_at DESC, n.id DESC
-                       LIMIT 1)
+          AND (c.is_alone OR
+               e.id = (SELECT n.id
+                         FROM email n
+                        WHERE n.account_id = $1 AND n.thread_id = e.thread_id
+                          AND EXISTS (SELECT FROM placement q
+                                       WHERE q.account_id = $1 AND q.email_id = n.id
+                                         AND q.mailbox_id = $2 AND NOT q.is_hidden)
+                        ORDER BY n.received_at DESC, n.id DESC
+                        LIMIT 1))
         ORDER BY p.received_at DESC, p.email_id DESC
         LIMIT $5) r
- CROSS JOIN LATERAL (
-       SELECT count(*) AS total, bool_or(v.is_unread) AS is_unread, bit_or(v.flags) AS flags,
-              bool_or(n.has_attachment AND v.is_here) AS has_attachment,
-              string_agg(n.id::text, '-') FILTER (WHERE v.is_here) AS ids,
-              json_agg(n.from_json -> 0 ORDER BY n.received_at, n.id) AS people
-         FROM (SELECT m.id, m.received_at, m.from_json, m.has_attachment
-                 FROM email m
-                WHERE r.size > 1 AND m.account_id = $1 AND m.thread_id = r.thread_id
-                ORDER BY m.received_at DESC, m.id DESC
-                LIMIT 100) n
-        CROSS JOIN LATERAL (
-              SELECT bool_or(q.mailbox_id = $2) AS is_here,
-                     bool_or(q.mailbox_id = $2 AND q.flags & 1 = 0) AS is_unread,
-                     bit_or(CASE WHEN q.mailbox_id = $2 THEN q.flags ELSE 0 END) AS flags
-                FROM placement q
-               WHERE q.account_id = $1 AND q.email_id = n.id AND NOT q.is_hidden) v
-        WHERE v.is_here IS NOT NULL) t
+  LEFT JOIN LATERAL (
+       SELECT s.*
+         FROM (
+              SELECT count(*) AS total, bool_or(v.is_unread) AS is_unread, bit_or(v.flags) AS flags,
+                     bool_or(n.has_attachment AND v.is_here) AS has_attachment,
+                     string_agg(n.id::text, '-') FILTER (WHERE v.is_here) AS ids,
+                     json_agg(n.from_json -> 0 ORDER BY n.received_at, n.id) AS people
+                FROM (SELECT m.id, m.received_at, m.from_json, m.has_attachment
+                        FROM email m
+                       WHERE m.account_id = $1 AND m.thread_id = r.thread_id
+                       ORDER BY m.received_at DESC, m.id DESC
+                       LIMIT 100) n
+               CROSS JOIN LATERAL (
+                     SELECT bool_or(q.mailbox_id = $2) AS is_here,
+                            bool_or(q.mailbox_id = $2 AND q.flags & 1 = 0) AS is_unread,
+                            bit_or(CASE WHEN q.mailbox_id = $2 THEN q.flags ELSE 0 END) AS flags
+                       FROM placement q
+                      WHERE q.account_id = $1 AND q.email_id = n.id AND NOT q.is_hidden) v
+               WHERE v.is_here IS NOT NULL) s
+        WHERE NOT r.is_alone
+       OFFSET 0) t ON true
  ORDER BY r.received_at DESC, r.id DESC;
 
 -- name: threads_page_newer
 SELECT r.id, r.thread_id, r.message_id, r.in_reply_to, r."references", r.subject, r.from_json,
        r.sender_json, r.reply_to_json, r.to_json, r.cc_json, r.bcc_json, r.sent_at, r.received_at,
        r.size_bytes, r.has_attachment, r.preview, r.flags, r.keywords, r.state,
-       t.total, coalesce(t.is_unread, r.flags & 1 = 0), coalesce(t.flags, r.flags),
+       coalesce(t.total, 0), coalesce(t.is_unread, r.flags & 1 = 0), coalesce(t.flags, r.flags),
        coalesce(t.has_attachment, r.has_attachment), t.ids, t.people
   FROM (
        SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject, e.from_json,
               e.sender_json, e.reply_to_json, e.to_json, e.cc_json, e.bcc_json, e.sent_at,
               p.received_at, e.size_bytes, e.has_attachment, e.preview, p.flags, p.keywords, e.state,
-              (SELECT count(*)
-                 FROM (SELECT FROM email s
-                        WHERE s.account_id = $1 AND s.thread_id = e.thread_id
-                        LIMIT 2) s) AS size
+              c.is_alone
          FROM placement p
          JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+        CROSS JOIN LATERAL (
+              SELECT count(*) = 1 AS is_alone
+                FROM (SELECT FROM email s
+                       WHERE s.account_id = $1 AND s.thread_id = e.thread_id
+                       LIMIT 2) s) c
         WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden
           AND (p.received_at, p.email_id) > ($3, $4)
-          AND e.id = (SELECT n.id
-                        FROM email n
-                       WHERE n.account_id = $1 AND n.thread_id = e.thread_id
-                         AND EXISTS (SELECT FROM placement q
-                                      WHERE q.account_id = $1 AND q.email_id = n.id
-                                        AND q.mailbox_id = $2 AND NOT q.is_hidden)
-                       ORDER BY n.received_at DESC, n.id DESC
-                       LIMIT 1)
+          AND (c.is_alone OR
+               e.id = (SELECT n.id
+                         FROM email n
+                        WHERE n.account_id = $1 AND n.thread_id = e.thread_id
+                          AND EXISTS (SELECT FROM placement q
+                                       WHERE q.account_id = $1 AND q.email_id = n.id
+                                         AND q.mailbox_id = $2 AND NOT q.is_hidden)
+                        ORDER BY n.received_at DESC, n.id DESC
+                        LIMIT 1))
         ORDER BY p.received_at, p.email_id
         LIMIT $5) r
- CROSS JOIN LATERAL (
-       SELECT count(*) AS total, bool_or(v.is_unread) AS is_unread, bit_or(v.flags) AS flags,
-              bool_or(n.has_attachment AND v.is_here) AS has_attachment,
-              string_agg(n.id::text, '-') FILTER (WHERE v.is_here) AS ids,
-              json_agg(n.from_json -> 0 ORDER BY n.received_at, n.id) AS people
-         FROM (SELECT m.id, m.received_at, m.from_json, m.has_attachment
-                 FROM email m
-                WHERE r.size > 1 AND m.account_id = $1 AND m.thread_id = r.thread_id
-                ORDER BY m.received_at DESC, m.id DESC
-                LIMIT 100) n
-        CROSS JOIN LATERAL (
-              SELECT bool_or(q.mailbox_id = $2) AS is_here,
-                     bool_or(q.mailbox_id = $2 AND q.flags & 1 = 0) AS is_unread,
-                     bit_or(CASE WHEN q.mailbox_id = $2 THEN q.flags ELSE 0 END) AS flags
-                FROM placement q
-               WHERE q.account_id = $1 AND q.email_id = n.id AND NOT q.is_hidden) v
-        WHERE v.is_here IS NOT NULL) t
+  LEFT JOIN LATERAL (
+       SELECT s.*
+         FROM (
+              SELECT count(*) AS total, bool_or(v.is_unread) AS is_unread, bit_or(v.flags) AS flags,
+                     bool_or(n.has_attachment AND v.is_here) AS has_attachment,
+                     string_agg(n.id::text, '-') FILTER (WHERE v.is_here) AS ids,
+                     json_agg(n.from_json -> 0 ORDER BY n.received_at, n.id) AS people
+                FROM (SELECT m.id, m.received_at, m.from_json, m.has_attachment
+                        FROM email m
+                       WHERE m.account_id = $1 AND m.thread_id = r.thread_id
+                       ORDER BY m.received_at DESC, m.id DESC
+                       LIMIT 100) n
+               CROSS JOIN LATERAL (
+                     SELECT bool_or(q.mailbox_id = $2) AS is_here,
+                            bool_or(q.mailbox_id = $2 AND q.flags & 1 = 0) AS is_unread,
+                            bit_or(CASE WHEN q.mailbox_id = $2 THEN q.flags ELSE 0 END) AS flags
+                       FROM placement q
+                      WHERE q.account_id = $1 AND q.email_id = n.id AND NOT q.is_hidden) v
+               WHERE v.is_here IS NOT NULL) s
+        WHERE NOT r.is_alone
+       OFFSET 0) t ON true
  ORDER BY r.received_at, r.id;
 
 -- Seen (bit 1) only if it is seen everywhere; any other flag if it is set anywhere. An email that

@@ -3,6 +3,15 @@
 
 static const int64_t noon = INT64_C(1700000000000000);
 
+static bool read_page(bool by_thread, int64_t mailbox_id, struct email_cursor cursor,
+                      bool is_backward, int limit, struct email **page, size_t *count,
+                      bool *has_more)
+{
+    return (by_thread ? threads_page : emails_page)(mail_db, mail_arena, ALICE, mailbox_id, cursor,
+                                                    is_backward, limit, page, count, has_more,
+                                                    &err);
+}
+
 /* Reads all pages of `limit` and checks that they are the ids of `expected` in order. */
 static void assert_pages(int64_t mailbox_id, int limit, bool is_backward, const int64_t *expected,
                          size_t expected_count)
@@ -13,8 +22,8 @@ static void assert_pages(int64_t mailbox_id, int limit, bool is_backward, const 
     while (has_more) {
         struct email *page;
         size_t count;
-        assert_good(emails_page(mail_db, mail_arena, ALICE, mailbox_id, cursor, is_backward, limit,
-                                &page, &count, &has_more, &err));
+        assert_good(
+            read_page(false, mailbox_id, cursor, is_backward, limit, &page, &count, &has_more));
         assert_true(seen + count <= expected_count);
         for (size_t i = 0; i < count; i++) {
             size_t at = is_backward ? expected_count - seen - count + i : seen + i;
@@ -193,11 +202,184 @@ static void test_another_persons_ids_give_nothing_through_the_web_role(void **st
     }
 }
 
+/* --- conversations: beside a plain recomputation -----------------------------------------------
+ */
+
+enum { MODEL_EMAILS = 40, MODEL_THREADS = 12, MODEL_BOXES = 2 };
+
+/* What is in the database, as plainly as can be. */
+struct model {
+    int64_t boxes[MODEL_BOXES];
+    int64_t ids[MODEL_EMAILS];
+    int64_t received_at[MODEL_EMAILS];
+    int threads[MODEL_EMAILS];
+    struct {
+        bool is_placed, is_hidden, is_seen;
+    } at[MODEL_EMAILS][MODEL_BOXES];
+};
+
+static bool is_shown(const struct model *m, int email, int box)
+{
+    return m->at[email][box].is_placed && !m->at[email][box].is_hidden;
+}
+
+static bool is_newer(const struct model *m, int a, int b)
+{
+    return m->received_at[a] != m->received_at[b] ? m->received_at[a] > m->received_at[b]
+                                                  : m->ids[a] > m->ids[b];
+}
+
+/* The newest of each conversation shown in the box, newest first. */
+static int model_list(const struct model *m, int box, int list[MODEL_THREADS])
+{
+    int count = 0;
+    for (int thread = 0; thread < MODEL_THREADS; thread++) {
+        int newest = -1;
+        for (int i = 0; i < MODEL_EMAILS; i++)
+            if (m->threads[i] == thread && is_shown(m, i, box) &&
+                (newest < 0 || is_newer(m, i, newest)))
+                newest = i;
+        if (newest < 0)
+            continue;
+        int at = count++;
+        for (; at > 0 && is_newer(m, newest, list[at - 1]); at--)
+            list[at] = list[at - 1];
+        list[at] = newest;
+    }
+    return count;
+}
+
+static void assert_conversation(const struct model *m, int box, int newest, const struct email *row)
+{
+    int size = 0, total = 0;
+    bool is_unread = false;
+    for (int i = 0; i < MODEL_EMAILS; i++) {
+        if (m->threads[i] != m->threads[newest])
+            continue;
+        size++;
+        total += is_shown(m, i, 0) || is_shown(m, i, 1);
+        is_unread = is_unread || (is_shown(m, i, box) && !m->at[i][box].is_seen);
+    }
+    assert_int_equal(row->id, m->ids[newest]);
+    assert_int_equal(row->thread_total, size == 1 ? 0 : total);
+    assert_int_equal(row->is_thread_unread, is_unread);
+}
+
+static void assert_conversations(const struct model *m, int box, int limit, bool is_backward)
+{
+    int expected[MODEL_THREADS], count = model_list(m, box, expected), seen = 0;
+    struct email_cursor cursor = {0};
+    bool has_more = true;
+    while (has_more) {
+        struct email *page;
+        size_t length;
+        assert_good(
+            read_page(true, m->boxes[box], cursor, is_backward, limit, &page, &length, &has_more));
+        assert_true(seen + (int)length <= count);
+        int from = is_backward ? count - seen - (int)length : seen;
+        for (size_t i = 0; i < length; i++)
+            assert_conversation(m, box, expected[from + (int)i], &page[i]);
+        seen += (int)length;
+        if (length) {
+            const struct email *edge = &page[is_backward ? 0 : length - 1];
+            cursor = (struct email_cursor){edge->received_at, edge->id};
+        }
+    }
+    assert_int_equal(seen, count);
+}
+
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void run(const char *format, ...)
+{
+    char sql[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sql, sizeof sql, format, args);
+    va_end(args);
+    mail_script(sql);
+}
+
+/* Something that moves, deletes, hides or reads a message, or joins or parts conversations. */
+static void change(struct model *m)
+{
+    int i = rand() % MODEL_EMAILS, box = rand() % MODEL_BOXES, thread = rand() % MODEL_THREADS;
+    long long id = m->ids[i], mailbox = m->boxes[box];
+    switch (rand() % 5) {
+    case 0:
+        m->at[i][box].is_placed = !m->at[i][box].is_placed;
+        m->at[i][box].is_hidden = m->at[i][box].is_seen = false;
+        if (m->at[i][box].is_placed)
+            run("INSERT INTO placement (account_id, email_id, mailbox_id, received_at) SELECT 1, "
+                "id, %lld, received_at FROM email WHERE account_id = 1 AND id = %lld",
+                mailbox, id);
+        else
+            run("DELETE FROM placement WHERE account_id = 1 AND email_id = %lld AND mailbox_id = "
+                "%lld",
+                id, mailbox);
+        break;
+    case 1:
+        m->at[i][box].is_hidden = m->at[i][box].is_placed && !m->at[i][box].is_hidden;
+        run("UPDATE placement SET is_hidden = NOT is_hidden WHERE account_id = 1 AND email_id = "
+            "%lld AND mailbox_id = %lld",
+            id, mailbox);
+        break;
+    case 2:
+        m->at[i][box].is_seen = m->at[i][box].is_placed && !m->at[i][box].is_seen;
+        run("UPDATE placement SET flags = flags # 1 WHERE account_id = 1 AND email_id = %lld AND "
+            "mailbox_id = %lld",
+            id, mailbox);
+        break;
+    case 3: /* one by itself, or into another */
+        m->threads[i] = thread;
+        run("UPDATE email SET thread_id = %d WHERE account_id = 1 AND id = %lld", 1000 + thread,
+            id);
+        break;
+    default: /* two become one, as a message between them arrives late */
+        run("UPDATE email SET thread_id = %d WHERE account_id = 1 AND thread_id = %d",
+            1000 + thread, 1000 + m->threads[i]);
+        for (int other = 0, from = m->threads[i]; other < MODEL_EMAILS; other++)
+            if (m->threads[other] == from)
+                m->threads[other] = thread;
+    }
+}
+
+static void test_conversations_list_as_a_plain_look_at_all_says(void **state)
+{
+    (void)state;
+    struct model m = {.boxes = {add_mailbox(ALICE, "talk", ROLE_NONE, 0),
+                                add_mailbox(ALICE, "talk too", ROLE_NONE, 0)}};
+    struct replica_email emails[MODEL_EMAILS];
+    char names[MODEL_EMAILS][24];
+    srand(7);
+    for (int i = 0; i < MODEL_EMAILS; i++) {
+        snprintf(names[i], sizeof names[i], "talk%d@x", i);
+        m.received_at[i] = noon + rand() % 9 * INT64_C(1000000); /* in no order, some at once */
+        emails[i] = make_email((uint32_t)i + 1, names[i], m.received_at[i], 0);
+        m.at[i][0].is_placed = true;
+    }
+    add_emails(ALICE, m.boxes[0], emails, MODEL_EMAILS);
+    for (int i = 0; i < MODEL_EMAILS; i++) {
+        m.ids[i] = emails[i].id;
+        m.threads[i] = rand() % MODEL_THREADS;
+        run("UPDATE email SET thread_id = %d WHERE account_id = 1 AND id = %lld",
+            1000 + m.threads[i], (long long)m.ids[i]);
+    }
+    for (int step = 0; step < 150; step++) {
+        change(&m);
+        for (int box = 0; box < MODEL_BOXES; box++) {
+            assert_conversations(&m, box, 1 + step % 5, false);
+            assert_conversations(&m, box, 1 + step % 5, true);
+        }
+        arena_reset(mail_arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages_run_through_equal_times_in_both_directions),
         cmocka_unit_test(test_an_empty_mailbox_has_an_empty_page),
+        cmocka_unit_test(test_conversations_list_as_a_plain_look_at_all_says),
         cmocka_unit_test(test_a_page_shows_what_was_stored),
         cmocka_unit_test(test_neighbours_are_the_rows_beside_in_the_list),
         cmocka_unit_test(test_an_email_in_two_mailboxes_is_seen_only_if_seen_in_both),
