@@ -37,6 +37,10 @@ void folders_plan(struct arena *arena, const struct listed_mailbox *listed, size
  * parents come first in `put` and must have their ids by now. */
 void folders_set_parent(struct folder_plan *plan, size_t i);
 
+/* Where nothing tells of changed flags (no CONDSTORE): how long a folder of so many messages is
+ * left before all of its flags are asked for again. */
+int64_t folders_flags_rest_ms(int messages);
+
 /* The role that a name suggests in the languages mail servers speak, or ROLE_NONE. `name` is the
  * last part of the path. */
 enum mailbox_role folder_role_of_name(struct str name);

@@ -118,8 +118,8 @@ static void carry_over(const struct session_mailbox *old, size_t old_count,
 static bool are_flags_due(const struct imap_session *session, const struct session_mailbox *mailbox)
 {
     return !imap_has_condstore(session->client) &&
-           (mailbox->flags_at_ms == 0 ||
-            clock_monotonic_ms() - mailbox->flags_at_ms >= PULL_FLAGS_MS);
+           (mailbox->flags_at_ms == 0 || clock_monotonic_ms() - mailbox->flags_at_ms >=
+                                             folders_flags_rest_ms(mailbox->known.upstream_total));
 }
 
 /* Somebody may have written before the server's folders were known here. */

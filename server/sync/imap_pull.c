@@ -2,6 +2,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/sync/folders.h"
 #include "server/sync/imap_fetch.h"
 #include "server/sync/imap_map.h"
 
@@ -223,7 +224,8 @@ static bool pull_changes(struct slice *slice, struct session_mailbox *mailbox, s
             return true;
     }
     if (!is_by_modseq && !has_unknown && !has_gone_back && is_followed && mailbox->flags_at_ms &&
-        clock_monotonic_ms() - mailbox->flags_at_ms < PULL_FLAGS_MS)
+        clock_monotonic_ms() - mailbox->flags_at_ms <
+            folders_flags_rest_ms(mailbox->known.upstream_total))
         return true;
     return pull_flags(slice, mailbox, is_by_modseq ? known->highestmodseq : 0, err);
 }

@@ -9,9 +9,8 @@
 enum {
     PULL_FIRST_PAGE = 50, /* what a person sees first */
     PULL_BATCH = 500,
-    PULL_VANISHED_MAX = 20000,      /* more than that are compared instead */
-    PULL_RESETS_MAX = 5,            /* in a row: a server that loses its numbers each time */
-    PULL_FLAGS_MS = 10 * 60 * 1000, /* without CONDSTORE all flags are asked for so often */
+    PULL_VANISHED_MAX = 20000, /* more than that are compared instead */
+    PULL_RESETS_MAX = 5,       /* in a row: a server that loses its numbers each time */
 };
 
 /* News: messages above the cursor, changed flags, expunged messages; the first page of a mailbox

@@ -171,11 +171,22 @@ static void test_names_give_roles_only_where_the_server_did_not(void **state)
     }
 }
 
+static void test_flags_of_small_folders_are_looked_at_more_often(void **state)
+{
+    enum { MINUTE_MS = 60 * 1000 };
+    (void)state;
+    assert_int_equal(folders_flags_rest_ms(0), 2 * MINUTE_MS);
+    assert_int_equal(folders_flags_rest_ms(6000), 2 * MINUTE_MS);
+    assert_int_equal(folders_flags_rest_ms(15000), 5 * MINUTE_MS);
+    assert_int_equal(folders_flags_rest_ms(100000), 10 * MINUTE_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_parents_come_before_their_children, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_listing_removes_nothing, setup, teardown),
+        cmocka_unit_test(test_flags_of_small_folders_are_looked_at_more_often),
         cmocka_unit_test_setup_teardown(test_what_is_no_longer_listed_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_renamed_folder_keeps_its_id_and_cursor, setup,
                                         teardown),
