@@ -91,13 +91,12 @@ static bool take_list(void *context, const struct imap_response *response)
     return true;
 }
 
+/* Not SIZE, which nobody here needs: for it servers look at every message. */
 static void put_status_items(struct imap_client *client)
 {
     client_text(client, " (MESSAGES UIDNEXT UIDVALIDITY UNSEEN");
     if (imap_has_condstore(client))
         client_text(client, " HIGHESTMODSEQ");
-    if (imap_has(client, IMAP_CAP_STATUS_SIZE))
-        client_text(client, " SIZE");
     if (imap_has(client, IMAP_CAP_OBJECTID))
         client_text(client, " MAILBOXID");
     client_text(client, ")");
