@@ -8,8 +8,8 @@
 #include "server/sync/pop3_session.h"
 
 enum {
-    POP3_BATCH_MESSAGES = 200, /* of one transaction */
-    POP3_BATCH_BYTES = 4 << 20,
+    POP3_BATCH_MESSAGES = 300, /* of one transaction */
+    POP3_BATCH_BYTES = 8 << 20,
 };
 
 /* One message in the spool. */
