@@ -109,7 +109,6 @@ bool account_set_state(struct db *db, int64_t account_id, enum sync_state state,
 bool account_set_progress(struct db *db, int64_t account_id, int64_t done, int64_t total,
                           struct error *err)
 {
-    assert(!db_in_transaction(db)); /* whose durability it would take */
     return db_execute(db, "account_set_progress", NULL, err, db_i64(account_id), db_i64(done),
                       db_i64(total));
 }
