@@ -79,11 +79,6 @@ void imap_logout(struct imap_client **owner)
     imap_free(owner);
 }
 
-void imap_set_handler(struct imap_client *client, const struct imap_handler *handler)
-{
-    client->handler = handler ? *handler : (struct imap_handler){0};
-}
-
 bool imap_is_alive(const struct imap_client *client)
 {
     return !client->is_dead;

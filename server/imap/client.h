@@ -68,7 +68,6 @@ void imap_logout(struct imap_client **client);
 /* Closes at once, frees, clears the pointer; takes NULL inside. */
 void imap_free(struct imap_client **client);
 
-void imap_set_handler(struct imap_client *client, const struct imap_handler *handler);
 bool imap_is_alive(const struct imap_client *client);
 bool imap_has(const struct imap_client *client, enum imap_capability capability);
 /* True once ENABLED listed it; QRESYNC implies CONDSTORE. */
@@ -324,7 +323,6 @@ bool imap_is_idling(const struct imap_client *client);
 /* NOTIFY (RFC 5465) for the selected mailbox and all personal ones; from then on handler.status and
  * .list tell of the others too. ERROR_CONFLICT without it. */
 bool imap_notify_start(struct imap_client *client, struct error *err);
-bool imap_notify_stop(struct imap_client *client, struct error *err);
 
 /* Parking: the socket for epoll; whether nothing waits in any buffer so that the socket alone
  * tells; giving back buffers. */

@@ -190,11 +190,6 @@ bool imap_notify_start(struct imap_client *client, struct error *err)
                       NULL, NULL, err);
 }
 
-bool imap_notify_stop(struct imap_client *client, struct error *err)
-{
-    return client_run(client, "NOTIFY NONE", NULL, NULL, err);
-}
-
 /* --- parking ---------------------------------------------------------------------------------- */
 
 int imap_fd(const struct imap_client *client)

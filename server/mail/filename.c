@@ -1,6 +1,6 @@
 #include "server/mail/filename.h"
 
-#include "server/base/encode.h"
+#include "server/base/buf.h"
 #include "server/base/utf8.h"
 
 enum { EXTENSION_BYTES_MAX = 16, READ_BYTES_MAX = 4096 };
@@ -95,34 +95,4 @@ struct str filename_clean(struct arena *arena, struct str name)
                                      STR_ARG(text), STR_ARG(extension));
     buf_free(&clean);
     return result;
-}
-
-struct str filename_extension(struct arena *arena, struct str name)
-{
-    struct str extension = str_skip(name, extension_dot(name));
-    extension = str_skip(extension, extension.length ? 1 : 0);
-    char *lower = arena_text(arena, extension);
-    for (size_t i = 0; i < extension.length; i++)
-        lower[i] = ascii_lower(lower[i]);
-    return str_make(lower, extension.length);
-}
-
-void filename_write_disposition(struct buf *out, struct str name, bool is_inline)
-{
-    buf_text(out, is_inline ? "inline" : "attachment");
-    if (name.length == 0)
-        return;
-    bool is_ascii = true;
-    buf_text(out, "; filename=\"");
-    for (struct str rest = name; rest.length;) {
-        uint32_t c = utf8_next(&rest);
-        bool is_plain = c >= ' ' && c < 0x7f && c != '"' && c != '\\';
-        is_ascii &= is_plain && c != '%'; /* some browsers decode %XX here */
-        buf_char(out, is_plain ? (char)c : '_');
-    }
-    buf_char(out, '"');
-    if (!is_ascii) {
-        buf_text(out, "; filename*=UTF-8''");
-        encode_percent(out, name);
-    }
 }

@@ -3,7 +3,6 @@
 #define RESTANTE_MAIL_FILENAME_H
 
 #include "server/base/arena.h"
-#include "server/base/buf.h"
 
 enum { FILENAME_BYTES_MAX = 255 };
 
@@ -11,10 +10,5 @@ enum { FILENAME_BYTES_MAX = 255 };
  * seen is the true one) and characters no file system takes; at most FILENAME_BYTES_MAX bytes with
  * its extension kept. Empty when nothing is left. */
 struct str filename_clean(struct arena *arena, struct str name);
-/* The true extension of a clean name, in lower case without dot ("exe"), or empty. In the arena. */
-struct str filename_extension(struct arena *arena, struct str name);
-/* Appends a Content-Disposition value (RFC 6266): `inline` or `attachment`; filename="..." in ASCII
- * and filename*=UTF-8''... */
-void filename_write_disposition(struct buf *out, struct str name, bool is_inline);
 
 #endif

@@ -471,11 +471,6 @@ int stream_wait(struct stream *stream, int timeout_ms, struct error *err)
     return ready;
 }
 
-size_t stream_buffered(const struct stream *stream)
-{
-    return stream->in_to - stream->in_from;
-}
-
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static bool put(struct stream *stream, struct str bytes, bool is_secret, struct error *err)

@@ -110,8 +110,6 @@ ptrdiff_t stream_read_some(struct stream *stream, void *at, size_t length, struc
 /* Waits at most that long for content: 1 there is some to read, 0 the time passed, -1 closed,
  * failed or cancelled. */
 int stream_wait(struct stream *stream, int timeout_ms, struct error *err);
-/* Bytes received, decrypted and inflated that wait to be read. */
-size_t stream_buffered(const struct stream *stream);
 
 /* From now on waits end by that flag instead; NULL: by none. */
 void stream_set_cancel(struct stream *stream, const atomic_bool *cancel);

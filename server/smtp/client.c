@@ -85,16 +85,6 @@ struct str smtp_capabilities(const struct smtp_client *client)
     return buf_view(&client->capabilities);
 }
 
-uint64_t smtp_size_max(const struct smtp_client *client)
-{
-    return client->capable.size_max;
-}
-
-struct stream *smtp_stream(struct smtp_client *client)
-{
-    return client->stream;
-}
-
 bool smtp_client_die(struct smtp_client *client, const struct error *failure, struct error *err)
 {
     if (!client->is_dead)

@@ -46,9 +46,6 @@ size_t smtp_accepted(const struct smtp_client *client);
 bool smtp_has(const struct smtp_client *client, enum smtp_capability capability);
 /* As one line, for trials and logs. Lives as long as the client. */
 struct str smtp_capabilities(const struct smtp_client *client);
-/* Bytes of the largest message the server takes; 0: not told. */
-uint64_t smtp_size_max(const struct smtp_client *client);
-struct stream *smtp_stream(struct smtp_client *client);
 
 /* --- sending ---------------------------------------------------------------------------------- */
 

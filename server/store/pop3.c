@@ -9,11 +9,6 @@ static const char *const state_names[] = {
     [POP3_UIDL_REMOVED] = "removed",
 };
 
-const char *pop3_uidl_state_name(enum pop3_uidl_state state)
-{
-    return state_names[state];
-}
-
 static void read_row(struct db_rows *rows, struct arena *arena, struct pop3_uidl *row)
 {
     row->uidl = db_get_str(rows, arena);

@@ -14,7 +14,6 @@ enum pop3_uidl_state {
     POP3_UIDL_DELE_SENT, /* DELE was or is about to be sent; counts once QUIT is answered */
     POP3_UIDL_REMOVED,   /* QUIT was answered with +OK */
 };
-const char *pop3_uidl_state_name(enum pop3_uidl_state state);
 
 struct pop3_uidl {
     struct str uidl;    /* ASCII, as pop3_plan_key makes it */

@@ -129,13 +129,6 @@ struct value *view_add_object(struct value *list)
     return item;
 }
 
-struct value *view_add_list(struct value *list)
-{
-    struct value *item = container(list->arena, VALUE_LIST);
-    add(list, item);
-    return item;
-}
-
 void view_add_str(struct value *list, struct str text)
 {
     add(list, textual(list->arena, VALUE_TEXT, text));

@@ -46,7 +46,6 @@ void view_set_value(struct value *object, const char *name, const struct value *
 
 /* Items of a list. */
 struct value *view_add_object(struct value *list);
-struct value *view_add_list(struct value *list);
 void view_add_str(struct value *list, struct str text);
 void view_add_value(struct value *list, const struct value *value);
 

@@ -286,9 +286,6 @@ UPDATE placement p
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = t.email_id
    AND (p.uid IS NULL OR u.is_free);
 
--- name: replay_target
-SELECT wire_path, uidvalidity, is_local FROM mailbox WHERE account_id = $1 AND id = $2;
-
 -- name: replay_operation_finish
 UPDATE operation
    SET state = 'done', result = $3, error_kind = NULL, error = NULL, finished_at = now()
