@@ -120,6 +120,7 @@ static bool show(struct request *req, struct response *res, struct db **db, int6
         page_new(req, subject.length ? arena_text(req->arena, subject) : "(no subject)");
     struct value *view = view_set_object(page, "account");
     view_set_i64(view, "id", account.id);
+    page_set_sync(view, &account, req->arena);
     view_set_str(page, "subject", subject);
     view_set_bool(page, "isCut", is_cut);
     view_set_i64(page, "count", (int64_t)count);

@@ -1,6 +1,7 @@
 /* What people see when something does not work: what, why, and where to go. */
 #include "handlers/html/html.h"
 #include "handlers/html/page.h"
+#include "handlers/html/words.h"
 
 static const char *title_of(enum error_kind kind)
 {
@@ -37,13 +38,13 @@ void html_error_page(struct request *req, struct response *res, const struct err
 {
     struct error why = ERROR_INIT;
     struct value *page = page_new(req, title_of(err->kind));
-    view_set_text(page, "reason",
-                  is_ours(err->kind) ? "This is a fault on our side; nothing of yours is lost."
-                                     : err->message);
-    view_set_text(page, "hint",
-                  is_ours(err->kind) ? "Try again in a moment. If it stays, tell the administrator "
-                                       "the number below."
-                                     : err->hint);
+    view_set_str(page, "reason",
+                 is_ours(err->kind) ? STR("This is a fault on our side; nothing of yours is lost.")
+                                    : words_sentence(req->arena, str_of(err->message)));
+    view_set_str(page, "hint",
+                 is_ours(err->kind) ? STR("Try again in a moment. If it stays, tell the "
+                                          "administrator the number below.")
+                                    : words_sentence(req->arena, str_of(err->hint)));
     view_set_str(page, "requestId", is_ours(err->kind) ? str_of(req->id) : STR_EMPTY);
     view_set_i64(page, "status", res->status);
     if (!page_send(req, res, "error", page, &why)) {
