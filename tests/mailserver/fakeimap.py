@@ -182,6 +182,13 @@ class Session(socketserver.StreamRequestHandler):
             self.say(self.fetch(uid, "FLAGS"))
         self.say(f"{tag} OK done")
 
+    def do_append(self, tag, words):
+        name, flags, message = re.match(r'"?([^" ]+)"? (?:\((.*?)\) )?(?:"[^"]*" )?"(.*)"$', words,
+                                        re.DOTALL).groups()
+        folder = self.server.fake.folders[name]
+        uid = folder.add(message.encode(), (flags or "").split())
+        self.say(f"{tag} OK [APPENDUID {folder.uidvalidity} {uid}] appended")
+
     def copies(self, words):
         """Puts copies where `words` say: (uid, new uid) of each, and the UIDVALIDITY there."""
         uids, target = self.uids(words.split()[0]), self.server.fake.folders[words.split('"')[1]]
