@@ -85,8 +85,8 @@ static const struct row {
      {"", 0},
      {.name = "exchange", .quirks = IMAP_QUIRK_ASK_CAPABILITY | IMAP_QUIRK_FILES_SENT}},
     /* 16, 17 */
-    {{".yahoo.com", 10}, {"", 0}, {.name = "yahoo", .idle_ms = 3 * 60 * 1000, .listed_max = 10000}},
-    {{".aol.com", 8}, {"", 0}, {.name = "yahoo", .idle_ms = 3 * 60 * 1000, .listed_max = 10000}},
+    {{".yahoo.com", 10}, {"", 0}, {.name = "yahoo", .idle_ms = 3 * 60 * 1000}},
+    {{".aol.com", 8}, {"", 0}, {.name = "yahoo", .idle_ms = 3 * 60 * 1000}},
     {{".rambler.ru", 11}, {"", 0}, {.name = "rambler", .idle_ms = 55000}},
     {{".zoho.com", 9}, {"", 0}, {.name = "zoho", .quirks = IMAP_QUIRK_FILES_SENT}},
     {{".zoho.eu", 8}, {"", 0}, {.name = "zoho", .quirks = IMAP_QUIRK_FILES_SENT}},

@@ -68,7 +68,6 @@ struct imap_host {
     int idle_ms;         /* renew IDLE after this long; 0: the default of 9 minutes */
     int poll_ms;         /* without a usable IDLE: ask this often; 0: no special need */
     int connections_max; /* for one account; 0: not known */
-    uint32_t listed_max; /* shows at most that many messages in a folder; 0: all */
 };
 
 /* What is known of that host (by its name, ASCII) or of a server that greets like that. Never NULL.

@@ -184,7 +184,7 @@ static bool file_draft(struct slice *slice, const struct draft_unfiled *unfiled,
                    find_filed(slice, message_id, &uid, err) &&
                    (uid || append_draft(slice, drafts, fd, &uid, err));
     close(fd);
-    drafts->is_stale = true;
+    imap_session_appended(slice->account->imap, drafts);
     if (!is_good || !draft_set_filed(slice->db, slice->account->id, unfiled, uid, err))
         return false;
     if (unfiled->uid && uid && unfiled->uid != uid && !is_reset) /* else it is another's by now */

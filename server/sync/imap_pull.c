@@ -66,6 +66,11 @@ bool imap_pull_reset(struct slice *slice, struct session_mailbox *mailbox, struc
 {
     struct replica_mailbox cursor = mailbox->known;
     const struct imap_selected *now = selected(slice);
+    if (++mailbox->resets > PULL_RESETS_MAX) {
+        error_set(err, ERROR_REFUSED, "The mail server numbers this folder anew again and again");
+        err->scope = ERROR_SCOPE_MAILBOX;
+        return false;
+    }
     if (slice->account->imap->is_set_back) {
         LOG_WARN("imap.set-back", log_int("mailbox", cursor.id),
                  log_int("uidnext-was", cursor.uidnext), log_int("uidnext-is", now->uidnext),
@@ -380,16 +385,6 @@ static bool finish_pass(struct slice *slice, struct session_mailbox *mailbox, ui
                mailbox, &cursor, err);
 }
 
-static bool reset_or_give_up(struct slice *slice, struct session_mailbox *mailbox,
-                             struct error *err)
-{
-    if (++mailbox->resets <= PULL_RESETS_MAX)
-        return imap_pull_reset(slice, mailbox, err);
-    error_set(err, ERROR_REFUSED, "The mail server numbers this folder anew again and again");
-    err->scope = ERROR_SCOPE_MAILBOX;
-    return false;
-}
-
 static bool run_pass(struct slice *slice, struct session_mailbox *mailbox, struct error *err)
 {
     bool is_more = false;
@@ -414,7 +409,7 @@ bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct
     bool was_selected = slice->account->imap->selected == mailbox;
     if (!imap_session_select(slice, mailbox, &is_reset, err))
         return false;
-    if (is_reset && !reset_or_give_up(slice, mailbox, err))
+    if (is_reset && !imap_pull_reset(slice, mailbox, err))
         return false;
     if (mailbox->known.backfill_uid == 0) {
         mailbox->is_stale = false;

@@ -275,3 +275,13 @@ bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, b
     *is_reset = session->is_set_back || is_renumbered(session, mailbox);
     return true;
 }
+
+void imap_session_appended(struct imap_session *session, struct session_mailbox *mailbox)
+{
+    mailbox->is_stale = true;
+    if (session->selected != mailbox ||
+        !(imap_host(session->client)->quirks & IMAP_QUIRK_RESELECT_TO_SEE))
+        return;
+    mailbox->must_compare = true; /* what it told and was not applied is lost */
+    session->selected = NULL;
+}

@@ -82,6 +82,8 @@ struct session_mailbox *imap_session_mailbox(struct imap_session *session, int64
  * With QRESYNC the changes since the cursor come to `news`. */
 bool imap_session_select(struct slice *slice, struct session_mailbox *mailbox, bool *is_reset,
                          struct error *err);
+/* Something was appended from here: there is something new to look at. */
+void imap_session_appended(struct imap_session *session, struct session_mailbox *mailbox);
 /* A FETCH that nobody asked for: flags that changed. It makes the selected mailbox stale. */
 void imap_session_note_flags(struct imap_session *session, const struct imap_fetch *fetch);
 /* The flags of this message were told anew, as an answer: what was noted before is old. */

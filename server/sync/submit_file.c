@@ -215,7 +215,7 @@ static bool finish(struct slice *slice, struct session_mailbox *sent, struct sub
 {
     /* lost with the database, it would be looked for and found */
     struct submission_turn to = {.phase = SUBMISSION_FILED, .error = s->error, .is_lazy = true};
-    sent->is_stale = true;
+    imap_session_appended(slice->account->imap, sent);
     return submission_turn(slice->db, s, &to, err) && mark_original(slice, s, err);
 }
 

@@ -191,6 +191,7 @@ bool transfer_append(struct transfer_batch *batch, struct session_mailbox *mailb
     }
     if (!give(batch, mailbox, is_there, err))
         return false;
-    mailbox->is_stale = batch->count > 0 || mailbox->is_stale;
+    if (batch->count > 0)
+        imap_session_appended(batch->slice->account->imap, mailbox);
     return transfer_advance(batch->slice->db, batch->transfer, &batch->step, err);
 }

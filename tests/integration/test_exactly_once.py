@@ -146,19 +146,35 @@ def test_a_cut_connection_does_it_once(house, name, command, where):
     assert house.is_true(), (house.here.listing(), house.other.listing(), house.sync_log())
 
 
+@pytest.mark.parametrize("what", ["sync", "postgres"])
 @pytest.mark.parametrize("name", ACTIONS)
-def test_a_killed_sync_process_does_it_once(house, name):
+def test_a_killed_process_does_it_once(house, name, what):
+    """Or a killed database, which cannot write down what the mail server has answered."""
     subject, email = house.letter()
     house.fail_at(Delay(0.3))
     operations = act(house, name, email)
     # at some time between the command and its answer
     eventually(lambda: not all(map(house.here.is_over, operations)), patience=0.4)
-    killed = house.restante.kill("sync")
+    killed = house.restante.kill(what)
     house.proxy.faults = []
-    assert eventually(lambda: house.restante.pid_of("sync") != killed)
+    assert eventually(lambda: house.restante.pid_of(what) != killed)
+    house.restante.wait_ready()
     house.finish(operations)
     assert house.places(subject) == ACTIONS[name][2], house.sync_log()
     assert house.is_true(), (house.here.listing(), house.other.listing(), house.sync_log())
+
+
+def test_a_parked_account_outlives_the_database(house):
+    """PostgreSQL is killed while all is parked, and mail comes while it is away."""
+    house.letter()
+    house.settled()
+    connections = house.proxy.connections
+    killed = house.restante.kill("postgres")
+    house.other.append("INBOX", "\\Flagged")
+    assert eventually(lambda: house.restante.pid_of("postgres") != killed)
+    house.restante.wait_ready()
+    assert house.is_true(), (house.here.listing(), house.other.listing(), house.sync_log())
+    assert house.proxy.connections <= connections + 1, "no storm of connections"
 
 
 @pytest.mark.parametrize("where", ["before", "after"])

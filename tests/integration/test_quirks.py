@@ -131,6 +131,60 @@ def test_13_uidnext_that_goes_down_is_a_folder_made_anew(fake, person):
     assert person.sees(["m1", "m9"])
 
 
+def test_13_a_search_beyond_the_end_names_the_last_message(fake, person):
+    fake.answers["UID SEARCH"] = lambda _, words: \
+        ["* SEARCH 5", "{tag} OK done"] if words.startswith("UID 6:") else None
+    fake.folders["INBOX"].uidnext = 9
+    person.looks_again(fake)
+    assert person.subjects() == FIVE
+    fake.folders["INBOX"].add(letter(6))
+    fake.answers.clear()
+    assert person.sees(FIVE + ["m6"])
+
+
+def test_a_folder_numbered_anew_again_and_again_is_left_alone(fake, person):
+    """Five times, and five on another connection that is asked; its messages stay. Other folders go
+    on."""
+    fake.folders["Other"] = Folder(3)
+    fake.folders["Other"].add(letter(9))
+
+    def renumbers(session, words):
+        if "Other" not in words:
+            fake.folders["INBOX"].uidvalidity += 1
+
+    fake.answers["STATUS"] = fake.answers["SELECT"] = renumbers
+
+    def told(event):
+        return person.restante.log.read_text(errors="replace").count(event)
+
+    assert eventually(lambda: person.here.check_now() or told("anew again and again"), pause=0.2)
+    assert 5 <= told("event=imap.uidvalidity") <= 10
+    assert person.subjects() == FIVE
+    assert person.sees(["m9"], "Other")
+
+
+def test_22_a_refused_move_may_have_moved_some(fake, person):
+    fake.capabilities += " MOVE"
+    fake.folders["Away"] = Folder(2)
+    fake.cut()
+    assert person.sees([], "Away")
+
+    def moves_one(session, words):
+        uid = session.uids(words.split()[0])[0]
+        session.do_uid_move("*", f'{uid} "Away"')
+        return ["{tag} NO the rest does not fit"]
+
+    fake.answers["UID MOVE"] = moves_one
+    boxes = {path: each["id"] for path, each in person.here.mailboxes().items()}
+    emails = [each["id"] for each in person.here.emails(boxes["INBOX"])
+              if each["subject"] in ("m2", "m3")]
+    operations = person.here.act(action="move", mailboxId=boxes["INBOX"], emailIds=emails,
+                                 toId=boxes["Away"])
+    assert eventually(lambda: all(map(person.here.is_over, operations)), pause=0.2)
+    assert person.sees(["m2"], "Away") and person.sees(["m1", "m3", "m4", "m5"])
+    assert len(fake.folders["INBOX"].messages) == 4 and len(fake.folders["Away"].messages) == 1
+
+
 def test_5_uidvalidity_0_is_lived_with(fake, person):
     fake.folders["Odd"] = Folder(0)
     fake.folders["Odd"].add(letter(8))
