@@ -212,6 +212,22 @@ integration: $(BUILD)/restante
 memory: $(BUILD)/restante
 	RESTANTE_BIN=$(CURDIR)/$< $(PYTEST) -q -k memory tests/integration
 
+# What threads share: a report of ThreadSanitizer fails it. The service's own processes change their
+# user, so reports go where each may write.
+TSAN_UNIT := net_stream sync_hosts http_doors parser_pool store_leases
+TSAN_TESTS := test_events test_whole_messages test_hosts test_restored
+.PHONY: tsan tsan-run
+tsan:
+	@$(MAKE) --no-print-directory -j$(CORES) TSAN=1 tsan-run
+tsan-run: $(TSAN_UNIT:%=$(BUILD)/unit/test_%) $(BUILD)/restante
+	@reports=$$(mktemp -d); chmod 777 $$reports; trap "rm -rf $$reports" EXIT; \
+	    export TSAN_OPTIONS="log_path=$$reports/race" RESTANTE_BIN=$(CURDIR)/$(BUILD)/restante; \
+	    for test in $(TSAN_UNIT:%=$(BUILD)/unit/test_%); do echo "== $$test"; \
+	        CMOCKA_MESSAGE_OUTPUT=STDOUT $$test; done; \
+	    $(PYTEST) -q $(TSAN_TESTS:%=tests/integration/%.py); \
+	    if cat $$reports/race.* 2>/dev/null; then echo "ThreadSanitizer found races"; exit 1; fi; \
+	    echo "ThreadSanitizer found nothing"
+
 bench: deps-bench
 	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor $(BUILD)/bench/bench_html $(BUILD)/bench/bench_search
 	RESTANTE_BIN=$(CURDIR)/$(BUILD)/restante tests/bench/run $(BENCH)
@@ -266,6 +282,7 @@ help:
 ## make run        run the service of this checkout, assets read from disk
 ## make test       all tests: unit, integration with real servers, browser
 ## make unit       the unit tests alone (SAN=1, TSAN=1, CC=clang alike)
+## make tsan       what threads share, under ThreadSanitizer: some unit and integration tests
 ## make fuzz       every fuzz harness for FUZZ_SECONDS (10) each
 ## make bench      measure beside the least it could cost, and beside mbsync and mpop
 ## make lint       layout, include rules, cppcheck, clang-tidy
