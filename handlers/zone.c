@@ -31,7 +31,7 @@ void zone_clock(struct str zone, int64_t at_us, struct tm *clock)
     localtime_r(&seconds, clock);
     if (!calendar)
         return;
-    ucal_setMillis(calendar, (double)(at_us / 1000), &status);
+    ucal_setMillis(calendar, (double)seconds * 1000, &status);
     *clock = (struct tm){.tm_year = ucal_get(calendar, UCAL_YEAR, &status) - 1900,
                          .tm_mon = ucal_get(calendar, UCAL_MONTH, &status),
                          .tm_mday = ucal_get(calendar, UCAL_DATE, &status),

@@ -29,8 +29,8 @@ static bool allow_beside(int rules, const char *above, const char *step)
     if (!directory)
         return false;
     for (struct dirent *entry; (entry = readdir(directory));)
-        if (strcmp(entry->d_name, step) && strcmp(entry->d_name, ".") &&
-            strcmp(entry->d_name, ".."))
+        if (strcmp(entry->d_name, step) != 0 && strcmp(entry->d_name, ".") != 0 &&
+            strcmp(entry->d_name, "..") != 0)
             allow(rules, dirfd(directory), entry->d_name);
     closedir(directory);
     return true;

@@ -298,10 +298,11 @@ static bool run(struct download *download, bool *is_done, struct error *err)
     size_t count = gather(session, steps, wanted);
     *is_done = count == 0;
     download->steps = steps;
-    if (count > 0 && !retrieve(download, wanted, count, err))
-        return false;
-    adapt_run(session, clock_monotonic_ms() - begin_ms);
-    return true;
+    bool is_good = count == 0 || retrieve(download, wanted, count, err);
+    download->steps = NULL;
+    if (is_good)
+        adapt_run(session, clock_monotonic_ms() - begin_ms);
+    return is_good;
 }
 
 bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
