@@ -192,7 +192,8 @@ bool snooze_step(struct db *db, bool *is_any, struct error *err)
     if (!find(db, &due, is_any, err) || !*is_any)
         return !*is_any && err->kind == ERROR_NONE;
     struct replica_batch *batch = replica_begin(db, due.account_id, err);
-    if (batch && lock(batch, &due, err) && (due.count == 0 || bring_back(batch, &due, err)))
+    if (batch && db_post(db, "snooze_left", err, db_i64(due.account_id)) &&
+        lock(batch, &due, err) && (due.count == 0 || bring_back(batch, &due, err)))
         return replica_commit(&batch, err);
     replica_abandon(&batch);
     return false;

@@ -30,6 +30,14 @@ SELECT s.account_id, s.folder_id, s.mailbox_id, s.is_marked
  ORDER BY s.until
  LIMIT 1;
 
+-- Whoever took one out of the folder has ended it: it does not come on top of where it went.
+-- name: snooze_left
+DELETE FROM snooze s
+ WHERE s.account_id = $1 AND s.until <= now()
+   AND NOT EXISTS (SELECT FROM placement p
+                    WHERE p.account_id = $1 AND p.email_id = s.email_id
+                      AND p.mailbox_id = s.folder_id AND NOT p.is_hidden);
+
 -- name: snooze_lock
 SELECT email_id
   FROM snooze

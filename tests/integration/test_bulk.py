@@ -258,3 +258,39 @@ def test_snoozing_from_a_page_and_bringing_back(house):
     told = press(house, page, path + "/act", do="snooze", thread=thread, until="week")
     assert "moved to Snoozed" in visible(told)
     assert first in [each["emailId"] for each in house.client.get(house.here.path("/snoozed")).json["snoozed"]]
+
+
+def test_snoozed_mail_comes_back_with_the_server_away_but_what_others_took_out_stays(house):
+    inbox, path = house.box("INBOX"), house.here.path
+    other = Other(house.server, "ada@example.org")
+    for _ in range(2):
+        other.append("INBOX")
+    house.here.check_now()
+    total = inbox["totalEmails"] + 2
+    assert eventually(lambda: house.box("INBOX")["totalEmails"] == total, patience=60, pause=0.2)
+    stays, comes = [each["id"] for each in house.here.emails(inbox["id"])[:2]]
+    waiting = house.upstream("Snoozed")
+    for each in (stays, comes):
+        body = {"emailIds": [each], "mailboxId": inbox["id"], "until": soon(3600)}
+        assert house.client.post(path("/snoozed"), body).status == 200
+    assert house.is_upstream("Snoozed", waiting + 2)
+    # somebody else finds one of them a place of its own: back in the inbox, below the newest
+    house.here.act(action="move", emailIds=[stays], mailboxId=house.box("Snoozed")["id"], toId=inbox["id"])
+    other = Other(house.server, "ada@example.org")
+    other.append("INBOX")
+    house.here.check_now()
+    assert house.is_upstream("Snoozed", waiting + 1)
+    assert eventually(lambda: house.box("INBOX")["totalEmails"] == total, patience=60, pause=0.2)
+    house.server.dovecot.stop()
+    for each in (stays, comes):
+        house.client.delete(path(f"/snoozed/{each}"))
+
+    def listed():
+        ids = [each["id"] for each in house.here.emails(inbox["id"])]
+        return ids[0] == comes and ids
+
+    top = eventually(listed, patience=60, pause=0.3)
+    assert top and top[1] != stays and stays in top
+    house.server.dovecot.start()
+    house.here.check_now()
+    assert house.is_upstream("Snoozed", waiting)
