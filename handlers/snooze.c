@@ -1,21 +1,20 @@
 #include "handlers/snooze.h"
 
-#include "handlers/wait.h"
 #include "server/store/actions.h"
 #include "server/store/snooze.h"
 
 bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id,
-                    int64_t *folder_id, int64_t *operation_id, struct error *err)
+                    int64_t *folder_id, struct error *err)
 {
     struct error why = ERROR_INIT;
-    *folder_id = *operation_id = 0;
+    struct action_result made;
     if (snooze_folder(db, req->arena, account_id, folder_id, &why))
         return true;
     if (why.kind != ERROR_NOT_FOUND) {
         *err = why;
         return false;
     }
-    return mailbox_create(db, req->arena, account_id, 0, STR(SNOOZE_FOLDER), STR_EMPTY,
-                          operation_id, err) &&
-           (*operation_id || snooze_folder(db, req->arena, account_id, folder_id, err));
+    return mailbox_create(db, req->arena, account_id, 0, STR(SNOOZE_FOLDER), STR_EMPTY, &made,
+                          err) &&
+           snooze_folder(db, req->arena, account_id, folder_id, err);
 }

@@ -4,9 +4,8 @@
 
 #include "handlers/app.h"
 
-/* The folder for snoozed messages of the account. Without one it is made: `*operation_id` is what
- * to wait for then, and `*folder_id` is 0. */
+/* The folder for snoozed messages of the account, made where there is none. */
 bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id,
-                    int64_t *folder_id, int64_t *operation_id, struct error *err);
+                    int64_t *folder_id, struct error *err);
 
 #endif

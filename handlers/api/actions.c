@@ -214,33 +214,12 @@ bool api_actions_undo(struct request *req, struct response *res, struct error *e
 
 /* --- folders --------------------------------------------------------------------------------- */
 
-/* Waits a while for the mail server, so that most answers mean "it is there"; 202: it goes on. */
-static bool answer_folder(struct request *req, struct response *res, int64_t account_id,
-                          int64_t operation_id, struct error *err)
-{
-    struct operation operation = {.state = OPERATION_DONE};
-    struct error why = ERROR_INIT;
-    bool is_over =
-        !operation_id || wait_for_operation(req, account_id, operation_id,
-                                            deadline_in_ms(FOLDER_WAIT_MS), &operation, &why);
-    if (!is_over && why.kind != ERROR_TIMEOUT) {
-        *err = why;
-        return false;
-    }
-    if (is_over && operation.state == OPERATION_FAILED)
-        return error_set(err, ERROR_REFUSED, "%" STR_FMT, STR_ARG(operation.error));
-    if (!is_over)
-        res->status = 202;
-    struct action_result result = {
-        .operation_ids = &operation_id, .operation_count = operation_id ? 1 : 0, .changed = 1};
-    return api_answer_result(res, &result);
-}
-
 bool api_mailbox_create(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
     struct str name;
-    int64_t account_id, parent_id, operation_id = 0;
+    int64_t account_id, parent_id;
+    struct action_result result;
     json_t *body = body_json(req, err);
     bool is_good = body && body_str(req->arena, body, "name", true, &name, err) &&
                    api_read_id(body, "parentId", &parent_id, err);
@@ -248,8 +227,8 @@ bool api_mailbox_create(struct request *req, struct response *res, struct error 
     return is_good && answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db,
                        mailbox_create(db, req->arena, account_id, parent_id, name, once_key(req),
-                                      &operation_id, err)) &&
-           answer_folder(req, res, account_id, operation_id, err);
+                                      &result, err)) &&
+           api_answer_result(res, &result);
 }
 
 /* "sortOrder": a number, or null for the order of roles and names. */
@@ -268,10 +247,11 @@ static bool sort_as_asked(struct db *db, int64_t account_id, int64_t id, const j
 }
 
 static bool run_mailbox_patch(struct request *req, struct db *db, int64_t account_id, int64_t id,
-                              const json_t *body, int64_t *operation_id, struct error *err)
+                              const json_t *body, struct action_result *result, struct error *err)
 {
     struct mailbox mailbox;
     struct str name, key = once_key(req);
+    struct action_result subscription = {0};
     const json_t *subscribed = json_object_get(body, "isSubscribed");
     int64_t parent_id;
     if (!mailbox_by_id(db, req->arena, account_id, id, &mailbox, err) ||
@@ -281,28 +261,36 @@ static bool run_mailbox_patch(struct request *req, struct db *db, int64_t accoun
         return false;
     if (json_is_boolean(subscribed) &&
         !mailbox_subscribe(db, req->arena, account_id, id, json_is_true(subscribed), key,
-                           operation_id, err))
+                           &subscription, err))
         return false;
+    *result = subscription;
+    if (key.length && subscription.operation_count)
+        key = arena_printf(req->arena, "%" STR_FMT ".rename", STR_ARG(key));
     if (!json_object_get(body, "parentId"))
         parent_id = mailbox.parent_id;
     if (name.length == 0)
         name = mailbox.name;
-    return (str_equal(name, mailbox.name) && parent_id == mailbox.parent_id) ||
-           mailbox_rename(db, req->arena, account_id, id, parent_id, name, key, operation_id, err);
+    if (str_equal(name, mailbox.name) && parent_id == mailbox.parent_id)
+        return true;
+    if (!mailbox_rename(db, req->arena, account_id, id, parent_id, name, key, result, err))
+        return false;
+    for (size_t i = 0; i < subscription.operation_count; i++) /* both, to be taken back together */
+        result->operation_ids[result->operation_count++] = subscription.operation_ids[i];
+    return true;
 }
 
 bool api_mailbox_update(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
-    int64_t account_id, id, operation_id = 0;
+    struct action_result result = {0};
+    int64_t account_id, id;
     if (!request_param_id(req, "mailbox", &id, err))
         return false;
     json_t *body = body_json(req, err);
     bool is_good =
         body && answer_account_id(req, &db, &account_id, err) &&
-        answer_done(req, &db,
-                    run_mailbox_patch(req, db, account_id, id, body, &operation_id, err)) &&
-        answer_folder(req, res, account_id, operation_id, err);
+        answer_done(req, &db, run_mailbox_patch(req, db, account_id, id, body, &result, err)) &&
+        api_answer_result(res, &result);
     json_decref(body);
     return is_good;
 }
@@ -310,12 +298,13 @@ bool api_mailbox_update(struct request *req, struct response *res, struct error 
 bool api_mailbox_delete(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
-    int64_t account_id, id, operation_id = 0;
+    struct action_result result;
+    int64_t account_id, id;
     bool with_emails = str_equal(request_argument(req, "withEmails"), STR("true"));
     return request_param_id(req, "mailbox", &id, err) &&
            answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db,
                        mailbox_delete(db, req->arena, account_id, id, with_emails, once_key(req),
-                                      &operation_id, err)) &&
-           answer_folder(req, res, account_id, operation_id, err);
+                                      &result, err)) &&
+           api_answer_result(res, &result);
 }

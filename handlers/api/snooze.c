@@ -50,25 +50,6 @@ static bool read_until(struct request *req, const json_t *body, int64_t *until, 
            error_set(err, ERROR_INVALID, "\"until\" does not lie ahead.");
 }
 
-/* The folder, made and waited for where there is none. ERROR_TIMEOUT: the mail server is away. */
-static bool find_folder(struct request *req, int64_t account_id, int64_t *folder_id,
-                        struct error *err)
-{
-    struct operation operation;
-    int64_t operation_id = 0;
-    struct db *db = app_db(req, err);
-    if (!db ||
-        !answer_done(req, &db, snooze_prepare(req, db, account_id, folder_id, &operation_id, err)))
-        return false;
-    if (*folder_id)
-        return true;
-    if (!wait_for_operation(req, account_id, operation_id, deadline_in_ms(FOLDER_WAIT_MS),
-                            &operation, err))
-        return false;
-    db = app_db(req, err);
-    return db && answer_done(req, &db, snooze_folder(db, req->arena, account_id, folder_id, err));
-}
-
 bool api_snooze(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
@@ -79,14 +60,11 @@ bool api_snooze(struct request *req, struct response *res, struct error *err)
     bool is_good =
         body && api_read_places(req, body, &action, err) && read_until(req, body, &until, err);
     json_decref(body);
-    if (!is_good || !answer_account_id(req, &db, &account_id, err))
-        return false;
-    store_release(app_of(req)->store, &db);
-    return find_folder(req, account_id, &folder_id, err) &&
-           answer_account_id(req, &db, &account_id, err) &&
-           answer_done(
-               req, &db,
-               snooze_put(db, req->arena, account_id, &action, folder_id, until, &result, err)) &&
+    return is_good && answer_account_id(req, &db, &account_id, err) &&
+           answer_done(req, &db,
+                       snooze_prepare(req, db, account_id, &folder_id, err) &&
+                           snooze_put(db, req->arena, account_id, &action, folder_id, until,
+                                      &result, err)) &&
            api_answer_result(res, &result);
 }
 

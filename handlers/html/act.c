@@ -296,10 +296,8 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
     return true;
 }
 
-/* `*awaited` becomes the operation that makes the folder, where there was none: to be tried again
- * when it is there. */
 static bool snooze(struct request *req, struct response *res, struct db *db, struct asked *asked,
-                   int64_t *awaited, struct error *err)
+                   struct error *err)
 {
     struct action action = {.email_ids = asked->email_ids,
                             .email_count = asked->email_count,
@@ -312,11 +310,8 @@ static bool snooze(struct request *req, struct response *res, struct db *db, str
         say(req, res, asked, "when");
         return true;
     }
-    if (!snooze_prepare(req, db, asked->account.id, &folder_id, awaited, err))
-        return false;
-    if (!folder_id)
-        return true;
-    if (!snooze_put(db, req->arena, asked->account.id, &action, folder_id, until, &result, err))
+    if (!snooze_prepare(req, db, asked->account.id, &folder_id, err) ||
+        !snooze_put(db, req->arena, asked->account.id, &action, folder_id, until, &result, err))
         return false;
     tell_done(req, res, asked, result.operation_ids, result.operation_count);
     return true;
@@ -349,8 +344,7 @@ static bool ask_again(struct request *req, struct response *res, const struct as
     return page_send(req, res, "sure", page, err);
 }
 
-static bool act(struct request *req, struct response *res, struct db *db, int64_t *awaited,
-                struct error *err)
+static bool act(struct request *req, struct response *res, struct db *db, struct error *err)
 {
     struct asked asked = {0};
     struct error why = ERROR_INIT;
@@ -372,7 +366,7 @@ static bool act(struct request *req, struct response *res, struct db *db, int64_
     }
     if (asked.verb->kind == ACTION_DESTROY && !str_equal(form_text(&asked.form, "sure"), STR("1")))
         return ask_again(req, res, &asked, err);
-    if (asked.verb->is_snooze ? snooze(req, res, db, &asked, awaited, &why)
+    if (asked.verb->is_snooze ? snooze(req, res, db, &asked, &why)
                               : do_asked(req, res, db, &asked, &why))
         return true;
     if (why.kind == ERROR_NOT_FOUND && (asked.email_count || asked.thread_id)) {
@@ -385,25 +379,10 @@ static bool act(struct request *req, struct response *res, struct db *db, int64_
 
 bool html_act(struct request *req, struct response *res, struct error *err)
 {
-    int64_t awaited = 0, account_id;
-    struct operation operation;
-    struct error why = ERROR_INIT;
     struct db *db = app_db(req, err);
-    bool is_done = db && act(req, res, db, &awaited, err);
+    bool is_done = db && act(req, res, db, err);
     store_release(app_of(req)->store, &db);
-    if (!is_done || !awaited)
-        return is_done;
-    if (!request_param_id(req, "account", &account_id, err))
-        return false;
-    wait_for_operation(req, account_id, awaited, deadline_in_ms(FOLDER_WAIT_MS), &operation, &why);
-    awaited = 0;
-    db = app_db(req, err);
-    is_done = db && act(req, res, db, &awaited, err);
-    store_release(app_of(req)->store, &db);
-    if (!is_done || !awaited)
-        return is_done;
-    error_set(err, ERROR_UNAVAILABLE, "The folder for snoozed messages could not be made yet.");
-    return error_hint(err, "It is made when the mail server answers. Try again then.");
+    return is_done;
 }
 
 /* --- taking back ----------------------------------------------------------------------------- */

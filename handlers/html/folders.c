@@ -1,19 +1,11 @@
 /* An account's folders: making, renaming, moving, subscribing and deleting them. */
 #include "handlers/html/act.h"
 #include "handlers/html/screens.h"
+#include "handlers/html/told.h"
 #include "handlers/html/words.h"
-#include "handlers/wait.h"
 #include "server/store/actions.h"
 
-enum { WAIT_MS = 4000, INDENT_MAX = 6 };
-
-/* What ?said= stands for. */
-static const struct {
-    const char *word, *text;
-} sayings[] = {
-    {"done", "Done."},
-    {"later", "This waits for the mail server, and is carried out as soon as it answers."},
-};
+enum { INDENT_MAX = 6, OPERATIONS_MAX = 16 };
 
 struct place {
     struct account account;
@@ -96,22 +88,24 @@ static struct value *new_page(const struct request *req, const char *title,
     struct value *list = view_set_list(page, "mailboxes");
     for (size_t i = 0; i < place->count; i++)
         add_folder(list, place, &place->mailboxes[i], parent_id, req->arena);
-    struct str said = request_argument(req, "said");
-    for (size_t i = 0; said.at && i < sizeof sayings / sizeof *sayings; i++)
-        if (str_equal(said, str_of(sayings[i].word)))
-            view_set_text(page, "said", sayings[i].text);
     return page;
 }
 
-static bool show_folders(struct request *req, struct response *res, const struct place *place,
-                         const struct http_fields *form, const struct error *problem,
-                         struct error *err)
+/* `db` NULL: with a problem, which is told rather than what was done before. */
+static bool show_folders(struct request *req, struct response *res, struct db *db,
+                         const struct place *place, const struct http_fields *form,
+                         const struct error *problem, struct error *err)
 {
     int64_t parent_id = 0;
     if (form)
         str_to_i64(form_text(form, "parent"), &parent_id);
     struct value *page = new_page(req, "Folders", place, parent_id);
     view_set_str(page, "typed", form ? form_text(form, "name") : STR_EMPTY);
+    view_set_path(page, "undoUrl", "/accounts/%lld/folders", (long long)place->account.id);
+    view_set_path(page, "hereUrl", "/accounts/%lld/folders", (long long)place->account.id);
+    view_set_text(page, "openId", NULL);
+    if (db && !told_set_notice(req, db, page, &place->account, err))
+        return false;
     if (problem) {
         res->status = http_status_of(problem->kind);
         page_set_problem(page, problem);
@@ -136,6 +130,10 @@ static bool show_folder(struct request *req, struct response *res, const struct 
     view_set_bool(view, "isSubscribed", mailbox->is_subscribed);
     view_set_bool(view, "isInbox", mailbox->role == ROLE_INBOX);
     view_set_bool(view, "hasRole", mailbox->role != ROLE_NONE);
+    bool has_trash = false;
+    for (size_t i = 0; i < place->count; i++)
+        has_trash = has_trash || place->mailboxes[i].role == ROLE_TRASH;
+    view_set_bool(view, "keepsEmails", has_trash && mailbox->role != ROLE_TRASH);
     if (problem) {
         res->status = http_status_of(problem->kind);
         page_set_problem(page, problem);
@@ -147,8 +145,8 @@ bool html_folders(struct request *req, struct response *res, struct error *err)
 {
     struct place place = {0};
     struct db *db = app_db(req, err);
-    bool is_done =
-        db && load(req, db, false, &place, err) && show_folders(req, res, &place, NULL, NULL, err);
+    bool is_done = db && load(req, db, false, &place, err) &&
+                   show_folders(req, res, db, &place, NULL, NULL, err);
     store_release(app_of(req)->store, &db);
     return is_done;
 }
@@ -165,27 +163,17 @@ bool html_folder(struct request *req, struct response *res, struct error *err)
 
 /* --- changing -------------------------------------------------------------------------------- */
 
-/* Upstream first, so people wait for it a moment. False with what the server said against it. */
-static bool settle(struct request *req, struct response *res, int64_t account_id,
-                   int64_t operation_id, struct error *err)
+/* Back to the folders, with what was done and how to take it back; or with what is `said`. */
+static void go_back(const struct request *req, struct response *res, int64_t account_id,
+                    const struct action_result *result, const char *said)
 {
-    struct operation operation;
-    struct error why = ERROR_INIT;
-    const char *said = "done";
-    if (operation_id && !wait_for_operation(req, account_id, operation_id, deadline_in_ms(WAIT_MS),
-                                            &operation, &why)) {
-        if (why.kind != ERROR_TIMEOUT) {
-            *err = why;
-            return false;
-        }
-        said = "later";
-    } else if (operation_id && operation.state == OPERATION_FAILED) {
-        return error_set(err, ERROR_CONFLICT, "The mail server refused: %" STR_FMT,
-                         STR_ARG(operation.error));
-    }
-    response_redirect(res, arena_printf(req->arena, "/accounts/%lld/folders?said=%s",
-                                        (long long)account_id, said));
-    return true;
+    struct str url = arena_printf(req->arena, "/accounts/%lld/folders", (long long)account_id);
+    if (said)
+        url = arena_printf(req->arena, "%" STR_FMT "?said=%s", STR_ARG(url), said);
+    for (size_t i = 0; i < result->operation_count; i++)
+        url = arena_printf(req->arena, "%" STR_FMT "%s%lld", STR_ARG(url),
+                           i ? "-" : "?done=", (long long)result->operation_ids[i]);
+    response_redirect(res, url);
 }
 
 static bool is_form_error(const struct error *why, struct error *err)
@@ -243,12 +231,40 @@ static bool sort_by_name(const struct request *req, struct db *db, const struct 
     return mailbox_sort(db, place->account.id, ids, place->count, MAILBOX_UNSORTED, err);
 }
 
+static bool undo(const struct request *req, struct db *db, const struct place *place,
+                 const struct http_fields *form, struct error *err)
+{
+    int64_t ids[OPERATIONS_MAX];
+    size_t count = 0;
+    struct str rest = form_text(form, "operations");
+    while (rest.at && count < OPERATIONS_MAX)
+        if (!str_to_i64(str_cut(&rest, '-'), &ids[count++]))
+            return error_set(err, ERROR_INVALID, "There is nothing to take back.");
+    return action_undo(db, req->arena, place->account.id, ids, count, NULL, err);
+}
+
+/* On the account's folders as a whole; `*said` where there is nothing to take back. */
+static bool change_all(const struct request *req, struct db *db, const struct place *place,
+                       const struct http_fields *form, struct action_result *result,
+                       const char **said, struct error *err)
+{
+    if (form_text(form, "operations").length) {
+        *said = "undone";
+        return undo(req, db, place, form, err);
+    }
+    if (str_equal(form_text(form, "do"), STR("sort")))
+        return sort_by_name(req, db, place, err);
+    return mailbox_create(db, req->arena, place->account.id, parent_of(form),
+                          form_text(form, "name"), key_of(req, form, "create"), result, err);
+}
+
 bool html_folder_create(struct request *req, struct response *res, struct error *err)
 {
     struct place place = {0};
     struct http_fields form;
     struct error why = ERROR_INIT;
-    int64_t operation_id = 0;
+    struct action_result result = {0};
+    const char *said = NULL;
     if (!request_form(req, &form, err))
         return false;
     struct db *db = app_db(req, err);
@@ -256,34 +272,31 @@ bool html_folder_create(struct request *req, struct response *res, struct error 
         store_release(app_of(req)->store, &db);
         return false;
     }
-    bool is_asked = str_equal(form_text(&form, "do"), STR("sort"))
-                        ? sort_by_name(req, db, &place, &why)
-                        : mailbox_create(db, req->arena, place.account.id, parent_of(&form),
-                                         form_text(&form, "name"), key_of(req, &form, "create"),
-                                         &operation_id, &why);
+    bool is_done = change_all(req, db, &place, &form, &result, &said, &why);
     store_release(app_of(req)->store, &db);
-    if (is_asked && settle(req, res, place.account.id, operation_id, &why))
+    if (is_done) {
+        go_back(req, res, place.account.id, &result, said);
         return true;
-    return is_form_error(&why, err) && show_folders(req, res, &place, &form, &why, err);
+    }
+    return is_form_error(&why, err) && show_folders(req, res, NULL, &place, &form, &why, err);
 }
 
 static bool change(const struct request *req, struct db *db, const struct place *place,
-                   const struct http_fields *form, int64_t *operation_id, struct error *err)
+                   const struct http_fields *form, struct action_result *result, struct error *err)
 {
     struct str verb = form_text(form, "do");
     int64_t account_id = place->account.id, mailbox_id = place->mailbox.id;
     if (str_equal(verb, STR("rename")))
         return mailbox_rename(db, req->arena, account_id, mailbox_id, parent_of(form),
-                              form_text(form, "name"), key_of(req, form, "rename"), operation_id,
-                              err);
+                              form_text(form, "name"), key_of(req, form, "rename"), result, err);
     if (str_equal(verb, STR("subscribe")) || str_equal(verb, STR("unsubscribe")))
-        return mailbox_subscribe(
-            db, req->arena, account_id, mailbox_id, str_equal(verb, STR("subscribe")),
-            key_of(req, form, arena_text(req->arena, verb)), operation_id, err);
+        return mailbox_subscribe(db, req->arena, account_id, mailbox_id,
+                                 str_equal(verb, STR("subscribe")),
+                                 key_of(req, form, arena_text(req->arena, verb)), result, err);
     if (str_equal(verb, STR("delete")))
         return mailbox_delete(db, req->arena, account_id, mailbox_id,
                               str_equal(form_text(form, "withEmails"), STR("1")),
-                              key_of(req, form, "delete"), operation_id, err);
+                              key_of(req, form, "delete"), result, err);
     if (is_step(form))
         return step(req, db, place, str_equal(verb, STR("up")), err);
     return error_set(err, ERROR_INVALID, "This page cannot do that.");
@@ -294,7 +307,7 @@ bool html_folder_change(struct request *req, struct response *res, struct error 
     struct place place = {0};
     struct http_fields form;
     struct error why = ERROR_INIT;
-    int64_t operation_id = 0;
+    struct action_result result = {0};
     if (!request_form(req, &form, err))
         return false;
     struct db *db = app_db(req, err);
@@ -302,15 +315,17 @@ bool html_folder_change(struct request *req, struct response *res, struct error 
         store_release(app_of(req)->store, &db);
         return false;
     }
-    bool is_asked = change(req, db, &place, &form, &operation_id, &why);
+    bool is_done = change(req, db, &place, &form, &result, &why);
     store_release(app_of(req)->store, &db);
-    if (is_asked && is_step(&form)) {
+    if (is_done && is_step(&form)) {
         response_redirect(res,
                           arena_printf(req->arena, "/accounts/%lld/folders#f%lld",
                                        (long long)place.account.id, (long long)place.mailbox.id));
         return true;
     }
-    if (is_asked && settle(req, res, place.account.id, operation_id, &why))
+    if (is_done) {
+        go_back(req, res, place.account.id, &result, NULL);
         return true;
+    }
     return is_form_error(&why, err) && show_folder(req, res, &place, &why, err);
 }

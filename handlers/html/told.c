@@ -112,11 +112,32 @@ static bool says_more(const struct deed *a, const struct deed *b)
     return ranks[0] > ranks[1];
 }
 
+/* Empty: it is about messages. */
+static struct str folder_words(const struct operation *operation)
+{
+    static const struct {
+        const char *kind, *words;
+    } kinds[] = {{"mailbox-create", "Folder made"},
+                 {"mailbox-rename", "Folder renamed or moved"},
+                 {"mailbox-delete", "Folder deleted"},
+                 {"mailbox-subscribe", "Folder subscribed"},
+                 {"mailbox-unsubscribe", "Folder unsubscribed"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (str_equal(operation->kind, str_of(kinds[i].kind)))
+            return str_of(kinds[i].words);
+    return STR_EMPTY;
+}
+
 struct str told_words(const struct request *req, struct db *db, const struct operation *operations,
                       size_t count)
 {
     struct deed chosen = {0}, deed;
     size_t emails = 0;
+    for (size_t i = 0; i < count; i++) { /* a folder's end says more than that of what lay in it */
+        struct str words = folder_words(&operations[i]);
+        if (words.length)
+            return words;
+    }
     for (size_t i = 0; i < count; i++) {
         if (!read_deed(&operations[i], &deed))
             continue;
@@ -283,21 +304,6 @@ bool told_set_news(const struct request *req, struct db *db, struct value *view,
     return true;
 }
 
-static struct str folder_words(const struct operation *operation)
-{
-    static const struct {
-        const char *kind, *words;
-    } kinds[] = {{"mailbox-create", "A new folder"},
-                 {"mailbox-rename", "A folder renamed"},
-                 {"mailbox-delete", "A folder deleted"},
-                 {"mailbox-subscribe", "A folder subscribed"},
-                 {"mailbox-unsubscribe", "A folder unsubscribed"}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (str_equal(operation->kind, str_of(kinds[i].kind)))
-            return str_of(kinds[i].words);
-    return STR("A change");
-}
-
 static bool show_refused(struct request *req, struct response *res, struct db *db,
                          struct error *err)
 {
@@ -319,7 +325,7 @@ static bool show_refused(struct request *req, struct response *res, struct db *d
     for (size_t i = 0; i < count; i++) {
         struct value *item = view_add_object(list);
         struct str words = told_words(req, db, &operations[i], 1);
-        view_set_str(item, "words", words.length ? words : folder_words(&operations[i]));
+        view_set_str(item, "words", words.length ? words : STR("A change"));
         view_set_str(item, "why", operations[i].error);
         view_set_str(item, "when", words_moment(req->arena, operations[i].finished_at, now));
         view_set_str(item, "iso", words_iso(req->arena, operations[i].finished_at));

@@ -108,9 +108,15 @@ bool action_undo_one(struct db *db, struct arena *arena, int64_t account_id, int
 {
     struct past past;
     bool is_cancelled = false;
+    struct error none = ERROR_INIT;
     *result = (struct action_result){0};
-    if (!load(db, arena, account_id, operation_id, &past, err) ||
-        !cancel(db, account_id, operation_id, &is_cancelled, err))
+    if (!load(db, arena, account_id, operation_id, &past, &none)) {
+        if (none.kind == ERROR_NOT_FOUND)
+            return mailbox_undo(db, arena, account_id, operation_id, key, result, err);
+        *err = none;
+        return false;
+    }
+    if (!cancel(db, account_id, operation_id, &is_cancelled, err))
         return false;
     if (is_cancelled) {
         result->changed = past.email_count;

@@ -508,15 +508,8 @@ static bool enqueue(struct acting *acting, const struct run *run, size_t n, stru
     bool is_good;
     write_arguments(&arguments, acting, run);
     if (run->first->is_direct) {
-        struct db_rows rows;
-        is_good =
-            db_select_one(acting->db, "action_record", &rows, "There is no such account.", err,
-                          db_i64(acting->account_id), db_i64(db_viewer(acting->db)), db_text(kind),
-                          db_json(buf_view(&arguments)), db_or_null(db_text(key)));
-        if (is_good) {
-            id = db_get_i64(&rows);
-            db_rows_free(&rows);
-        }
+        is_good = operation_record(acting->db, acting->account_id, kind, buf_view(&arguments), key,
+                                   &id, err);
     } else {
         is_good = operation_enqueue(acting->db, acting->account_id, kind, buf_view(&arguments),
                                     false, key, &id, err);
@@ -533,25 +526,30 @@ static bool enqueue(struct acting *acting, const struct run *run, size_t n, stru
 
 /* --- the whole of it ------------------------------------------------------------------------- */
 
-/* Whether a request with this key was carried out before: then its operations. */
-static bool find_known(struct acting *acting, bool *is_known, struct error *err)
+bool action_find_known(struct db *db, struct arena *arena, int64_t account_id, struct str key,
+                       struct action_result *result, bool *is_known, struct error *err)
 {
-    struct str key = acting->action->idempotency_key;
     struct db_rows rows;
     *is_known = false;
     if (key.length == 0)
         return true;
-    struct str prefix = arena_printf(acting->arena, "%" STR_FMT "/", STR_ARG(key));
-    if (!db_post(acting->db, "action_key_lock", err, db_i64(acting->account_id), db_text(key)) ||
-        !db_select(acting->db, "action_known", &rows, err, db_i64(acting->account_id), db_text(key),
+    struct str prefix = arena_printf(arena, "%" STR_FMT "/", STR_ARG(key));
+    if (!db_post(db, "action_key_lock", err, db_i64(account_id), db_text(key)) ||
+        !db_select(db, "action_known", &rows, err, db_i64(account_id), db_text(key),
                    db_text(prefix)))
         return false;
     *is_known = rows.row_count > 0;
-    acting->result->operation_ids = ARENA_ARRAY(acting->arena, (size_t)rows.row_count + 1, int64_t);
+    result->operation_ids = ARENA_ARRAY(arena, (size_t)rows.row_count + 1, int64_t);
     while (db_next(&rows))
-        acting->result->operation_ids[acting->result->operation_count++] = db_get_i64(&rows);
+        result->operation_ids[result->operation_count++] = db_get_i64(&rows);
     db_rows_free(&rows);
     return true;
+}
+
+static bool find_known(struct acting *acting, bool *is_known, struct error *err)
+{
+    return action_find_known(acting->db, acting->arena, acting->account_id,
+                             acting->action->idempotency_key, acting->result, is_known, err);
 }
 
 static bool act(struct acting *acting, struct error *err)

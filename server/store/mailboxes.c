@@ -107,6 +107,42 @@ static struct mailbox *put_children_behind(struct arena *arena, struct mailbox *
     return ordered;
 }
 
+/* --- paths ------------------------------------------------------------------------------------ */
+
+static const struct mailbox *parent_in(const struct mailbox *list, size_t count,
+                                       const struct mailbox *mailbox)
+{
+    for (size_t i = 0; i < count && mailbox->parent_id; i++)
+        if (list[i].id == mailbox->parent_id)
+            return &list[i];
+    return NULL;
+}
+
+/* Folders that are to lie elsewhere, and what lies in them, are called by where they are to lie.
+ * `list` has the paths of upstream. */
+static struct str path_of(struct arena *arena, const struct mailbox *list, const bool *is_moved,
+                          size_t count, const struct mailbox *mailbox, size_t depth)
+{
+    const struct mailbox *parent = parent_in(list, count, mailbox);
+    bool is_here = is_moved[mailbox - list];
+    if (!parent || depth > count)
+        return is_here ? mailbox->name : mailbox->path;
+    struct str above = path_of(arena, list, is_moved, count, parent, depth + 1);
+    if (!is_here && str_equal(above, parent->path))
+        return mailbox->path;
+    return arena_printf(arena, "%" STR_FMT "%" STR_FMT "%" STR_FMT, STR_ARG(above),
+                        STR_ARG(parent->delimiter), STR_ARG(mailbox->name));
+}
+
+static void set_paths(struct arena *arena, struct mailbox *list, const bool *is_moved, size_t count)
+{
+    struct str *paths = ARENA_ARRAY(arena, count + 1, struct str);
+    for (size_t i = 0; i < count; i++)
+        paths[i] = path_of(arena, list, is_moved, count, &list[i], 0);
+    for (size_t i = 0; i < count; i++)
+        list[i].path = paths[i];
+}
+
 bool mailbox_list(struct db *db, struct arena *arena, int64_t account_id,
                   struct mailbox **mailboxes, size_t *count, struct error *err)
 {
@@ -114,10 +150,17 @@ bool mailbox_list(struct db *db, struct arena *arena, int64_t account_id,
     if (!db_select(db, "mailbox_list", &rows, err, db_i64(account_id)))
         return false;
     struct mailbox *list = ARENA_ARRAY(arena, (size_t)rows.row_count, struct mailbox);
+    bool *is_moved = ARENA_ARRAY(arena, (size_t)rows.row_count + 1, bool), is_any = false;
     *count = 0;
-    while (db_next(&rows))
-        read_mailbox(&rows, arena, account_id, &list[(*count)++]);
+    while (db_next(&rows)) {
+        read_mailbox(&rows, arena, account_id, &list[*count]);
+        is_moved[*count] = db_get_bool(&rows);
+        is_any = is_any || is_moved[*count];
+        ++*count;
+    }
     db_rows_free(&rows);
+    if (is_any)
+        set_paths(arena, list, is_moved, *count);
     *mailboxes = put_children_behind(arena, list, *count);
     return true;
 }

@@ -46,6 +46,19 @@ bool operation_enqueue(struct db *db, int64_t account_id, struct str kind, struc
     return true;
 }
 
+bool operation_record(struct db *db, int64_t account_id, struct str kind, struct str arguments,
+                      struct str idempotency_key, int64_t *id, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select_one(db, "action_record", &rows, "There is no such account.", err,
+                       db_i64(account_id), db_i64(db_viewer(db)), db_text(kind), db_json(arguments),
+                       db_or_null(db_text(idempotency_key))))
+        return false;
+    *id = db_get_i64(&rows);
+    db_rows_free(&rows);
+    return true;
+}
+
 bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                      struct operation *operation, struct error *err)
 {

@@ -33,6 +33,9 @@ struct operation {
  * such account, or not the viewer's. */
 bool operation_enqueue(struct db *db, int64_t account_id, struct str kind, struct str arguments,
                        bool is_urgent, struct str idempotency_key, int64_t *id, struct error *err);
+/* What was done here and now, with nothing to do upstream: to be taken back. */
+bool operation_record(struct db *db, int64_t account_id, struct str kind, struct str arguments,
+                      struct str idempotency_key, int64_t *id, struct error *err);
 bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                      struct operation *operation, struct error *err);
 

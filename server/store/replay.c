@@ -1,6 +1,6 @@
 #include "server/store/replay.h"
 
-#include "server/store/replica_private.h"
+#include "server/store/actions_private.h"
 
 static bool pass_on(struct replica_batch *batch, int64_t operation_id, bool *is_any,
                     struct error *err)
@@ -153,19 +153,7 @@ static bool write_outcome(struct replica_batch *batch, const struct replay *repl
     return true;
 }
 
-bool replay_end(struct replica_batch *batch, struct replay *replay, const struct error *why,
-                struct error *err)
-{
-    replay->is_ended = why || !replay->has_more;
-    if (!write_outcome(batch, replay, err) ||
-        !overlay_end(batch, replay->operation_id, replay->is_ended ? 0 : replay->mailbox_id, err))
-        return false;
-    return replay->is_ended ? replay_end_operation(batch, replay->operation_id, STR("{}"), why, err)
-                            : db_execute(batch->db, "replay_operation_go_on", NULL, err,
-                                         db_i64(batch->account_id), db_i64(replay->operation_id));
-}
-
-bool replay_end_operation(struct replica_batch *batch, int64_t operation_id, struct str result,
+static bool end_operation(struct replica_batch *batch, int64_t operation_id,
                           const struct error *why, struct error *err)
 {
     int64_t affected = 0, account_id = batch->account_id;
@@ -175,9 +163,27 @@ bool replay_end_operation(struct replica_batch *batch, int64_t operation_id, str
                          db_i64(operation_id), db_name(error_kind_name(why->kind)),
                          db_text(str_of(why->message)))
             : db_execute(batch->db, "replay_operation_finish", &affected, err, db_i64(account_id),
-                         db_i64(operation_id), db_or_null(db_json(result)));
+                         db_i64(operation_id), db_json(STR("{}")));
     if (is_ended && affected == 0)
         return error_set(err, ERROR_NOT_FOUND, "the operation does not run");
     return is_ended &&
            db_post(batch->db, "replay_notify", err, db_i64(account_id), db_i64(operation_id));
+}
+
+bool replay_end(struct replica_batch *batch, struct replay *replay, const struct error *why,
+                struct error *err)
+{
+    replay->is_ended = why || !replay->has_more;
+    if (!write_outcome(batch, replay, err) ||
+        !overlay_end(batch, replay->operation_id, replay->is_ended ? 0 : replay->mailbox_id, err))
+        return false;
+    return replay->is_ended ? end_operation(batch, replay->operation_id, why, err)
+                            : db_execute(batch->db, "replay_operation_go_on", NULL, err,
+                                         db_i64(batch->account_id), db_i64(replay->operation_id));
+}
+
+bool replay_end_mailbox(struct replica_batch *batch, int64_t operation_id, int64_t mailbox_id,
+                        const struct error *why, struct error *err)
+{
+    return end_operation(batch, operation_id, why, err) && mailbox_fold(batch, mailbox_id, err);
 }

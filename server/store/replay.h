@@ -47,8 +47,8 @@ bool replay_load(struct db *db, struct arena *arena, int64_t account_id, struct 
  * not done is as it was before. */
 bool replay_end(struct replica_batch *batch, struct replay *replay, const struct error *why,
                 struct error *err);
-/* The same for operations without items (folders). */
-bool replay_end_operation(struct replica_batch *batch, int64_t operation_id, struct str result,
-                          const struct error *why, struct error *err);
+/* The same for an operation on a folder: what else is pending of that is laid over it anew. */
+bool replay_end_mailbox(struct replica_batch *batch, int64_t operation_id, int64_t mailbox_id,
+                        const struct error *why, struct error *err);
 
 #endif

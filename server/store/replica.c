@@ -305,6 +305,7 @@ bool replica_mailboxes(struct db *db, struct arena *arena, int64_t account_id, b
         mailbox->is_subscribed = db_get_bool(&rows);
         mailbox->is_selectable = db_get_bool(&rows);
         mailbox->is_local = db_get_bool(&rows);
+        mailbox->is_pending = db_get_bool(&rows);
         mailbox->object_id = db_get_str(&rows, arena);
         mailbox->uidvalidity = (uint32_t)db_get_i64(&rows);
         mailbox->uidnext = (uint32_t)db_get_i64(&rows);
@@ -322,36 +323,44 @@ bool replica_mailboxes(struct db *db, struct arena *arena, int64_t account_id, b
     return true;
 }
 
-bool replica_mailbox_put(struct replica_batch *batch, struct replica_mailbox *mailbox,
-                         struct error *err)
+static bool write_mailbox(struct replica_batch *batch, const struct replica_mailbox *mailbox,
+                          const char *statement, struct error *err)
 {
     enum { PATH_BYTES_MAX = 2000 }; /* an index entry has room for 2,700 */
-    bool is_new = mailbox->id == 0;
     int64_t affected;
     if (mailbox->path.length > PATH_BYTES_MAX)
         return error_set(err, ERROR_LIMIT, "the folder's name has more than %d bytes",
                          PATH_BYTES_MAX);
-    if (is_new && !replica_take_ids(batch, 1, &mailbox->id, err))
-        return false;
-    bool is_good = db_execute(
-        batch->db, is_new ? "replica_mailbox_insert" : "replica_mailbox_update", &affected, err,
-        db_i64(batch->account_id), db_i64(mailbox->id), db_or_null(db_i64(mailbox->parent_id)),
-        db_text(mailbox->name), db_text(mailbox->path), db_bytes(mailbox->wire_path),
-        db_text(mailbox->delimiter), db_name(mailbox_role_name(mailbox->role)),
-        db_bool(mailbox->is_subscribed), db_bool(mailbox->is_selectable),
-        db_bool(mailbox->is_local), db_or_null(db_text(mailbox->object_id)));
-    if (is_good && !affected)
-        is_good = error_set(err, ERROR_NOT_FOUND, "there is no such folder");
-    if (!is_good) {
-        if (is_new)
-            mailbox->id = 0;
+    return db_execute(batch->db, statement, &affected, err, db_i64(batch->account_id),
+                      db_i64(mailbox->id), db_or_null(db_i64(mailbox->parent_id)),
+                      db_text(mailbox->name), db_text(mailbox->path), db_bytes(mailbox->wire_path),
+                      db_text(mailbox->delimiter), db_name(mailbox_role_name(mailbox->role)),
+                      db_bool(mailbox->is_subscribed), db_bool(mailbox->is_selectable),
+                      db_bool(mailbox->is_local), db_or_null(db_text(mailbox->object_id)),
+                      db_bool(mailbox->is_pending)) &&
+           (affected || error_set(err, ERROR_NOT_FOUND, "there is no such folder"));
+}
+
+bool replica_mailbox_add(struct replica_batch *batch, const struct replica_mailbox *mailbox,
+                         struct error *err)
+{
+    id_list_add(batch->arena, &batch->changes[REPLICA_MAILBOX].created, mailbox->id);
+    return write_mailbox(batch, mailbox, "replica_mailbox_insert", err);
+}
+
+bool replica_mailbox_put(struct replica_batch *batch, struct replica_mailbox *mailbox,
+                         struct error *err)
+{
+    if (mailbox->id == 0) {
+        if (!replica_take_ids(batch, 1, &mailbox->id, err))
+            return false;
+        if (replica_mailbox_add(batch, mailbox, err))
+            return true;
+        mailbox->id = 0;
         return false;
     }
-    id_list_add(batch->arena,
-                is_new ? &batch->changes[REPLICA_MAILBOX].created
-                       : &batch->changes[REPLICA_MAILBOX].updated,
-                mailbox->id);
-    return true;
+    id_list_add(batch->arena, &batch->changes[REPLICA_MAILBOX].updated, mailbox->id);
+    return write_mailbox(batch, mailbox, "replica_mailbox_update", err);
 }
 
 bool replica_mailbox_remove(struct replica_batch *batch, int64_t mailbox_id, struct error *err)

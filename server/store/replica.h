@@ -16,6 +16,7 @@ struct replica_mailbox {
     struct str delimiter;
     enum mailbox_role role;
     bool is_subscribed, is_selectable, is_local;
+    bool is_pending;      /* somebody asked for it, and it is not made upstream yet */
     struct str object_id; /* MAILBOXID; empty: none */
     uint32_t uidvalidity; /* 0: never selected */
     uint32_t uidnext;
@@ -76,6 +77,9 @@ void replica_abandon(struct replica_batch **batch);
 
 /* Inserts (id 0, which is then filled) or updates name, place, role and attributes by id. */
 bool replica_mailbox_put(struct replica_batch *batch, struct replica_mailbox *mailbox,
+                         struct error *err);
+/* Inserts under the id given. */
+bool replica_mailbox_add(struct replica_batch *batch, const struct replica_mailbox *mailbox,
                          struct error *err);
 /* With its placements; emails left without any placement go too. */
 bool replica_mailbox_remove(struct replica_batch *batch, int64_t mailbox_id, struct error *err);

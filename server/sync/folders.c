@@ -199,7 +199,7 @@ static bool differs(const struct replica_mailbox *a, const struct replica_mailbo
     return !str_equal(a->path, b->path) || !str_equal(a->wire_path, b->wire_path) ||
            !str_equal(a->delimiter, b->delimiter) || a->role != b->role ||
            a->is_selectable != b->is_selectable || a->is_subscribed != b->is_subscribed ||
-           !str_equal(a->object_id, b->object_id);
+           a->is_pending != b->is_pending || !str_equal(a->object_id, b->object_id);
 }
 
 /* Takes over the cursor of the known mailbox; what the listing says stays. */
@@ -215,6 +215,7 @@ static void adopt(struct replica_mailbox *listed, const struct replica_mailbox *
     listed->is_selectable = place.is_selectable;
     listed->is_subscribed = place.is_subscribed;
     listed->object_id = place.object_id;
+    listed->is_pending = false; /* what was asked for is there */
 }
 
 /* A listed mailbox that nobody knows and a known one that nobody lists, with the same UIDVALIDITY
@@ -292,7 +293,7 @@ void folders_plan(struct arena *arena, const struct listed_mailbox *listed, size
         adopt(&plan->put[i], renamed);
     }
     for (size_t i = 0; has_inbox && i < known_count; i++)
-        if (!is_met[i] && !known[i].is_local)
+        if (!is_met[i] && !known[i].is_local && !known[i].is_pending)
             plan->remove[plan->remove_count++] = known[i].id;
 }
 

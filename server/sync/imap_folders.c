@@ -161,7 +161,7 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
     struct session_mailbox *fresh = ARENA_ARRAY(arena, count + 1, struct session_mailbox);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!known[i].is_selectable || known[i].is_local ||
+        if (!known[i].is_selectable || known[i].is_local || known[i].is_pending ||
             known[i].set_aside_until > clock_now_us())
             continue;
         struct session_mailbox *mailbox = &fresh[kept++];

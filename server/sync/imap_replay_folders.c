@@ -1,114 +1,174 @@
-/* Folders made, renamed, deleted and subscribed to upstream. What is here changes in the same
- * transaction; the next listing tells the rest. */
+/* Folders made, renamed, deleted and subscribed to upstream. People see them as asked for since
+ * they asked (store/action_mailboxes.c); what the mail server has changes here in the transaction
+ * that ends the operation. */
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/store/replay.h"
+#include "server/sync/imap_folders.h"
 #include "server/sync/imap_replay.h"
 
-static struct str text_of(const json_t *arguments, const char *name)
+/* An operation under way. */
+struct changing {
+    struct slice *slice;
+    struct imap_session *session;
+    const struct operation *operation;
+    const json_t *arguments;
+    int64_t mailbox_id;
+    struct replica_mailbox *all; /* as the database has them */
+    size_t count;
+    struct replica_mailbox *mailbox; /* the one that is meant; NULL: it is not there any more */
+};
+
+static bool load(struct changing *c, struct slice *slice, const struct operation *operation,
+                 const json_t *arguments, struct error *err)
 {
-    return str_of(json_string_value(json_object_get(arguments, name)));
+    *c = (struct changing){.slice = slice,
+                           .session = slice->account->imap,
+                           .operation = operation,
+                           .arguments = arguments,
+                           .mailbox_id =
+                               json_integer_value(json_object_get(arguments, "mailboxId"))};
+    if (!replica_mailboxes(slice->db, slice->arena, slice->account->id, false, &c->all, &c->count,
+                           err))
+        return false;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->all[i].id == c->mailbox_id)
+            c->mailbox = &c->all[i];
+    return true;
 }
 
-/* The mailbox that is meant, as the database has it. */
-static bool load(struct slice *slice, const json_t *arguments, struct replica_mailbox **all,
-                 size_t *count, struct replica_mailbox **mailbox, struct error *err)
+/* Ends the operation with what `batch` holds of it (NULL: nothing changed here). The folders are
+ * listed again at once: the next operation may be about one that is new or has another name. */
+static bool end(struct changing *c, struct replica_batch *batch, const struct error *why,
+                struct error *err)
 {
-    int64_t id = json_integer_value(json_object_get(arguments, "mailboxId"));
-    *mailbox = NULL;
-    if (!replica_mailboxes(slice->db, slice->arena, slice->account->id, false, all, count, err))
+    struct error unlisted = ERROR_INIT;
+    if (!batch && !(batch = replica_begin(c->slice->db, c->slice->account->id, err)))
         return false;
-    for (size_t i = 0; i < *count; i++)
-        if ((*all)[i].id == id)
-            *mailbox = &(*all)[i];
-    if (!*mailbox)
-        error_set(err, ERROR_NOT_FOUND, "The folder is not there any more.");
-    return *mailbox != NULL;
+    if (!replay_end_mailbox(batch, c->operation->id, c->mailbox_id, why, err)) {
+        replica_abandon(&batch);
+        return false;
+    }
+    if (!replica_commit(&batch, err))
+        return false;
+    c->session->must_refresh = true;
+    if (imap_is_alive(c->session->client) && !imap_refresh_folders(c->slice, &unlisted))
+        LOG_WARN("imap.list", LOG_ERR(&unlisted));
+    return true;
 }
 
-/* Ends the operation, with what `batch` holds of it (NULL: nothing changed here). */
-static bool end(struct slice *slice, struct replica_batch *batch, const struct operation *operation,
-                const struct error *why, struct error *err)
+static bool may_be_over(const struct changing *c, const struct error *why)
 {
-    slice->account->imap->must_refresh = true;
-    if (!batch && !(batch = replica_begin(slice->db, slice->account->id, err)))
+    return !operation_may_pass(why) && imap_is_alive(c->session->client);
+}
+
+/* For a failure: tried again, or over. */
+static bool settle(struct changing *c, const struct error *why, struct error *err)
+{
+    if (may_be_over(c, why))
+        return end(c, NULL, why, err);
+    *err = *why;
+    return false;
+}
+
+static bool is_gone(struct changing *c, struct error *err)
+{
+    static const struct error gone = {.kind = ERROR_NOT_FOUND,
+                                      .message = "The folder is not there any more."};
+    return end(c, NULL, &gone, err);
+}
+
+/* Whether a mailbox is there: what a repeated command comes to is judged by the end state. */
+static bool exists(struct changing *c, struct str wire_path)
+{
+    struct imap_status status = {0};
+    return imap_status(c->session->client, c->slice->arena, &wire_path, 1, &status, NULL) &&
+           status.has != 0;
+}
+
+/* Where it is to lie, by where the folder above lies upstream by now. */
+static bool find_place(struct changing *c, struct replica_mailbox *to, struct error *err)
+{
+    const struct replica_mailbox *parent = NULL;
+    to->name = str_of(json_string_value(json_object_get(c->arguments, "name")));
+    to->parent_id = json_integer_value(json_object_get(c->arguments, "parentId"));
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->all[i].id == to->parent_id)
+            parent = &c->all[i];
+        if (c->all[i].delimiter.length > 0 && !c->all[i].is_local)
+            to->delimiter = c->all[i].delimiter;
+    }
+    if (to->parent_id && !parent)
+        return error_set(err, ERROR_NOT_FOUND, "The folder above it is not there any more.");
+    to->path = parent
+                   ? arena_printf(c->slice->arena, "%" STR_FMT "%" STR_FMT "%" STR_FMT,
+                                  STR_ARG(parent->path), STR_ARG(to->delimiter), STR_ARG(to->name))
+                   : to->name;
+    return imap_mailbox_wire(c->session->client, c->slice->arena, to->path, &to->wire_path, err);
+}
+
+/* --- create ---------------------------------------------------------------------------------- */
+
+/* Written ahead: a listing that comes before the answer finds it by its path. One that somebody
+ * else made there meanwhile becomes this one; what lies in it is read anew. */
+static bool take_path(struct changing *c, const struct replica_mailbox *made, struct error *err)
+{
+    struct replica_mailbox waiting = *made;
+    struct replica_batch *batch = NULL;
+    bool is_good = true;
+    if (str_equal(c->mailbox->path, made->path))
+        return true;
+    if (!(batch = replica_begin(c->slice->db, c->slice->account->id, err)))
         return false;
-    if (replay_end_operation(batch, operation->id, STR("{}"), why, err))
+    for (size_t i = 0; i < c->count && is_good; i++)
+        if (&c->all[i] != c->mailbox && str_equal(c->all[i].path, made->path))
+            is_good = replica_mailbox_remove(batch, c->all[i].id, err);
+    waiting.is_pending = true;
+    if (is_good && replica_mailbox_put(batch, &waiting, err))
         return replica_commit(&batch, err);
     replica_abandon(&batch);
     return false;
 }
 
-/* For a failure: tried again, or over. */
-static bool settle(struct slice *slice, const struct operation *operation, const struct error *why,
-                   struct error *err)
+/* Not to be had: it goes from here, too. */
+static bool refuse_new(struct changing *c, const struct error *why, struct error *err)
 {
-    if (!operation_may_pass(why) && imap_is_alive(slice->account->imap->client))
-        return end(slice, NULL, operation, why, err);
-    *err = *why;
-    return false;
-}
-
-/* Whether a mailbox is there: what a repeated command comes to is judged by the end state. */
-static bool exists(struct slice *slice, struct str wire_path)
-{
-    struct imap_status status = {0};
-    return imap_status(slice->account->imap->client, slice->arena, &wire_path, 1, &status, NULL) &&
-           status.has != 0;
-}
-
-static struct str last_part(struct str path, struct str delimiter)
-{
-    ptrdiff_t at;
-    while (delimiter.length > 0 && (at = str_find(path, delimiter)) >= 0)
-        path = str_skip(path, (size_t)at + delimiter.length);
-    return path;
-}
-
-/* --- create ---------------------------------------------------------------------------------- */
-
-/* The parent of a path among the known ones, or NULL. */
-static const struct replica_mailbox *parent_of(const struct replica_mailbox *all, size_t count,
-                                               struct str path)
-{
-    const struct replica_mailbox *best = NULL;
-    for (size_t i = 0; i < count; i++) {
-        struct str prefix = all[i].path, delimiter = all[i].delimiter;
-        struct str rest = str_starts(path, prefix) ? str_skip(path, prefix.length) : STR_EMPTY;
-        if (delimiter.length > 0 && str_starts(rest, delimiter) &&
-            (!best || prefix.length > best->path.length))
-            best = &all[i];
+    if (!may_be_over(c, why)) {
+        *err = *why;
+        return false;
     }
-    return best;
+    struct replica_batch *batch = replica_begin(c->slice->db, c->slice->account->id, err);
+    if (batch && replica_mailbox_remove(batch, c->mailbox_id, err))
+        return end(c, batch, why, err);
+    replica_abandon(&batch);
+    return false;
 }
 
 bool imap_replay_mailbox_create(struct slice *slice, const struct operation *operation,
                                 const json_t *arguments, struct str *result, struct error *err)
 {
-    struct imap_client *client = slice->account->imap->client;
+    struct changing c;
     struct error why = ERROR_INIT;
-    struct replica_mailbox *all, made = {.path = text_of(arguments, "path")};
-    size_t count;
     (void)result;
-    if (!imap_mailbox_wire(client, slice->arena, made.path, &made.wire_path, &why) ||
-        !imap_create(client, made.wire_path, 0, &why))
-        return settle(slice, operation, &why, err);
-    imap_subscribe(client, made.wire_path, true, NULL); /* without it the folder is there as well */
-    if (!replica_mailboxes(slice->db, slice->arena, slice->account->id, false, &all, &count, err))
+    if (!load(&c, slice, operation, arguments, err))
         return false;
-    const struct replica_mailbox *parent = parent_of(all, count, made.path);
-    for (size_t i = 0; i < count; i++) {
-        if (str_equal(all[i].path, made.path))
-            return end(slice, NULL, operation, NULL, err); /* listed meanwhile */
-        if (all[i].delimiter.length > 0)
-            made.delimiter = all[i].delimiter;
-    }
-    made.parent_id = parent ? parent->id : 0;
-    made.name = last_part(made.path, made.delimiter);
-    made.is_selectable = made.is_subscribed = true;
+    if (!c.mailbox)
+        return is_gone(&c, err);
+    if (!c.mailbox->is_pending)
+        return end(&c, NULL, NULL, err); /* listed meanwhile */
+    struct replica_mailbox made = *c.mailbox;
+    if (!find_place(&c, &made, &why))
+        return refuse_new(&c, &why, err);
+    if (!take_path(&c, &made, err))
+        return false;
+    if (!imap_create(c.session->client, made.wire_path, 0, &why))
+        return refuse_new(&c, &why, err);
+    /* without it the folder is there as well */
+    imap_subscribe(c.session->client, made.wire_path, true, NULL);
+    made.is_pending = false;
     struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
     if (batch && replica_mailbox_put(batch, &made, err))
-        return end(slice, batch, operation, NULL, err);
+        return end(&c, batch, NULL, err);
     replica_abandon(&batch);
     return false;
 }
@@ -116,15 +176,14 @@ bool imap_replay_mailbox_create(struct slice *slice, const struct operation *ope
 /* --- rename ---------------------------------------------------------------------------------- */
 
 /* The folder and those below it keep their messages under the new path (RFC 9051 section 6.3.6). */
-static bool put_renamed(struct slice *slice, struct replica_batch *batch,
+static bool put_renamed(struct changing *c, struct replica_batch *batch,
                         struct replica_mailbox *mailbox, struct str old_path, struct str new_path,
                         struct error *err)
 {
-    mailbox->path = arena_printf(slice->arena, "%" STR_FMT "%" STR_FMT, STR_ARG(new_path),
+    struct arena *arena = c->slice->arena;
+    mailbox->path = arena_printf(arena, "%" STR_FMT "%" STR_FMT, STR_ARG(new_path),
                                  STR_ARG(str_skip(mailbox->path, old_path.length)));
-    mailbox->name = last_part(mailbox->path, mailbox->delimiter);
-    return imap_mailbox_wire(slice->account->imap->client, slice->arena, mailbox->path,
-                             &mailbox->wire_path, err) &&
+    return imap_mailbox_wire(c->session->client, arena, mailbox->path, &mailbox->wire_path, err) &&
            replica_mailbox_put(batch, mailbox, err);
 }
 
@@ -134,76 +193,105 @@ static bool is_below(const struct replica_mailbox *mailbox, struct str path)
            str_starts(str_skip(mailbox->path, path.length), mailbox->delimiter);
 }
 
-static bool is_listed(const struct replica_mailbox *all, size_t count, struct str path)
+static bool put_all_renamed(struct changing *c, const struct replica_mailbox *to, struct error *err)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_equal(all[i].path, path))
-            return true;
+    struct str old_path = c->mailbox->path;
+    struct replica_batch *batch = replica_begin(c->slice->db, c->slice->account->id, err);
+    bool is_good = batch != NULL;
+    c->mailbox->parent_id = to->parent_id;
+    c->mailbox->name = to->name;
+    for (size_t i = 0; i < c->count && is_good; i++)
+        if (&c->all[i] == c->mailbox || is_below(&c->all[i], old_path))
+            is_good = put_renamed(c, batch, &c->all[i], old_path, to->path, err);
+    if (is_good)
+        return end(c, batch, NULL, err);
+    replica_abandon(&batch);
     return false;
 }
 
 bool imap_replay_mailbox_rename(struct slice *slice, const struct operation *operation,
                                 const json_t *arguments, struct str *result, struct error *err)
 {
-    struct imap_session *session = slice->account->imap;
+    struct changing c;
     struct error why = ERROR_INIT;
-    struct replica_mailbox *all, *mailbox;
-    size_t count;
-    struct str to, path = text_of(arguments, "path");
+    struct replica_mailbox to = {0};
     (void)result;
-    bool is_known = load(slice, arguments, &all, &count, &mailbox, &why);
-    if (!is_known && why.kind == ERROR_NOT_FOUND && operation->attempts > 1 &&
-        is_listed(all, count, path)) /* done, the answer was lost, and a listing came first */
-        return end(slice, NULL, operation, NULL, err);
-    if (!is_known || !imap_mailbox_wire(session->client, slice->arena, path, &to, &why))
-        return settle(slice, operation, &why, err);
-    bool is_renamed = str_equal(mailbox->path, path) || /* listed under its new name already */
-                      imap_rename(session->client, mailbox->wire_path, to, &why) ||
-                      (imap_is_alive(session->client) && operation->attempts > 1 &&
-                       !exists(slice, mailbox->wire_path) && exists(slice, to));
+    if (!load(&c, slice, operation, arguments, err))
+        return false;
+    if (!find_place(&c, &to, &why))
+        return settle(&c, &why, err);
+    for (size_t i = 0; i < c.count && !c.mailbox && operation->attempts > 1; i++)
+        if (str_equal(c.all[i].path, to.path)) /* done, the answer was lost, a listing came first */
+            return end(&c, NULL, NULL, err);
+    if (!c.mailbox)
+        return is_gone(&c, err);
+    bool is_renamed = str_equal(c.mailbox->path, to.path) || /* listed under its new name already */
+                      imap_rename(c.session->client, c.mailbox->wire_path, to.wire_path, &why) ||
+                      (imap_is_alive(c.session->client) && operation->attempts > 1 &&
+                       !exists(&c, c.mailbox->wire_path) && exists(&c, to.wire_path));
     if (!is_renamed)
-        return settle(slice, operation, &why, err);
-    session->selected = NULL; /* its name is another now */
-    const struct replica_mailbox *parent = parent_of(all, count, path);
-    struct str old_path = mailbox->path;
-    struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
-    bool is_good = batch != NULL;
-    mailbox->parent_id = parent ? parent->id : 0;
-    for (size_t i = 0; i < count && is_good; i++)
-        if (&all[i] == mailbox || is_below(&all[i], old_path))
-            is_good = put_renamed(slice, batch, &all[i], old_path, path, err);
-    if (is_good)
-        return end(slice, batch, operation, NULL, err);
-    replica_abandon(&batch);
-    return false;
+        return settle(&c, &why, err);
+    c.session->selected = NULL; /* its name is another now */
+    return put_all_renamed(&c, &to, err);
 }
 
 /* --- delete, subscribe ----------------------------------------------------------------------- */
 
+/* What came meanwhile, or was never seen here, follows the others to Trash. */
+static bool rescue(struct changing *c, struct error *err)
+{
+    struct session_mailbox *source = imap_session_mailbox(c->session, c->mailbox_id);
+    const struct replica_mailbox *trash = NULL;
+    struct imap_set all = {0};
+    struct imap_copied copied = {0};
+    bool is_reset = false;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->all[i].role == ROLE_TRASH && c->all[i].is_selectable && !c->all[i].is_local)
+            trash = &c->all[i];
+    if (!source || !trash || trash == c->mailbox)
+        return true;
+    if (!imap_session_select(c->slice, source, &is_reset, err))
+        return false;
+    if (imap_selected(c->session->client)->exists == 0)
+        return true;
+    imap_set_add_range(&all, 1, UINT32_MAX);
+    bool is_good =
+        imap_has(c->session->client, IMAP_CAP_MOVE)
+            ? imap_move(c->session->client, c->slice->arena, &all, trash->wire_path, &copied, NULL,
+                        err)
+            : imap_copy(c->session->client, c->slice->arena, &all, trash->wire_path, &copied, err);
+    imap_set_free(&all);
+    return is_good;
+}
+
+static bool remove_upstream(struct changing *c, struct error *err)
+{
+    if (!rescue(c, err))
+        return false;
+    if (c->session->selected && c->session->selected->known.id == c->mailbox_id) {
+        c->session->selected = NULL;
+        if (!imap_unselect(c->session->client, err))
+            return false;
+    }
+    return imap_delete(c->session->client, c->mailbox->wire_path, err);
+}
+
 bool imap_replay_mailbox_delete(struct slice *slice, const struct operation *operation,
                                 const json_t *arguments, struct str *result, struct error *err)
 {
-    struct imap_session *session = slice->account->imap;
+    struct changing c;
     struct error why = ERROR_INIT;
-    struct replica_mailbox *all, *mailbox;
-    size_t count;
     (void)result;
-    if (!load(slice, arguments, &all, &count, &mailbox, &why)) {
-        bool is_done = why.kind == ERROR_NOT_FOUND; /* not listed any more */
-        return is_done ? end(slice, NULL, operation, NULL, err)
-                       : settle(slice, operation, &why, err);
-    }
-    if (session->selected && session->selected->known.id == mailbox->id) {
-        session->selected = NULL;
-        if (!imap_unselect(session->client, &why))
-            return settle(slice, operation, &why, err);
-    }
-    if (!imap_delete(session->client, mailbox->wire_path, &why) &&
-        !(imap_is_alive(session->client) && why.kind == ERROR_NOT_FOUND))
-        return settle(slice, operation, &why, err);
+    if (!load(&c, slice, operation, arguments, err))
+        return false;
+    if (!c.mailbox) /* not listed any more */
+        return end(&c, NULL, NULL, err);
+    if (!remove_upstream(&c, &why) &&
+        !(imap_is_alive(c.session->client) && why.kind == ERROR_NOT_FOUND))
+        return settle(&c, &why, err);
     struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
-    if (batch && replica_mailbox_remove(batch, mailbox->id, err))
-        return end(slice, batch, operation, NULL, err);
+    if (batch && replica_mailbox_remove(batch, c.mailbox_id, err))
+        return end(&c, batch, NULL, err);
     replica_abandon(&batch);
     return false;
 }
@@ -211,16 +299,18 @@ bool imap_replay_mailbox_delete(struct slice *slice, const struct operation *ope
 static bool subscribe(struct slice *slice, const struct operation *operation,
                       const json_t *arguments, bool is_subscribed, struct error *err)
 {
+    struct changing c;
     struct error why = ERROR_INIT;
-    struct replica_mailbox *all, *mailbox;
-    size_t count;
-    if (!load(slice, arguments, &all, &count, &mailbox, &why) ||
-        !imap_subscribe(slice->account->imap->client, mailbox->wire_path, is_subscribed, &why))
-        return settle(slice, operation, &why, err);
+    if (!load(&c, slice, operation, arguments, err))
+        return false;
+    if (!c.mailbox)
+        return is_gone(&c, err);
+    if (!imap_subscribe(c.session->client, c.mailbox->wire_path, is_subscribed, &why))
+        return settle(&c, &why, err);
     struct replica_batch *batch = replica_begin(slice->db, slice->account->id, err);
-    mailbox->is_subscribed = is_subscribed;
-    if (batch && replica_mailbox_put(batch, mailbox, err))
-        return end(slice, batch, operation, NULL, err);
+    c.mailbox->is_subscribed = is_subscribed;
+    if (batch && replica_mailbox_put(batch, c.mailbox, err))
+        return end(&c, batch, NULL, err);
     replica_abandon(&batch);
     return false;
 }

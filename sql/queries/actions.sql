@@ -13,7 +13,7 @@ SELECT id FROM operation
  ORDER BY id;
 
 -- name: action_mailboxes
-SELECT id, role, is_selectable, is_local
+SELECT id, role, is_selectable AND NOT is_doomed, is_local
   FROM mailbox WHERE account_id = $1 ORDER BY id;
 
 -- The placements that an action concerns, locked in the order in which everybody locks them.

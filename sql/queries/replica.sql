@@ -9,7 +9,7 @@
 
 -- name: replica_mailboxes
 SELECT id, parent_id, name, path, wire_path, delimiter, role, is_subscribed, is_selectable, is_local,
-       object_id, uidvalidity, uidnext, backfill_uid, highestmodseq, upstream_total, set_aside_until,
+       is_pending, object_id, uidvalidity, uidnext, backfill_uid, highestmodseq, upstream_total, set_aside_until,
        total, unread, NULL::bigint
   FROM mailbox
  WHERE account_id = $1
@@ -17,7 +17,7 @@ SELECT id, parent_id, name, path, wire_path, delimiter, role, is_subscribed, is_
 
 -- name: replica_mailboxes_counted
 SELECT m.id, m.parent_id, m.name, m.path, m.wire_path, m.delimiter, m.role, m.is_subscribed,
-       m.is_selectable, m.is_local, m.object_id, m.uidvalidity, m.uidnext, m.backfill_uid,
+       m.is_selectable, m.is_local, m.is_pending, m.object_id, m.uidvalidity, m.uidnext, m.backfill_uid,
        m.highestmodseq, m.upstream_total, m.set_aside_until, m.total, m.unread,
        (SELECT count(*) FROM placement p
          WHERE p.account_id = m.account_id AND p.mailbox_id = m.id AND p.uid IS NOT NULL)
@@ -27,13 +27,14 @@ SELECT m.id, m.parent_id, m.name, m.path, m.wire_path, m.delimiter, m.role, m.is
 
 -- name: replica_mailbox_insert
 INSERT INTO mailbox (account_id, id, parent_id, name, path, wire_path, delimiter, role,
-                     is_subscribed, is_selectable, is_local, object_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+                     is_subscribed, is_selectable, is_local, object_id, is_pending)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
 -- name: replica_mailbox_update
 UPDATE mailbox
    SET parent_id = $3, name = $4, path = $5, wire_path = $6, delimiter = $7, role = $8,
-       is_subscribed = $9, is_selectable = $10, is_local = $11, object_id = $12
+       is_subscribed = $9, is_selectable = $10, is_local = $11, object_id = $12,
+       is_pending = $13
  WHERE account_id = $1 AND id = $2;
 
 -- name: replica_mailbox_clear

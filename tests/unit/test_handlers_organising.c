@@ -419,15 +419,22 @@ static void test_folders_are_asked_for_and_what_cannot_be_is_said(void **state)
     assert_status(404);
 }
 
-static void test_a_folder_of_an_account_whose_server_is_away_is_made_later(void **state)
+static void test_a_folder_of_an_account_whose_server_is_away_is_here_at_once(void **state)
 {
     (void)state;
     come_as(ALICE);
     get("/accounts/1/folders");
     post("/accounts/1/folders", "name=Beds&parent=0");
-    assert_goes_to("/accounts/1/folders?said=later");
-    get("/accounts/1/folders?said=later");
-    assert_shows("waits for the mail server");
+    long long made = mail_number("SELECT max(id) FROM operation WHERE account_id = 1");
+    const char *told = text("/accounts/1/folders?done=%lld", made);
+    assert_goes_to(told);
+    get(told);
+    assert_shows("Folder made.");
+    assert_shows(">Beds</span>");
+    post("/accounts/1/folders", text("operations=%lld", made));
+    assert_goes_to("/accounts/1/folders?said=undone");
+    get("/accounts/1/folders?said=undone");
+    assert_hides(">Beds</span>");
 }
 
 int main(int argc, char **argv)
@@ -453,7 +460,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(
             test_changes_that_wait_are_told_quietly_and_refused_ones_until_they_are_read),
         cmocka_unit_test(test_folders_are_asked_for_and_what_cannot_be_is_said),
-        cmocka_unit_test(test_a_folder_of_an_account_whose_server_is_away_is_made_later),
+        cmocka_unit_test(test_a_folder_of_an_account_whose_server_is_away_is_here_at_once),
     };
     return cmocka_run_group_tests(tests, set_up_folders, tear_down);
 }
