@@ -13,10 +13,9 @@
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
 #include "handlers/once.h"
-#include "handlers/wait.h"
 #include "server/store/mailboxes.h"
 
-enum { KEYWORDS_MAX = 64, FOLDER_WAIT_MS = 10 * 1000 };
+enum { KEYWORDS_MAX = 64 };
 
 /* --- reading --------------------------------------------------------------------------------- */
 

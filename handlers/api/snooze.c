@@ -10,9 +10,7 @@
 #include "handlers/api/api.h"
 #include "handlers/once.h"
 #include "handlers/snooze.h"
-#include "handlers/wait.h"
-
-enum { FOLDER_WAIT_MS = 10 * 1000 };
+#include "server/base/clock.h"
 
 bool api_snoozed(struct request *req, struct response *res, struct error *err)
 {

@@ -6,7 +6,7 @@
 #include "handlers/html/verbs.h"
 #include "handlers/html/words.h"
 #include "handlers/snooze.h"
-#include "handlers/wait.h"
+#include "server/base/clock.h"
 #include "server/base/encode.h"
 #include "server/base/log.h"
 #include "server/store/bulk.h"
@@ -16,8 +16,7 @@ enum {
     FORM_KEY_BYTES = 15,
     FORM_KEY_LENGTH_MAX = 64,
     OPERATIONS_MAX = 40, /* told of in one address */
-    FOLDER_WAIT_MS = 8000,
-    AT_ONCE_MAX = 200, /* messages of a folder that are acted upon while the person waits */
+    AT_ONCE_MAX = 200,   /* messages of a folder that are acted upon while the person waits */
 };
 
 /* What a request asks for. */
