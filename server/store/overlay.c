@@ -156,6 +156,16 @@ static bool unshow(struct replica_batch *batch, const struct keys *shown, struct
             overlay_take_removed(batch, &rows, err));
 }
 
+bool overlay_lock(struct replica_batch *batch, int64_t operation_id, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(batch->db, "overlay_lock_operation", &rows, err, db_i64(batch->account_id),
+                   db_i64(operation_id)))
+        return false;
+    db_rows_free(&rows);
+    return true;
+}
+
 bool overlay_take_passed(struct replica_batch *batch, struct db_rows *rows, struct error *err)
 {
     struct keys all = make_keys(batch, 2 * (size_t)rows->row_count);

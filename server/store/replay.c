@@ -6,7 +6,8 @@ static bool pass_on(struct replica_batch *batch, int64_t operation_id, bool *is_
                     struct error *err)
 {
     struct db_rows rows;
-    if (!db_select(batch->db, "replay_pass_on", &rows, err, db_i64(batch->account_id),
+    if (!overlay_lock(batch, operation_id, err) ||
+        !db_select(batch->db, "replay_pass_on", &rows, err, db_i64(batch->account_id),
                    db_i64(operation_id)))
         return false;
     *is_any = rows.row_count > 0;
@@ -174,7 +175,7 @@ bool replay_end(struct replica_batch *batch, struct replay *replay, const struct
                 struct error *err)
 {
     replay->is_ended = why || !replay->has_more;
-    if (!write_outcome(batch, replay, err) ||
+    if (!overlay_lock(batch, replay->operation_id, err) || !write_outcome(batch, replay, err) ||
         !overlay_end(batch, replay->operation_id, replay->is_ended ? 0 : replay->mailbox_id, err))
         return false;
     return replay->is_ended ? end_operation(batch, replay->operation_id, why, err)

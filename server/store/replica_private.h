@@ -101,6 +101,8 @@ bool replica_drop_orphans(struct replica_batch *batch, struct id_list *emails, s
 
 /* --- the overlay (overlay.c) ------------------------------------------------------------------ */
 
+/* Locks what an operation concerns, before anything of it is written. */
+bool overlay_lock(struct replica_batch *batch, int64_t operation_id, struct error *err);
 /* An operation ends, whatever became of it: its items go, rows that only it showed go too, and the
  * overlay of all others is folded anew from what else is pending. With a source (else 0) only of
  * what it takes from that mailbox. */

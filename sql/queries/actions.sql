@@ -16,29 +16,38 @@ SELECT id FROM operation
 SELECT id, role, is_selectable AND NOT is_doomed, is_local
   FROM mailbox WHERE account_id = $1 ORDER BY id;
 
--- The placements that an action concerns, locked in the order in which everybody locks them.
+-- The placements that an action concerns, locked in the order in which everybody locks them; with all
+-- others of the same emails, as one of those may be where they go to.
 -- name: action_pick_emails
+WITH p AS MATERIALIZED (
+    SELECT email_id, mailbox_id, uid, flags, keywords, is_forgotten, is_hidden
+      FROM placement
+     WHERE account_id = $1 AND email_id = ANY ($2)
+     ORDER BY email_id, mailbox_id
+       FOR NO KEY UPDATE)
 SELECT p.email_id, p.mailbox_id, p.uid IS NOT NULL, p.flags, p.keywords,
        p.is_forgotten OR EXISTS (
            SELECT FROM operation_item i
             WHERE i.account_id = $1 AND i.email_id = p.email_id AND i.mailbox_id = p.mailbox_id)
-  FROM placement p
- WHERE p.account_id = $1 AND p.email_id = ANY ($2) AND NOT p.is_hidden
-   AND ($3 = 0 OR p.mailbox_id = $3)
- ORDER BY p.email_id, p.mailbox_id
-   FOR NO KEY UPDATE;
+  FROM p
+ WHERE NOT p.is_hidden AND ($3 = 0 OR p.mailbox_id = $3)
+ ORDER BY p.email_id, p.mailbox_id;
 
 -- name: action_pick_thread
+WITH p AS MATERIALIZED (
+    SELECT p.email_id, p.mailbox_id, p.uid, p.flags, p.keywords, p.is_forgotten, p.is_hidden
+      FROM placement p
+      JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+     WHERE p.account_id = $1 AND e.thread_id = $2
+     ORDER BY p.email_id, p.mailbox_id
+       FOR NO KEY UPDATE OF p)
 SELECT p.email_id, p.mailbox_id, p.uid IS NOT NULL, p.flags, p.keywords,
        p.is_forgotten OR EXISTS (
            SELECT FROM operation_item i
             WHERE i.account_id = $1 AND i.email_id = p.email_id AND i.mailbox_id = p.mailbox_id)
-  FROM placement p
-  JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
- WHERE p.account_id = $1 AND e.thread_id = $2 AND NOT p.is_hidden
-   AND ($3 = 0 OR p.mailbox_id = $3)
- ORDER BY p.email_id, p.mailbox_id
-   FOR NO KEY UPDATE OF p;
+  FROM p
+ WHERE NOT p.is_hidden AND ($3 = 0 OR p.mailbox_id = $3)
+ ORDER BY p.email_id, p.mailbox_id;
 
 -- name: action_pick_mailbox
 SELECT p.email_id, p.mailbox_id, p.uid IS NOT NULL, p.flags, p.keywords,
@@ -128,6 +137,15 @@ SELECT kind, state, coalesce((arguments->>'mailboxId')::bigint, 0),
    AND kind IN ('keywords', 'move', 'copy', 'destroy');
 
 -- === the overlay =================================================================================
+
+-- Before anything is written of what an operation concerns: in the order in which everybody locks.
+-- name: overlay_lock_operation
+SELECT FROM placement p
+  JOIN operation_item i ON i.account_id = p.account_id AND i.email_id = p.email_id
+                       AND i.mailbox_id = p.mailbox_id
+ WHERE p.account_id = $1 AND i.operation_id = $2
+ ORDER BY p.email_id, p.mailbox_id
+   FOR NO KEY UPDATE OF p;
 
 -- With $3: only what concerns the emails that it takes from there.
 -- name: overlay_items_end

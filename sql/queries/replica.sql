@@ -158,6 +158,7 @@ SELECT $1, e.id, $2, nullif(t.uid, 0), e.received_at, t.flags, t.flags,
   FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::bigint[])
        AS t (email_id, uid, flags, keywords, modseq)
   JOIN email e ON e.account_id = $1 AND e.id = t.email_id
+ ORDER BY e.id
     ON CONFLICT (account_id, email_id, mailbox_id) DO UPDATE
    SET uid = coalesce(excluded.uid, placement.uid), server_flags = excluded.server_flags,
        flags = (excluded.server_flags | placement.pending_set) & ~placement.pending_clear,
@@ -175,6 +176,7 @@ WITH told AS MATERIALIZED (
     SELECT p.email_id, p.flags, p.is_hidden
       FROM placement p
      WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($3)
+     ORDER BY p.email_id
        FOR NO KEY UPDATE
 )
 UPDATE placement p
@@ -189,21 +191,32 @@ RETURNING p.email_id, old.flags, p.flags, old.is_hidden, p.is_hidden;
 
 -- === flags =======================================================================================
 
--- Only rows that differ are locked and written. A modseq of 0 was not told and changes nothing.
+-- Only rows that differ are locked and written, in the order in which everybody locks placements: by
+-- email, then mailbox; UIDs go another way. A modseq of 0 was not told and changes nothing.
 -- name: replica_flags_set
 WITH told AS MATERIALIZED (
     SELECT t.uid, t.flags, string_to_array(nullif(t.keywords, ''), ' ') AS keywords, t.modseq
       FROM unnest($3::bigint[], $4::int[], $5::text[], $6::bigint[])
         AS t (uid, flags, keywords, modseq)
-), old AS MATERIALIZED (
-    SELECT f.email_id, f.flags, f.keywords, f.is_hidden, told.uid
+), differs AS MATERIALIZED (
+    SELECT f.email_id, told.uid
       FROM told
      CROSS JOIN LATERAL (
-           SELECT p.email_id, p.flags, p.keywords, p.is_hidden
+           SELECT p.email_id
              FROM placement p
             WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.uid = told.uid
               AND (p.server_flags <> told.flags OR p.keywords IS DISTINCT FROM told.keywords
                    OR (told.modseq <> 0 AND p.modseq <> told.modseq))
+            LIMIT 1) f
+     ORDER BY f.email_id
+), old AS MATERIALIZED (
+    SELECT f.email_id, f.flags, f.keywords, f.is_hidden, differs.uid
+      FROM differs
+     CROSS JOIN LATERAL (
+           SELECT p.email_id, p.flags, p.keywords, p.is_hidden
+             FROM placement p
+            WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = differs.email_id
+              AND p.uid = differs.uid
               FOR NO KEY UPDATE) f
 )
 UPDATE placement p
@@ -220,18 +233,36 @@ RETURNING p.email_id, old.flags, p.flags, old.is_hidden, p.is_hidden,
 -- === removing ====================================================================================
 
 -- name: replica_expunge
+WITH locked AS MATERIALIZED (
+    SELECT email_id FROM placement
+     WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY ($3)
+     ORDER BY email_id
+       FOR UPDATE)
 DELETE FROM placement
  WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY ($3)
+   AND email_id IN (SELECT email_id FROM locked)
 RETURNING email_id, flags, is_hidden;
 
 -- name: replica_uids_forget
+WITH locked AS MATERIALIZED (
+    SELECT email_id FROM placement
+     WHERE account_id = $1 AND mailbox_id = $2 AND uid IS NOT NULL
+     ORDER BY email_id
+       FOR NO KEY UPDATE)
 UPDATE placement
    SET uid = NULL, modseq = 0, is_forgotten = true
- WHERE account_id = $1 AND mailbox_id = $2 AND uid IS NOT NULL;
+ WHERE account_id = $1 AND mailbox_id = $2 AND uid IS NOT NULL
+   AND email_id IN (SELECT email_id FROM locked);
 
 -- name: replica_uids_settle
+WITH locked AS MATERIALIZED (
+    SELECT email_id FROM placement
+     WHERE account_id = $1 AND mailbox_id = $2 AND uid IS NULL AND is_forgotten
+     ORDER BY email_id
+       FOR UPDATE)
 DELETE FROM placement
  WHERE account_id = $1 AND mailbox_id = $2 AND uid IS NULL AND is_forgotten
+   AND email_id IN (SELECT email_id FROM locked)
 RETURNING email_id, flags, is_hidden;
 
 -- Waits for a person's move that refers to one of them right now; the next statement then sees it.

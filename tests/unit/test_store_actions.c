@@ -345,6 +345,65 @@ static void test_a_click_that_met_a_deadlock_is_carried_out(void **state)
     assert_int_equal(replay.count, 2);
 }
 
+/* What the server tells of two messages; the later one has the lower UID, as in a first sync. */
+typedef bool telling_fn(struct replica_batch *batch);
+
+static bool tell_flags(struct replica_batch *batch)
+{
+    struct replica_flags told[] = {{.uid = 1, .flags = FLAG_SEEN}, {.uid = 2, .flags = FLAG_SEEN}};
+    return replica_flags_set(batch, inbox, told, 2, NULL);
+}
+
+static bool tell_expunge(struct replica_batch *batch)
+{
+    return replica_expunge(batch, inbox, (uint32_t[]){1, 2}, 2, NULL, NULL);
+}
+
+static bool tell_renumbering(struct replica_batch *batch)
+{
+    return replica_uids_forget(batch, inbox, NULL);
+}
+
+static void *tell(void *context)
+{
+    telling_fn *telling = *(telling_fn **)context;
+    struct db *db = store_acquire(mail_web, ALICE, NULL);
+    struct replica_batch *batch = db ? replica_begin(db, ALICE, NULL) : NULL;
+    bool is_told = batch && telling(batch) && replica_commit(&batch, NULL);
+    replica_abandon(&batch);
+    store_release(mail_web, &db);
+    return is_told ? context : NULL;
+}
+
+/* Whoever waits for the first message holds none that comes after it. */
+static void test_all_lock_messages_in_the_same_order(void **state)
+{
+    (void)state;
+    static telling_fn *const tellings[] = {tell_flags, tell_renumbering, tell_expunge};
+    for (size_t i = 0; i < sizeof tellings / sizeof *tellings; i++) {
+        pthread_t thread;
+        void *is_told;
+        mail_script("DELETE FROM email WHERE account_id = 1");
+        int64_t first = one(inbox, 2, "a", 0), second = one(inbox, 1, "b", 0);
+        char lock[2][120];
+        snprintf(lock[0], sizeof lock[0],
+                 "SELECT FROM placement WHERE account_id = 1 AND email_id = %lld FOR UPDATE",
+                 (long long)first);
+        snprintf(lock[1], sizeof lock[1],
+                 "SELECT FROM placement WHERE account_id = 1 AND email_id = %lld FOR UPDATE NOWAIT",
+                 (long long)second);
+        mail_script("BEGIN");
+        mail_script(lock[0]);
+        assert_int_equal(pthread_create(&thread, NULL, tell, (void *)&tellings[i]), 0);
+        mail_script("DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP"
+                    " PERFORM pg_sleep(0.01); END LOOP; END $$");
+        mail_script(lock[1]);
+        mail_script("COMMIT");
+        pthread_join(thread, &is_told);
+        assert_non_null(is_told);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
@@ -362,6 +421,7 @@ int main(void)
         TEST(test_nobody_acts_on_the_mail_of_others),
         TEST(test_local_folders_change_at_once),
         TEST(test_a_click_that_met_a_deadlock_is_carried_out),
+        TEST(test_all_lock_messages_in_the_same_order),
     };
     return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
 }
