@@ -193,6 +193,24 @@ static bool is_below(const struct replica_mailbox *mailbox, struct str path)
            str_starts(str_skip(mailbox->path, path.length), mailbox->delimiter);
 }
 
+/* Subscriptions are to names (RFC 9051 section 6.3.7), which servers do not take along. */
+static void follow_subscriptions(struct changing *c, struct str new_path)
+{
+    struct str old_path = c->mailbox->path;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct replica_mailbox *each = &c->all[i];
+        struct str wire;
+        if (!each->is_subscribed || each->is_pending ||
+            (each != c->mailbox && !is_below(each, old_path)))
+            continue;
+        struct str path = arena_printf(c->slice->arena, "%" STR_FMT "%" STR_FMT, STR_ARG(new_path),
+                                       STR_ARG(str_skip(each->path, old_path.length)));
+        if (imap_mailbox_wire(c->session->client, c->slice->arena, path, &wire, NULL) &&
+            imap_subscribe(c->session->client, wire, true, NULL))
+            imap_subscribe(c->session->client, each->wire_path, false, NULL);
+    }
+}
+
 static bool put_all_renamed(struct changing *c, const struct replica_mailbox *to, struct error *err)
 {
     struct str old_path = c->mailbox->path;
@@ -232,6 +250,8 @@ bool imap_replay_mailbox_rename(struct slice *slice, const struct operation *ope
     if (!is_renamed)
         return settle(&c, &why, err);
     c.session->selected = NULL; /* its name is another now */
+    if (!str_equal(c.mailbox->path, to.path))
+        follow_subscriptions(&c, to.path);
     return put_all_renamed(&c, &to, err);
 }
 
