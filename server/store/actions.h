@@ -63,12 +63,12 @@ bool action_undo(struct db *db, struct arena *arena, int64_t account_id,
 
 /* --- folders ---------------------------------------------------------------------------------- */
 
-/* Seen at once, like everything here, and carried out upstream when the mail server answers; what it
- * refuses for good is undone here. In a POP3 account that is the whole of it. All are taken back by
- * action_undo; a folder that came to be deleted comes back with what its deletion put into Trash.
- * Names are checked: ERROR_INVALID for control characters, the delimiter, an empty one or one that is
- * too long; ERROR_CONFLICT for a place that is taken and for a mailbox with a role that cannot be
- * renamed or deleted (inbox). */
+/* Seen at once, like everything here, and carried out upstream when the mail server answers; what
+ * it refuses for good is undone here. In a POP3 account that is the whole of it. All are taken back
+ * by action_undo; a folder that came to be deleted comes back with what its deletion put into
+ * Trash. Names are checked: ERROR_INVALID for control characters, the delimiter, an empty one or
+ * one that is too long; ERROR_CONFLICT for a place that is taken and for a mailbox with a role that
+ * cannot be renamed or deleted (inbox). */
 bool mailbox_create(struct db *db, struct arena *arena, int64_t account_id, int64_t parent_id,
                     struct str name, struct str idempotency_key, struct action_result *result,
                     struct error *err);
@@ -76,7 +76,8 @@ bool mailbox_rename(struct db *db, struct arena *arena, int64_t account_id, int6
                     int64_t parent_id, struct str name, struct str idempotency_key,
                     struct action_result *result, struct error *err);
 /* ERROR_CONFLICT unless it is empty or `with_emails`: they go to Trash; those of Trash, and where
- * there is none, are destroyed. Mailboxes below it stay. ERROR_LIMIT: more than ACTION_EMAILS_MAX. */
+ * there is none, are destroyed. Mailboxes below it stay. ERROR_LIMIT: more than ACTION_EMAILS_MAX.
+ */
 bool mailbox_delete(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
                     bool with_emails, struct str idempotency_key, struct action_result *result,
                     struct error *err);
