@@ -89,7 +89,9 @@ class Screen:
         return None
 
     def subjects(self):
-        return [each.text for each in self.all(".row-subject")]
+        """In one look: rows may be drawn anew between two."""
+        return self.browser.execute_script(
+            "return [...document.querySelectorAll('.row-subject')].map((each) => each.innerText.trim())")
 
     def notice(self):
         return " ".join(each.text for each in self.all(".notice"))
@@ -101,7 +103,7 @@ class Screen:
                 return check()
             except (StaleElementReferenceException, NoSuchElementException):
                 return None
-        found = eventually(patient, pause=0.05)
+        found = eventually(patient, patience=90, pause=0.05)
         assert found, f"{why} never came; notice: {self.notice()!r}; {self.subjects()}"
         return found
 
