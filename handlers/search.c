@@ -19,8 +19,7 @@ enum {
     ASK_AGAIN_S = 60, /* the same question within this time joins the operation under way */
 };
 
-/* --- conditions ---------------------------------------------------------------------------------
- */
+/* --- conditions ------------------------------------------------------------------------------- */
 
 static bool translate_all(struct db *db, struct arena *arena, const struct search_wanted *wanted,
                           const struct query *query, struct search_request *request,
@@ -35,8 +34,7 @@ static bool translate_all(struct db *db, struct arena *arena, const struct searc
     return query_conditions(db, arena, query, ids, count, &request->conditions, err);
 }
 
-/* --- pages ---------------------------------------------------------------------------------------
- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 static bool read_cursor(struct str text, enum search_order order, struct search_cursor *cursor,
                         struct error *err)
@@ -182,8 +180,7 @@ void search_snippets(struct arena *arena, const struct search_found *found,
     buf_free(&html);
 }
 
-/* --- on the mail server --------------------------------------------------------------------------
- */
+/* --- on the mail server ----------------------------------------------------------------------- */
 
 static struct str upstream_arguments(struct arena *arena, struct str text)
 {

@@ -129,8 +129,7 @@ bool api_account_search(struct request *req, struct response *res, struct error 
            answer_search(req, res, &wanted, &found, err);
 }
 
-/* --- saved searches ----------------------------------------------------------------------------
- */
+/* --- saved searches --------------------------------------------------------------------------- */
 
 bool api_saved_searches(struct request *req, struct response *res, struct error *err)
 {

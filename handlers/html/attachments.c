@@ -33,8 +33,7 @@ static enum view_kind view_kind_of(const struct mime_part *part)
     return str_starts(part->type, STR("text/")) ? VIEW_TEXT : VIEW_NOT;
 }
 
-/* --- the list -----------------------------------------------------------------------------------
- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 /* Which picture of the sprite stands for a type. */
 static const char *icon_of(struct str type)
@@ -118,8 +117,7 @@ void attachments_set(struct value *view, const struct email *email, const struct
     view_set_str(view, "attachmentSize", words_size(arena, total));
 }
 
-/* --- one of them, looked at ---------------------------------------------------------------------
- */
+/* --- one of them, looked at ------------------------------------------------------------------- */
 
 static bool refuse(struct error *err)
 {

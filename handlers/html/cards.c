@@ -17,8 +17,7 @@ enum {
     CARD_WAIT_MS = 1500,
 };
 
-/* --- values of JSON ------------------------------------------------------------------------------
- */
+/* --- values of JSON --------------------------------------------------------------------------- */
 
 static struct str text_of(const json_t *object, const char *name, struct arena *arena)
 {
@@ -34,8 +33,7 @@ static void copy_text(struct value *view, const char *name, const json_t *object
     view_set_str(view, name, text_of(object, name, arena));
 }
 
-/* --- invitations --------------------------------------------------------------------------------
- */
+/* --- invitations ------------------------------------------------------------------------------ */
 
 /* "Wednesday, 25 November 2026, 14:05", of a whole day without the hour. */
 static struct str moment_words(const json_t *moment, struct arena *arena)
@@ -124,8 +122,7 @@ static void set_calendar(struct value *card, const json_t *json, struct arena *a
         set_event(view_add_object(events), event, arena);
 }
 
-/* --- contacts and reports ------------------------------------------------------------------------
- */
+/* --- contacts and reports --------------------------------------------------------------------- */
 
 static void set_contacts(struct value *card, const json_t *json, const struct email *email,
                          struct str part, struct arena *arena)
@@ -210,8 +207,7 @@ static void set_winmail(struct value *card, const json_t *json, const struct ema
     }
 }
 
-/* --- all of a message ---------------------------------------------------------------------------
- */
+/* --- all of a message ------------------------------------------------------------------------- */
 
 struct card {
     const struct mime_part *part;
@@ -323,8 +319,7 @@ bool cards_set(struct request *req, struct db **db, struct value *view, const st
     return true;
 }
 
-/* --- a file out of winmail.dat ------------------------------------------------------------------
- */
+/* --- a file out of winmail.dat ---------------------------------------------------------------- */
 
 bool html_winmail(struct request *req, struct response *res, struct error *err)
 {

@@ -89,8 +89,7 @@ void letter_set_marks(const struct request *req, struct value *view, const struc
     view_set_bool(view, "isList", envelope.list_post.length > 0);
 }
 
-/* --- forms --------------------------------------------------------------------------------------
- */
+/* --- forms ------------------------------------------------------------------------------------ */
 
 bool html_remote(struct request *req, struct response *res, struct error *err)
 {
@@ -145,8 +144,7 @@ bool html_unsubscribe(struct request *req, struct response *res, struct error *e
     return page_send(req, res, "unsubscribe", page, err);
 }
 
-/* --- off a list by mail --------------------------------------------------------------------------
- */
+/* --- off a list by mail ----------------------------------------------------------------------- */
 
 bool letter_identity(const struct request *req, struct db *db, const struct email *email,
                      struct identity *identity, struct error *err)

@@ -53,8 +53,7 @@ static struct str search_url(struct arena *arena, const struct asked *asked, boo
     return copy;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static void add_row(const struct request *req, struct value *list, const struct asked *asked,
                     const struct search_found *found, const struct email *email,
@@ -149,8 +148,7 @@ static bool set_upstream(struct request *req, struct value *page, const struct a
     return is_good;
 }
 
-/* --- the page -----------------------------------------------------------------------------------
- */
+/* --- the page --------------------------------------------------------------------------------- */
 
 static bool set_saved(const struct request *req, struct db *db, struct value *page,
                       struct error *err)

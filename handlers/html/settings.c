@@ -260,8 +260,7 @@ bool html_token_revoke(struct request *req, struct response *res, struct error *
     return is_done;
 }
 
-/* --- lists --------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 /* Conversations or single messages; back to the list that the form was on. */
 bool html_lists(struct request *req, struct response *res, struct error *err)

@@ -84,8 +84,7 @@ void zip_free(struct zip **zip)
     free(z);
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static void put(struct buf *out, uint64_t number, int bytes)
 {
@@ -115,8 +114,7 @@ static void put_time_extra(struct buf *out, uint32_t seconds)
 }
 enum { TIME_EXTRA_BYTES = 9 };
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static bool send(struct zip *zip, struct str bytes, struct error *err)
 {
@@ -207,8 +205,7 @@ bool zip_append(struct zip *zip, struct str bytes, struct error *err)
     return true;
 }
 
-/* --- the directory -----------------------------------------------------------------------------
- */
+/* --- the directory ---------------------------------------------------------------------------- */
 
 static bool spill(struct zip *zip, struct error *err)
 {

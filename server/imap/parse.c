@@ -171,8 +171,7 @@ bool imap_parse(struct arena *arena, const struct imap_text *text, struct imap_r
     return error_set(err, ERROR_PROTOCOL, "The server sends something that is not IMAP");
 }
 
-/* --- dates and throttling ----------------------------------------------------------------------
- */
+/* --- dates and throttling --------------------------------------------------------------------- */
 
 /* Digits at `*at`, at most `most` of them. */
 static bool take_digits(struct str *rest, size_t most, uint32_t *number)

@@ -49,8 +49,7 @@ struct imap_flags {
     size_t keyword_count;
 };
 
-/* --- envelope and structure --------------------------------------------------------------------
- */
+/* --- envelope and structure ------------------------------------------------------------------- */
 struct imap_address {
     struct str name, route, mailbox,
         host; /* host empty: start (mailbox: its name) or end of group */
@@ -198,8 +197,7 @@ struct imap_namespace {
     enum { IMAP_NAMESPACE_PERSONAL, IMAP_NAMESPACE_OTHERS, IMAP_NAMESPACE_SHARED } kind;
 };
 
-/* --- searching, quota --------------------------------------------------------------------------
- */
+/* --- searching, quota ------------------------------------------------------------------------- */
 struct imap_found {
     struct str tag; /* of ESEARCH; empty: not told */
     bool is_uid;
@@ -216,8 +214,7 @@ struct imap_quota {
     uint64_t messages_used, messages_limit;
 };
 
-/* --- response codes ----------------------------------------------------------------------------
- */
+/* --- response codes --------------------------------------------------------------------------- */
 enum imap_code {
     IMAP_CODE_NONE,
     IMAP_CODE_UNKNOWN, /* named in `code_text` */
@@ -271,8 +268,7 @@ enum imap_code {
     IMAP_CODES
 };
 
-/* --- any response ------------------------------------------------------------------------------
- */
+/* --- any response ----------------------------------------------------------------------------- */
 enum imap_response_type {
     IMAP_RESPONSE_TAGGED,     /* tag, condition */
     IMAP_RESPONSE_CONTINUE,   /* "+": text */

@@ -30,8 +30,7 @@ static void append_char(struct buf *b, char c)
     append_capped(b, str_make(&c, 1));
 }
 
-/* --- finishing one address -----------------------------------------------------------------------
- */
+/* --- finishing one address -------------------------------------------------------------------- */
 
 /* Controls that turn text around or hide it have no place in a name (ref security 19). */
 static bool is_hidden_control(uint32_t c)
@@ -195,8 +194,7 @@ static void finish_address(struct arena *arena, struct reading *r, struct mail_a
         push(list, address);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* A quoted string: its text to the phrase, as it stands to the spec. A quote that is never closed
  * is a character like others, or the rest of the list would be lost in it. */

@@ -60,8 +60,7 @@ static void add(struct archive_batch *batch, uint64_t offset, int64_t received_a
     };
 }
 
-/* --- mailbox files -----------------------------------------------------------------------------
- */
+/* --- mailbox files ---------------------------------------------------------------------------- */
 
 /* Messages of a mailbox file that lies here from `*at` on. `is_end`: to its end. */
 static void read_mbox(struct str file, bool is_end, uint64_t *at, struct archive_batch *batch)
@@ -94,8 +93,7 @@ static bool has_from(struct str file)
     return mbox_next(str_sub(file, 0, WINDOW_BYTES), true, &at, &message) == MBOX_MESSAGE;
 }
 
-/* --- archives ----------------------------------------------------------------------------------
- */
+/* --- archives --------------------------------------------------------------------------------- */
 
 enum entry_kind { ENTRY_OTHER, ENTRY_FOLDER, ENTRY_MESSAGE, ENTRY_MBOX };
 

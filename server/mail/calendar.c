@@ -7,8 +7,7 @@
 #include "server/mail/calendar_private.h"
 #include "server/mail/header.h"
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static struct str one_line(struct arena *arena, const char *text)
 {
@@ -67,8 +66,7 @@ static struct mail_address address_of(struct arena *arena, icalproperty *propert
     return (struct mail_address){utf8_prefix(name, ADDRESS_NAME_BYTES_MAX), email, STR_EMPTY};
 }
 
-/* --- times ---------------------------------------------------------------------------------------
- */
+/* --- times ------------------------------------------------------------------------------------ */
 
 static int64_t civil_seconds(struct icaltimetype t)
 {
@@ -151,8 +149,7 @@ static void settle_end(icalcomponent *component, struct calendar_event *event)
     event->ends.at_us += seconds * 1000000;
 }
 
-/* --- events --------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void read_attendees(struct arena *arena, icalcomponent *component,
                            struct calendar_event *event, bool *is_cut)

@@ -32,8 +32,7 @@ bool calendar_answer_read(struct str text, enum calendar_answer *answer)
     return false;
 }
 
-/* --- the invitation ------------------------------------------------------------------------------
- */
+/* --- the invitation --------------------------------------------------------------------------- */
 
 static icalcomponent *find_calendar(icalcomponent *root)
 {
@@ -68,8 +67,7 @@ static icalcomponent *choose_event(icalcomponent *calendar)
     return first;
 }
 
-/* --- the answer ----------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static struct str address_of(icalproperty *attendee)
 {

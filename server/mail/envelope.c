@@ -6,8 +6,7 @@
 #include "server/mail/header.h"
 #include "server/mail/thread.h"
 
-/* --- what a field is read as ---------------------------------------------------------------------
- */
+/* --- what a field is read as ------------------------------------------------------------------ */
 
 static struct str text_of(struct arena *arena, struct str value)
 {
@@ -256,8 +255,7 @@ void envelope_parse(struct arena *arena, struct str header, struct envelope *e)
     e->is_cut = walk.is_cut;
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void write_if_any(struct json *json, const char *name, struct str value)
 {

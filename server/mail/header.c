@@ -124,8 +124,7 @@ bool header_find(struct str block, struct str name, struct str *value)
     return false;
 }
 
-/* --- encoded words (RFC 2047) --------------------------------------------------------------------
- */
+/* --- encoded words (RFC 2047) ----------------------------------------------------------------- */
 
 struct encoded_word {
     struct str charset; /* without the language of RFC 2231 section 5 */
@@ -298,8 +297,7 @@ void header_decode_words(struct buf *out, struct str value)
     buf_free(&pending.bytes);
 }
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 struct str header_clean(struct arena *arena, struct str text, size_t bytes_max)
 {

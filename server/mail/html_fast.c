@@ -20,8 +20,7 @@ static char front(struct str rest)
     return rest.length ? rest.at[0] : '\0';
 }
 
-/* --- character references ----------------------------------------------------------------------
- */
+/* --- character references --------------------------------------------------------------------- */
 
 /* Old names in capitals, which html_entity() does not know. */
 static bool starts_in_capitals(struct str name)
@@ -87,8 +86,7 @@ static bool decode(struct html_lexer *lexer, struct str raw, bool in_attribute, 
     return is_good;
 }
 
-/* --- tags --------------------------------------------------------------------------------------
- */
+/* --- tags ------------------------------------------------------------------------------------- */
 
 static bool keep_attribute(struct html_lexer *lexer, struct html_token *token, struct str name,
                            struct str raw)
@@ -197,8 +195,7 @@ static bool read_tag(struct html_lexer *lexer, struct html_token *token, struct 
     return false;
 }
 
-/* --- what is no markup -------------------------------------------------------------------------
- */
+/* --- what is no markup ------------------------------------------------------------------------ */
 
 /* Text up to what a parser reads as markup. */
 static bool read_text(struct html_lexer *lexer, struct html_token *token)

@@ -44,8 +44,7 @@ static inline bool html_is_white(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\f' || c == '\r';
 }
 
-/* --- html_fast_tables.c ------------------------------------------------------------------------
- */
+/* --- html_fast_tables.c ----------------------------------------------------------------------- */
 
 /* What a start tag in the body does; what is not named is HTML_IS_UNKNOWABLE. */
 enum html_effect {
@@ -75,8 +74,7 @@ enum html_effect html_effect_of(GumboTag tag);
 /* Of those that can be open here: misnested end tags do not reach through a "special" one. */
 bool html_is_special(GumboTag tag);
 
-/* --- html_fast_stack.c -------------------------------------------------------------------------
- */
+/* --- html_fast_stack.c ------------------------------------------------------------------------ */
 
 enum html_mode {
     HTML_MODE_BEFORE_HEAD,
@@ -154,8 +152,7 @@ bool html_build_reconstruct(struct html_builder *b);
 /* The index of the last one with that tag behind the marker, or -1. */
 int html_build_find_active(const struct html_builder *b, GumboTag tag);
 
-/* --- html_fast_body.c --------------------------------------------------------------------------
- */
+/* --- html_fast_body.c ------------------------------------------------------------------------- */
 
 enum html_outcome html_in_body(struct html_builder *b);
 enum html_outcome html_start_in_body(struct html_builder *b);

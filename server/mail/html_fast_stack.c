@@ -7,8 +7,7 @@ struct html_node *html_build_current(const struct html_builder *b)
     return b->open[b->depth - 1];
 }
 
-/* --- the stack of open elements ----------------------------------------------------------------
- */
+/* --- the stack of open elements --------------------------------------------------------------- */
 
 bool html_build_push(struct html_builder *b, struct html_node *node)
 {
@@ -96,8 +95,7 @@ void html_build_close_paragraph(struct html_builder *b)
         html_build_close_implicitly(b, GUMBO_TAG_P);
 }
 
-/* --- inserting ---------------------------------------------------------------------------------
- */
+/* --- inserting -------------------------------------------------------------------------------- */
 
 struct html_node *html_build_append(struct html_builder *b, GumboTag tag)
 {
@@ -149,8 +147,7 @@ enum html_outcome html_build_append_raw(struct html_builder *b)
     return HTML_DONE;
 }
 
-/* --- the list of active formatting elements ----------------------------------------------------
- */
+/* --- the list of active formatting elements --------------------------------------------------- */
 
 bool html_build_activate(struct html_builder *b, struct html_node *node)
 {

@@ -8,8 +8,7 @@
 
 enum { TREE_BYTES_MAX = 32 * 1024 * 1024 }; /* of memory; looked at between tokens */
 
-/* --- in tables ---------------------------------------------------------------------------------
- */
+/* --- in tables -------------------------------------------------------------------------------- */
 
 static enum html_mode mode_by_stack(const struct html_builder *b)
 {
@@ -229,8 +228,7 @@ static enum html_outcome in_cell(struct html_builder *b)
     return html_in_body(b);
 }
 
-/* --- before the body ---------------------------------------------------------------------------
- */
+/* --- before the body -------------------------------------------------------------------------- */
 
 /* White space here is dropped: nothing is written of it. */
 static bool skip_white(struct html_token *token)

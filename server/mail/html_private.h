@@ -11,8 +11,7 @@
 #include "server/mail/css.h"
 #include "server/mail/html.h"
 
-/* --- html_tree.c -------------------------------------------------------------------------------
- */
+/* --- html_tree.c ------------------------------------------------------------------------------ */
 
 struct html_attribute_row;
 
@@ -45,15 +44,13 @@ struct html_node *html_tree_of(struct arena *arena, const GumboNode *document);
 /* The value, or NULL. */
 const struct str *html_node_attribute(const struct html_node *node, const char *name);
 
-/* --- html_fast.c, html_fast_tree.c --------------------------------------------------------------
- */
+/* --- html_fast.c, html_fast_tree.c ------------------------------------------------------------ */
 
 /* The tree that html_tree_of(html_parse()) would give; NULL where we do not vouch for that: some
  * markup is broken in a way that only the whole algorithm of HTML repairs. `html` is UTF-8. */
 struct html_node *html_fast_parse(struct arena *arena, struct str html);
 
-/* --- html_parse.c ------------------------------------------------------------------------------
- */
+/* --- html_parse.c ----------------------------------------------------------------------------- */
 
 struct html_block;
 
@@ -76,8 +73,7 @@ int64_t html_cpu_us(void);
 const GumboNode *html_parse(struct html_fence *fence, struct str html, int64_t cpu_until_us);
 void html_fence_free(struct html_fence *fence);
 
-/* --- html_tables.c -----------------------------------------------------------------------------
- */
+/* --- html_tables.c ---------------------------------------------------------------------------- */
 
 enum html_treatment {
     HTML_UNWRAP, /* its content stands for it */
@@ -122,8 +118,7 @@ enum { HTML_ATTRIBUTES_MAX = 48 }; /* different ones that the tables know */
  * without regard to case. */
 const struct html_attribute_row *html_attribute_find(struct str name, GumboTag tag);
 
-/* --- html.c ------------------------------------------------------------------------------------
- */
+/* --- html.c ----------------------------------------------------------------------------------- */
 
 struct html_walk {
     const struct html_options *options;
@@ -148,8 +143,7 @@ bool html_sanitise_by(struct html_safe *safe, struct str html, const struct html
  * is (controls, non-characters). */
 void html_write_text(struct html_walk *walk, struct str text);
 
-/* --- html_attributes.c -------------------------------------------------------------------------
- */
+/* --- html_attributes.c ------------------------------------------------------------------------ */
 
 /* Appends the safe attributes, each with a space before it. Those of the body are for the <div>
  * that stands for it. */
@@ -158,8 +152,7 @@ void html_write_attributes(struct html_walk *walk, const struct html_node *node)
  * not be shown. */
 bool html_write_picture_url(struct html_walk *walk, struct str raw, struct buf *out);
 
-/* --- html_links.c ------------------------------------------------------------------------------
- */
+/* --- html_links.c ----------------------------------------------------------------------------- */
 
 /* Does the link's text name another domain than `clean` (its URL) goes to? */
 bool html_is_deceptive(const struct html_node *link, struct str clean);

@@ -10,8 +10,7 @@ enum { SENDER_BYTES_MAX = 320, WORDS_MAX = 16, FROM_LINE_BYTES_MAX = 1000 };
 static const char from[] = "From ";
 enum { FROM_BYTES = sizeof from - 1 };
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static bool is_plain(struct str sender)
 {
@@ -87,8 +86,7 @@ void mbox_quote_end(struct mbox_quoter *q, struct buf *out)
     *q = (struct mbox_quoter){0};
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int month_of(struct str word)
 {

@@ -7,8 +7,7 @@
 #include "server/base/arena.h"
 #include "server/base/buf.h"
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* The line before a message. `sender` as it comes: what cannot stand there becomes MAILER-DAEMON.
  */
@@ -25,8 +24,7 @@ void mbox_quote(struct mbox_quoter *quoter, struct str piece, struct buf *out);
 /* Ends the message with an empty line. */
 void mbox_quote_end(struct mbox_quoter *quoter, struct buf *out);
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct mbox_message {
     struct str text;     /* as it stands in the file: quoted, without the empty line behind it */

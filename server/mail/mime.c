@@ -30,8 +30,7 @@ static void cut(struct scan *scan, const char *why)
         scan->message->cut_why = why;
 }
 
-/* --- delimiters ----------------------------------------------------------------------------------
- */
+/* --- delimiters ------------------------------------------------------------------------------- */
 
 /* Which open multipart the line (which begins with "--") delimits: the longest boundary that fits,
  * for one may begin with another. What stands behind white space says nothing (RFC 2046 section
@@ -95,8 +94,7 @@ static size_t body_end(const struct scan *scan, size_t body_offset)
     return end;
 }
 
-/* --- headers -------------------------------------------------------------------------------------
- */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 static void set_content_type(struct scan *scan, struct mime_part *part, struct str value)
 {
@@ -230,8 +228,7 @@ static void read_header(struct scan *scan, struct mime_part *part)
     part->body_offset = scan->at;
 }
 
-/* --- structure -----------------------------------------------------------------------------------
- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 static struct mime_part *add_part(struct scan *scan, struct mime_part *parent,
                                   struct mime_part **previous)

@@ -44,8 +44,7 @@ static void number_parts(struct arena *arena, struct mime_message *message)
     }
 }
 
-/* --- the three lists -----------------------------------------------------------------------------
- */
+/* --- the three lists -------------------------------------------------------------------------- */
 
 struct choice {
     struct mime_list text, html, attachments;
@@ -258,8 +257,7 @@ struct mime_part *mime_find_cid(const struct mime_message *message, struct str c
     return NULL;
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void write_text(struct json *json, const char *name, struct str value)
 {

@@ -75,8 +75,7 @@ static void write_line(struct line *line, struct str text)
     }
 }
 
-/* --- what is left out ----------------------------------------------------------------------------
- */
+/* --- what is left out ------------------------------------------------------------------------- */
 
 static bool is_quote(struct str line)
 {

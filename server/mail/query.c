@@ -12,8 +12,7 @@ struct parser {
     struct error *err;
 };
 
-/* --- fields --------------------------------------------------------------------------------------
- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 typedef bool (*value_reader)(struct parser *p, struct query *node);
 
@@ -150,8 +149,7 @@ static bool check_slip(struct parser *p, struct str name)
     return true;
 }
 
-/* --- the text ------------------------------------------------------------------------------------
- */
+/* --- the text --------------------------------------------------------------------------------- */
 
 static void skip_space(struct parser *p)
 {
@@ -380,8 +378,7 @@ struct query *query_parse(struct arena *arena, struct str text, struct query_clo
     return query;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static const char *field_name(enum query_kind kind)
 {

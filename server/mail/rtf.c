@@ -5,8 +5,7 @@
 #include "server/base/utf8.h"
 #include "server/mail/charset.h"
 
-/* --- unpacking -----------------------------------------------------------------------------------
- */
+/* --- unpacking -------------------------------------------------------------------------------- */
 
 enum {
     PACKED = 0x75465a4c,   /* "LZFu" */
@@ -93,8 +92,7 @@ bool rtf_unpack(struct buf *out, struct str packed, bool *is_cut)
     return true;
 }
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 struct group {
     bool is_hidden; /* a destination that is not text: fonts, colours, pictures, HTML's own marks */

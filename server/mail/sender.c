@@ -4,8 +4,7 @@
 
 enum { URI_BYTES_MAX = 2000, DOMAIN_BYTES_MAX = 253 };
 
-/* --- Authentication-Results ----------------------------------------------------------------------
- */
+/* --- Authentication-Results ------------------------------------------------------------------- */
 
 /* The field without its comments (nested, with quoted pairs), so that none passes for a result. */
 static void copy_without_comments(struct buf *out, struct str field)
@@ -153,8 +152,7 @@ void sender_authenticate(struct arena *arena, const struct envelope *envelope,
                   (result->spf == SENDER_PASS && is_related(result->spf_domain, from));
 }
 
-/* --- List-Unsubscribe ----------------------------------------------------------------------------
- */
+/* --- List-Unsubscribe ------------------------------------------------------------------------- */
 
 /* A URI that may be shown and followed: ASCII without spaces, quotes or brackets, and for https:
  * without a user's name, which only misleads. */

@@ -6,8 +6,7 @@
 
 enum { MAILTO_BYTES_MAX = 2000, LINE_BYTES_MAX = 500 };
 
-/* --- mailto: -------------------------------------------------------------------------------------
- */
+/* --- mailto: ---------------------------------------------------------------------------------- */
 
 static struct str decode(struct arena *arena, struct str encoded)
 {
@@ -51,8 +50,7 @@ void sender_read_mailto(struct arena *arena, struct str uri, struct sender_mail 
     }
 }
 
-/* --- looks ---------------------------------------------------------------------------------------
- */
+/* --- looks ------------------------------------------------------------------------------------ */
 
 static struct str domain_of(struct str email)
 {
@@ -109,8 +107,7 @@ void sender_look(struct arena *arena, const struct mail_addresses *from, struct 
         str_find_nocase(domain_of(address_display(arena, address->email)), STR("xn--")) >= 0;
 }
 
-/* --- junk ----------------------------------------------------------------------------------------
- */
+/* --- junk ------------------------------------------------------------------------------------- */
 
 /* "score=8.2" in "Yes, score=8.2 required=5.0 tests=…": a number. */
 static struct str number_after(struct str text, const char *name)

@@ -60,8 +60,7 @@ static void find_matches(struct search *search, struct str text, const struct wo
     words_segment(search->text, take_segment, search);
 }
 
-/* --- which place ---------------------------------------------------------------------------------
- */
+/* --- which place ------------------------------------------------------------------------------ */
 
 /* How many different words stand within the snippet that begins with `first`. */
 static unsigned count_words(const struct search *search, size_t first)
@@ -120,8 +119,7 @@ static size_t end_behind(struct str text, size_t start)
     return rest.length == 0 || space == 0 ? text.length - rest.length : space;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Escaped, each run of white space as one space. */
 static void write_text(struct buf *out, struct str text)

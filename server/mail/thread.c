@@ -6,8 +6,7 @@
 #include "server/base/buf.h"
 #include "server/mail/header.h"
 
-/* --- subjects ------------------------------------------------------------------------------------
- */
+/* --- subjects --------------------------------------------------------------------------------- */
 
 /* What stands before the colon of an answer or a forwarded message, lower case. The first line is
  * RFC 5256's, the others are what programs in other languages write. */
@@ -142,8 +141,7 @@ struct str thread_base_subject(struct arena *arena, struct str subject, bool *is
     return str_trim(s);
 }
 
-/* --- ids -----------------------------------------------------------------------------------------
- */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 /* The first id and the last ones, each once, in order. */
 struct id_list {
@@ -204,8 +202,7 @@ struct str *thread_ids(struct arena *arena, struct str value, size_t *count)
     return list.at;
 }
 
-/* --- keys ----------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 /* BLAKE2b: nobody can make two ids that meet by chance. Never 0. */
 static int64_t hash(struct str first, struct str second)

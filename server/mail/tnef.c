@@ -80,8 +80,7 @@ static struct str take_padded(struct reader *r, size_t length)
     return taken;
 }
 
-/* --- values --------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* Text of a property as clean UTF-8, without the NUL at its end. */
 static struct str text_of(struct parse *p, struct str bytes, uint32_t type, size_t bytes_max)
@@ -207,8 +206,7 @@ static void read_properties(struct parse *p, struct str bytes, struct tnef_attac
     p->tnef->is_cut |= r.is_short;
 }
 
-/* --- attributes ----------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------- */
 
 static struct tnef_attachment *new_attachment(struct parse *p)
 {

@@ -120,8 +120,7 @@ enum unzip_step unzip_next(const struct unzip *zip, uint64_t *at, struct unzip_e
     return UNZIP_ENTRY;
 }
 
-/* --- unpacking ---------------------------------------------------------------------------------
- */
+/* --- unpacking -------------------------------------------------------------------------------- */
 
 /* What comes out: the first `skip` bytes are dropped, all are counted into the checksum. */
 struct outlet {

@@ -32,8 +32,7 @@ static const struct {
 /* TYPE words that tell a person something. */
 static const char *const labels[] = {"home", "work", "cell", "mobile", "fax", "pager", "main"};
 
-/* --- lines ---------------------------------------------------------------------------------------
- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static struct str next_raw_line(struct str *rest)
 {
@@ -103,8 +102,7 @@ static void split_line(struct str line, struct content_line *out)
     }
 }
 
-/* --- values --------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* Appends a value with its backslashes undone; ";" without one becomes `separator`, empty parts are
  * left out. */
@@ -203,8 +201,7 @@ static struct str name_of(struct arena *arena, const struct content_line *line)
     return copy;
 }
 
-/* --- cards ---------------------------------------------------------------------------------------
- */
+/* --- cards ------------------------------------------------------------------------------------ */
 
 static void add_line(struct arena *arena, struct vcards *cards, struct vcard *card,
                      const struct content_line *line)

@@ -5,8 +5,7 @@
 #include "server/base/utf8.h"
 #include "server/mail/words_private.h"
 
-/* --- lexemes and where they stand ----------------------------------------------------------------
- */
+/* --- lexemes and where they stand ------------------------------------------------------------- */
 
 struct lexeme {
     struct str text; /* in the arena */
@@ -206,8 +205,7 @@ bool words_add(struct words *words, struct str text, enum words_place place)
     return !words->is_full;
 }
 
-/* --- the tsvector --------------------------------------------------------------------------------
- */
+/* --- the tsvector ----------------------------------------------------------------------------- */
 
 static int compare_lexemes(const void *a, const void *b)
 {
@@ -258,8 +256,7 @@ void words_write_tsvector(struct words *words, struct buf *out)
     }
 }
 
-/* --- queries -------------------------------------------------------------------------------------
- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 enum { QUERY_WORDS_MAX = 100 };
 

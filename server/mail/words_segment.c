@@ -81,8 +81,7 @@ static enum kind kind_of(uint32_t c)
     return KIND_SEPARATOR;
 }
 
-/* --- words of letters ----------------------------------------------------------------------------
- */
+/* --- words of letters ------------------------------------------------------------------------- */
 
 /* Accents, points and vowel signs that people leave out when they type. The signs of the Indic
  * scripts are not among them: they are the vowels. */
@@ -184,8 +183,7 @@ static bool take_ascii(struct segmenter *s)
     return true;
 }
 
-/* --- ideographs and dictionary scripts -----------------------------------------------------------
- */
+/* --- ideographs and dictionary scripts -------------------------------------------------------- */
 
 /* Characters of one kind, folded, and where each unit comes from. */
 struct chunk {

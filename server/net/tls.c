@@ -76,8 +76,7 @@ static BIO *bio_new(BIO_METHOD *method, int fd)
     return bio;
 }
 
-/* --- the shared context ------------------------------------------------------------------------
- */
+/* --- the shared context ----------------------------------------------------------------------- */
 
 struct tls_context *tls_context_new(const char *extra_ca, struct error *err)
 {

@@ -46,8 +46,7 @@ static void put_kind(struct json *json, const char *kind)
     json_write_text(json, kind);
 }
 
-/* --- invitations --------------------------------------------------------------------------------
- */
+/* --- invitations ------------------------------------------------------------------------------ */
 
 static void put_moment(struct json *json, const char *name, const struct calendar_time *time)
 {
@@ -115,8 +114,7 @@ static bool put_calendar(struct json *json, struct arena *arena, struct str text
     return true;
 }
 
-/* --- contacts -----------------------------------------------------------------------------------
- */
+/* --- contacts --------------------------------------------------------------------------------- */
 
 static void put_card(struct json *json, const struct vcard *card)
 {
@@ -161,8 +159,7 @@ static bool put_contacts(struct json *json, struct arena *arena, struct str text
     return true;
 }
 
-/* --- reports ------------------------------------------------------------------------------------
- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 /* The machine-readable part alone, as a report of which it is the only part. */
 static struct str as_report(struct arena *arena, const struct mime_part *part, struct str body)
@@ -212,8 +209,7 @@ static bool put_report(struct json *json, struct arena *arena, const struct mime
     return true;
 }
 
-/* --- winmail.dat --------------------------------------------------------------------------------
- */
+/* --- winmail.dat ------------------------------------------------------------------------------ */
 
 /* The visible text of a body that is there as HTML only. */
 static struct str html_text(struct arena *arena, const struct tnef *tnef)
@@ -252,8 +248,7 @@ static bool put_tnef(struct json *json, struct arena *arena, struct str bytes)
     return true;
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static bool write_card(struct json *json, struct arena *arena, const struct mime_part *part,
                        struct str body)

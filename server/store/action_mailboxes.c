@@ -80,8 +80,7 @@ static enum mailbox_role role_of_new(const struct folders *folders, int64_t pare
     return is_archive ? ROLE_ARCHIVE : ROLE_NONE;
 }
 
-/* --- the change here, and the operation --------------------------------------------------------
- */
+/* --- the change here, and the operation ------------------------------------------------------- */
 
 bool mailbox_fold(struct replica_batch *batch, int64_t mailbox_id, struct error *err)
 {

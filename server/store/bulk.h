@@ -57,8 +57,7 @@ bool bulk_cancel(struct db *db, int64_t account_id, int64_t id, struct error *er
 bool bulk_undo(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                struct str idempotency_key, int64_t *undo_id, struct error *err);
 
-/* --- sync role ---------------------------------------------------------------------------------
- */
+/* --- sync role -------------------------------------------------------------------------------- */
 
 /* What is to be gone on with next, of any account. ERROR_NOT_FOUND: nothing. */
 bool bulk_next(struct db *db, struct arena *arena, struct bulk *bulk, struct error *err);

@@ -183,8 +183,7 @@ bool db_copy_row_values(struct db *db, struct error *err, const struct db_value 
 /* Finishes, or with `is_good` false aborts it (and then returns false, leaving `err` as it is). */
 bool db_copy_end(struct db *db, bool is_good, struct error *err);
 
-/* --- for migrations ----------------------------------------------------------------------------
- */
+/* --- for migrations --------------------------------------------------------------------------- */
 
 /* Runs a script of several statements as it stands, outside or inside of a transaction. */
 bool db_run_script(struct db *db, const char *sql, struct error *err);

@@ -39,8 +39,7 @@ bool operation_record(struct db *db, int64_t account_id, struct str kind, struct
 bool operation_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                      struct operation *operation, struct error *err);
 
-/* --- what people should know -------------------------------------------------------------------
- */
+/* --- what people should know ------------------------------------------------------------------ */
 /* Of the operations that people asked for: marking, moving, deleting, folders; not of fetching. */
 struct operation_news {
     int64_t waiting;       /* not carried out yet */
@@ -56,8 +55,7 @@ bool operations_refused(struct db *db, struct arena *arena, int64_t account_id, 
 /* The person has read of them: up to and with `last_id`. */
 bool operations_told(struct db *db, int64_t account_id, int64_t last_id, struct error *err);
 
-/* --- sync role ---------------------------------------------------------------------------------
- */
+/* --- sync role -------------------------------------------------------------------------------- */
 /* The next due operation of the account; it becomes running. Urgent ones first; of the others the
  * oldest, and none while that runs or waits to be tried again. ERROR_NOT_FOUND: none. */
 bool operation_take(struct db *db, struct arena *arena, int64_t account_id,
@@ -74,8 +72,7 @@ bool operation_fail(struct db *db, int64_t account_id, int64_t id, const struct 
 /* After a crash: what was running here becomes pending again. */
 bool operations_recover(struct db *db, int64_t account_id, struct error *err);
 
-/* --- changes -----------------------------------------------------------------------------------
- */
+/* --- changes ---------------------------------------------------------------------------------- */
 enum change_type {
     CHANGE_MAILBOX,
     CHANGE_EMAIL,

@@ -31,8 +31,7 @@ struct searching {
     size_t count, most;  /* of this account: not more */
 };
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static void read_row(struct searching *s, struct db_rows *rows, struct search_row *row)
 {
@@ -59,8 +58,7 @@ static void take_rows(struct searching *s, struct db_rows *rows, struct found *l
     db_rows_free(rows);
 }
 
-/* --- back in time ------------------------------------------------------------------------------
- */
+/* --- back in time ----------------------------------------------------------------------------- */
 
 /* From `*from` on, which becomes the last one looked at; at most `examined` (0: any number). */
 static bool walk(struct searching *s, struct found *from, int64_t examined, struct error *err)
@@ -88,8 +86,7 @@ static bool walk(struct searching *s, struct found *from, int64_t examined, stru
     }
 }
 
-/* --- by the index ------------------------------------------------------------------------------
- */
+/* --- by the index ----------------------------------------------------------------------------- */
 
 static int newest_first(const void *a, const void *b)
 {
@@ -182,8 +179,7 @@ static bool search_account(struct searching *s, struct found from, struct error 
     return walk(s, &from, 0, err);
 }
 
-/* --- several accounts --------------------------------------------------------------------------
- */
+/* --- several accounts ------------------------------------------------------------------------- */
 
 /* Where this account begins, given the order of newest_first over all of them. */
 static struct found place_of(struct search_cursor cursor, int64_t account_id)
@@ -310,8 +306,7 @@ bool search_all(struct db *db, struct arena *arena, int64_t account_id, int64_t 
     return true;
 }
 
-/* --- saved searches ----------------------------------------------------------------------------
- */
+/* --- saved searches --------------------------------------------------------------------------- */
 
 bool saved_search_list(struct db *db, struct arena *arena, int64_t user_id,
                        struct saved_search **searches, size_t *count, struct error *err)
@@ -350,8 +345,7 @@ bool saved_search_delete(struct db *db, int64_t user_id, int64_t id, struct erro
            (affected > 0 || error_set(err, ERROR_NOT_FOUND, "There is no such saved search."));
 }
 
-/* --- for sync ----------------------------------------------------------------------------------
- */
+/* --- for sync --------------------------------------------------------------------------------- */
 
 bool search_of_uids(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
                     const int64_t *uids, size_t uid_count, struct search_place_found **found,
@@ -372,8 +366,7 @@ bool search_of_uids(struct db *db, struct arena *arena, int64_t account_id, int6
     return true;
 }
 
-/* --- written by sync ---------------------------------------------------------------------------
- */
+/* --- written by sync -------------------------------------------------------------------------- */
 
 bool search_put(struct db *db, int64_t account_id, int64_t email_id, struct str words,
                 struct error *err)

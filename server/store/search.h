@@ -87,8 +87,7 @@ struct search_answer {
 bool search_emails(struct db *db, struct arena *arena, const struct search_request *request,
                    struct search_answer *answer, struct error *err);
 
-/* --- saved searches ----------------------------------------------------------------------------
- */
+/* --- saved searches --------------------------------------------------------------------------- */
 
 struct saved_search {
     int64_t id;
@@ -103,8 +102,7 @@ bool saved_search_put(struct db *db, int64_t user_id, struct str name, struct st
 /* ERROR_NOT_FOUND: there is none. */
 bool saved_search_delete(struct db *db, int64_t user_id, int64_t id, struct error *err);
 
-/* --- for sync ----------------------------------------------------------------------------------
- */
+/* --- for sync --------------------------------------------------------------------------------- */
 
 struct search_place_found {
     int64_t email_id, received_at;
@@ -119,8 +117,7 @@ bool search_of_uids(struct db *db, struct arena *arena, int64_t account_id, int6
                     const int64_t *uids, size_t uid_count, struct search_place_found **found,
                     size_t *count, struct error *err);
 
-/* --- written by sync ---------------------------------------------------------------------------
- */
+/* --- written by sync -------------------------------------------------------------------------- */
 
 /* The words of a message that is here (tsvectorrecv form), in place of those it had. */
 bool search_put(struct db *db, int64_t account_id, int64_t email_id, struct str words,

@@ -2,8 +2,7 @@
  * stands deeper is decided for each row. */
 #include "server/store/search_private.h"
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static void write_weights(struct buf *out, unsigned weights, bool is_prefix)
 {
@@ -87,8 +86,7 @@ static void write_pure(struct buf *out, const struct search_condition *c)
     buf_char(out, ')');
 }
 
-/* --- planning ----------------------------------------------------------------------------------
- */
+/* --- planning --------------------------------------------------------------------------------- */
 
 struct planning {
     struct arena *arena;
@@ -201,8 +199,7 @@ bool search_plan(struct arena *arena, const struct search_condition *condition,
            error_set(err, ERROR_LIMIT, "This search has more conditions than can be looked at.");
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static bool is_in(const struct search_condition *c, const struct search_row *row)
 {

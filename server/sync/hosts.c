@@ -167,8 +167,7 @@ static void hold(struct hosts *hosts, int64_t account_id, int change)
     free(holder);
 }
 
-/* --- when the next may come --------------------------------------------------------------------
- */
+/* --- when the next may come ------------------------------------------------------------------- */
 
 /* What a connection costs; 0: as many as one likes. */
 static int64_t price_us(const struct hosts *hosts)
@@ -255,8 +254,7 @@ static void leave(struct hosts *hosts, struct host_place *place)
     place->is_urgent = place->is_leaving = false;
 }
 
-/* --- the interface -----------------------------------------------------------------------------
- */
+/* --- the interface ---------------------------------------------------------------------------- */
 
 static void go_to(struct hosts *hosts, struct host_place *place, struct str name, int port,
                   int64_t now_ms)

@@ -15,8 +15,7 @@ enum {
     RESULT_BYTES_MAX = 64 * 1024,
 };
 
-/* --- the query in IMAP's words (RFC 9051 section 6.4.4) -----------------------------------------
- */
+/* --- the query in IMAP's words (RFC 9051 section 6.4.4) --------------------------------------- */
 
 struct terms {
     struct arena *arena;
@@ -176,8 +175,7 @@ static void add_query(struct terms *t, const struct query *q, int offset_minutes
     }
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 struct finding {
     struct slice *slice;

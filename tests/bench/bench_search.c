@@ -139,8 +139,7 @@ static void build(struct db *db, int64_t messages)
            number_of("SELECT pg_table_size('search')") / (double)messages);
 }
 
-/* --- searches ------------------------------------------------------------------------------------
- */
+/* --- searches --------------------------------------------------------------------------------- */
 
 struct kind {
     const char *name;

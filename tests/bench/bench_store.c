@@ -23,8 +23,7 @@ static double cpu_seconds_of(int pid)
     return (double)bench_cpu_us_of(pid) / 1e6;
 }
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static int compare_words(const void *a, const void *b)
 {
@@ -289,8 +288,7 @@ static void sync_work(struct db *db, int64_t mailbox_id, int64_t messages)
     lap("mailbox removed");
 }
 
-/* --- search ------------------------------------------------------------------------------------
- */
+/* --- search ----------------------------------------------------------------------------------- */
 
 /* Texts that come after their messages: 150 words each. */
 static void add_texts(struct db *db, int64_t first_id, int64_t messages)

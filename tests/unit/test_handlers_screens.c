@@ -3,8 +3,7 @@
 
 #include "tests/unit/screens_fixture.h"
 
-/* --- the sync role, for trials -----------------------------------------------------------------
- */
+/* --- the sync role, for trials ---------------------------------------------------------------- */
 
 /* Answers each trial in turn with one of these. */
 struct answers {

@@ -53,8 +53,7 @@ static void test_a_literal_byte_by_byte_is_what_it_is(void **state)
     end(&house);
 }
 
-/* --- servers that are no script ----------------------------------------------------------------
- */
+/* --- servers that are no script --------------------------------------------------------------- */
 
 /* A session over `client_fd` with a server that signs in by itself. */
 static struct imap_client *attach(int client_fd, bool use_deflate)

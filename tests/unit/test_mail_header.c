@@ -136,8 +136,7 @@ static void test_ids_are_taken_from_their_brackets(void **state)
         assert_str_of(rows[i][0], header_id(*state, str_of(rows[i][0])), rows[i][1]);
 }
 
-/* --- caps (ref security 22, 26; ref libraries, GMime 3) ------------------------------------------
- */
+/* --- caps (ref security 22, 26; ref libraries, GMime 3) --------------------------------------- */
 
 static void test_a_million_tiny_fields_are_cut_and_said_so(void **state)
 {
@@ -197,8 +196,7 @@ static void test_long_runs_of_space_and_open_words_take_no_time(void **state)
     }
 }
 
-/* --- envelopes -----------------------------------------------------------------------------------
- */
+/* --- envelopes -------------------------------------------------------------------------------- */
 
 static void test_an_envelope_has_what_lists_and_threads_need(void **state)
 {

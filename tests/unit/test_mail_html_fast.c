@@ -9,8 +9,7 @@ enum { FILE_BYTES_MAX = 32 * 1024 * 1024, RANDOM_DOCUMENTS = 20000, PIECES_MAX =
 
 static const struct html_options open_to_remote = {.allow_remote = true};
 
-/* --- random markup -----------------------------------------------------------------------------
- */
+/* --- random markup ---------------------------------------------------------------------------- */
 
 static uint64_t seed = 88172645463325252U; /* xorshift64: the same documents on every machine */
 
@@ -136,8 +135,7 @@ static void test_random_markup_gives_what_gumbo_gives(void **state)
     assert_true(taken > RANDOM_DOCUMENTS / 4);
 }
 
-/* --- what the fuzzer found ---------------------------------------------------------------------
- */
+/* --- what the fuzzer found -------------------------------------------------------------------- */
 
 static void test_what_once_differed_does_not(void **state)
 {
@@ -190,8 +188,7 @@ static void test_long_names_take_linear_time(void **state)
     buf_free(&html);
 }
 
-/* --- every mail --------------------------------------------------------------------------------
- */
+/* --- every mail ------------------------------------------------------------------------------- */
 
 static size_t documents, taken_documents, bytes, taken_bytes;
 

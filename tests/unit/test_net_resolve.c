@@ -39,8 +39,7 @@ static int tear_down(void **state)
     return dns_stop();
 }
 
-/* --- the tests ---------------------------------------------------------------------------------
- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static struct resolver resolver_for(int patience_ms)
 {

@@ -32,8 +32,7 @@
 #define IS_SANITIZED false
 #endif
 
-/* --- the child: does what the message says, else what a parser does ----------------------------
- */
+/* --- the child: does what the message says, else what a parser does --------------------------- */
 
 static void eat_memory(void)
 {
@@ -122,8 +121,7 @@ static bool hostile_answer(struct arena *arena, const struct parser_request *req
     return parser_answer(arena, request, reply);
 }
 
-/* --- the tests ---------------------------------------------------------------------------------
- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static struct parser_pool *new_pool(int children, int deadline_ms, size_t memory_bytes)
 {
@@ -499,8 +497,7 @@ static void test_all_charsets_and_scripts_work_inside(void **state)
     arena_free(&arena);
 }
 
-/* --- a file of messages ------------------------------------------------------------------------
- */
+/* --- a file of messages ----------------------------------------------------------------------- */
 
 /* Puts texts into a file, a gap before each, and says where they lie. */
 static int spool_of(const struct str *messages, size_t count, struct parser_extent *extents)

@@ -232,8 +232,7 @@ static void test_the_web_role_stores_uploads_and_sees_only_its_own(void **state)
     buf_free(&out);
 }
 
-/* --- whole messages of one file ----------------------------------------------------------------
- */
+/* --- whole messages of one file --------------------------------------------------------------- */
 
 static bool add_from(int fd, const struct blob_extent *sources, size_t count, bool is_settled)
 {

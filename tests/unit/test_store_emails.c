@@ -202,8 +202,7 @@ static void test_another_persons_ids_give_nothing_through_the_web_role(void **st
     }
 }
 
-/* --- conversations: beside a plain recomputation -----------------------------------------------
- */
+/* --- conversations: beside a plain recomputation ---------------------------------------------- */
 
 enum { MODEL_EMAILS = 40, MODEL_THREADS = 12, MODEL_BOXES = 2 };
 

@@ -181,8 +181,7 @@ static void test_everybody_has_a_turn(void **state)
     end();
 }
 
-/* --- coming one after the other ----------------------------------------------------------------
- */
+/* --- coming one after the other --------------------------------------------------------------- */
 
 /* How many are let in within that time, looked at every 10 ms. */
 static int admitted(int64_t within_ms)
@@ -247,8 +246,7 @@ static void test_an_unknown_host_is_met_by_one_first(void **state)
     end();
 }
 
-/* --- a host that is down -----------------------------------------------------------------------
- */
+/* --- a host that is down ---------------------------------------------------------------------- */
 
 static void test_a_host_that_is_down_is_tried_by_one(void **state)
 {
@@ -338,8 +336,7 @@ static void test_clicks_try_it_sooner_but_not_each_of_them(void **state)
     end();
 }
 
-/* --- turns that are not taken ------------------------------------------------------------------
- */
+/* --- turns that are not taken ----------------------------------------------------------------- */
 
 static void test_a_turn_not_taken_is_given_to_the_next(void **state)
 {
