@@ -14,7 +14,6 @@
 
 enum {
     FORM_KEY_BYTES = 15,
-    FORM_KEY_LENGTH_MAX = 64,
     OPERATIONS_MAX = 40, /* told of in one address */
     AT_ONCE_MAX = 200,   /* messages of a folder that are acted upon while the person waits */
 };
@@ -208,20 +207,11 @@ static void tell_done(const struct request *req, struct response *res, const str
 
 /* --- doing ----------------------------------------------------------------------------------- */
 
-/* The page's key with what it is for: a page that is sent twice does a thing once, and two things
- * from one page are two. */
 static struct str key_of(const struct asked *asked, const char *step, struct arena *arena)
 {
-    struct str key = form_text(&asked->form, "key");
-    uint64_t hash = 14695981039346656037u ^ (uint64_t)asked->thread_id; /* FNV-1a */
-    for (size_t i = 0; i < asked->email_count; i++)
-        hash = (hash ^ (uint64_t)asked->email_ids[i]) * 1099511628211u;
-    if (!key.length || key.length > FORM_KEY_LENGTH_MAX)
-        return STR_EMPTY;
-    return arena_printf(arena, "%" STR_FMT ".%s%s.%lld.%016llx", STR_ARG(key), asked->verb->name,
-                        step,
-                        (long long)(asked->verb->is_label ? asked->label.id : asked->target_id),
-                        (unsigned long long)hash);
+    return verb_key(arena, &asked->form, asked->verb, step,
+                    asked->verb->is_label ? asked->label.id : asked->target_id, asked->thread_id,
+                    asked->email_ids, asked->email_count);
 }
 
 static bool run(struct request *req, struct db *db, const struct asked *asked,
@@ -249,14 +239,10 @@ static bool begin_bulk(struct request *req, struct response *res, struct db *db,
                        const struct asked *asked, int64_t target_id, struct error *err)
 {
     int64_t id;
-    struct action action = {.kind = asked->verb->kind,
-                            .mailbox_id = asked->mailbox.id,
-                            .set = asked->verb->set,
-                            .clear = asked->verb->clear,
-                            .target_id = target_id,
-                            .idempotency_key = key_of(asked, ".all", req->arena)};
-    if (asked->verb->is_label)
-        label_set_action(req->arena, &asked->label, asked->verb->is_removal, &action);
+    struct action action = verb_action(req->arena, asked->verb, &asked->label);
+    action.mailbox_id = asked->mailbox.id;
+    action.target_id = target_id;
+    action.idempotency_key = key_of(asked, ".all", req->arena);
     if (!bulk_add(db, asked->account.id, &action, STR_EMPTY, 0, &id, err))
         return false;
     response_redirect(res, place_with(req, asked, leaves_message(asked), STR_EMPTY));
@@ -278,10 +264,9 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
     }
     if (asked->is_everything && asked->mailbox.total > AT_ONCE_MAX)
         return begin_bulk(req, res, db, asked, action.target_id, err);
-    if (verb->set || verb->clear || verb->is_label) {
-        struct action marks = {.kind = ACTION_KEYWORDS, .set = verb->set, .clear = verb->clear};
-        if (verb->is_label)
-            label_set_action(req->arena, &asked->label, verb->is_removal, &marks);
+    if (verb_marks(verb)) {
+        struct action marks = verb_action(req->arena, verb, &asked->label);
+        marks.kind = ACTION_KEYWORDS;
         if (!run(req, db, asked, &marks, ".mark", ids, &count, err))
             return false;
     }

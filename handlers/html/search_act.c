@@ -14,7 +14,6 @@ enum {
     ACCOUNTS_MAX = 100,
     OPERATIONS_MAX = 40, /* told of in one address */
     URL_BYTES_MAX = 32 * 1024,
-    FORM_KEY_LENGTH_MAX = 64,
 };
 
 struct asked {
@@ -102,15 +101,8 @@ static size_t read_ids(const struct asked *asked, struct arena *arena, int64_t a
 static struct str key_of(const struct asked *asked, const char *step, const int64_t *ids,
                          size_t count, struct arena *arena)
 {
-    struct str key = form_text(&asked->form, "key");
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ (uint64_t)ids[i]) * 1099511628211u;
-    if (!key.length || key.length > FORM_KEY_LENGTH_MAX)
-        return STR_EMPTY;
-    return arena_printf(arena, "%" STR_FMT ".%s%s.%lld.%016llx", STR_ARG(key), asked->verb->name,
-                        step, (long long)(asked->label.id ? asked->label.id : asked->target_id),
-                        (unsigned long long)hash);
+    return verb_key(arena, &asked->form, asked->verb, step,
+                    asked->label.id ? asked->label.id : asked->target_id, 0, ids, count);
 }
 
 static void note_done(struct asked *asked, int64_t account_id, const struct action_result *result,
@@ -147,19 +139,16 @@ static bool act_on_chosen(const struct request *req, struct db *db, struct asked
     struct action_result result;
     bool is_begun = false;
     int64_t *ids;
-    struct action action = {.email_count = read_ids(asked, req->arena, account_id, &ids),
-                            .destroys_nothing = true};
+    struct action action = verb_action(req->arena, verb, &asked->label);
+    action.email_count = read_ids(asked, req->arena, account_id, &ids);
     action.email_ids = ids;
+    action.destroys_nothing = true;
     if (action.email_count == 0)
         return true;
     if (!find_target(req, db, asked, account_id, &action.target_id, err))
         return false;
-    if (verb->set || verb->clear || verb->is_label) {
+    if (verb_marks(verb)) {
         action.kind = ACTION_KEYWORDS;
-        action.set = verb->set;
-        action.clear = verb->clear;
-        if (verb->is_label)
-            label_set_action(req->arena, &asked->label, verb->is_removal, &action);
         action.idempotency_key = key_of(asked, ".mark", ids, action.email_count, req->arena);
         if (!action_run(db, req->arena, account_id, &action, &result, err))
             return false;
@@ -180,12 +169,8 @@ static bool act_on_everything(const struct request *req, struct db *db, const st
 {
     int64_t id;
     struct str text = str_trim(request_argument(req, "q"));
-    struct action action = {.kind = asked->verb->kind,
-                            .set = asked->verb->set,
-                            .clear = asked->verb->clear,
-                            .idempotency_key = key_of(asked, ".all", NULL, 0, req->arena)};
-    if (asked->verb->is_label)
-        label_set_action(req->arena, &asked->label, asked->verb->is_removal, &action);
+    struct action action = verb_action(req->arena, asked->verb, &asked->label);
+    action.idempotency_key = key_of(asked, ".all", NULL, 0, req->arena);
     return search_check(req, db, account_id, text, err) &&
            find_target(req, db, asked, account_id, &action.target_id, err) &&
            bulk_add(db, account_id, &action, text, search_clock().offset_minutes, &id, err);

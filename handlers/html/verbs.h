@@ -2,7 +2,8 @@
 #ifndef RESTANTE_HANDLERS_HTML_VERBS_H
 #define RESTANTE_HANDLERS_HTML_VERBS_H
 
-#include "server/store/actions.h"
+#include "server/http/request.h"
+#include "server/store/labels.h"
 #include "server/store/mailboxes.h"
 
 struct verb {
@@ -19,5 +20,18 @@ struct verb {
 
 /* NULL: no button says that. */
 const struct verb *verb_find(struct str name);
+
+/* What it does to messages, still without saying to which and where to. `label`: the one that the
+ * form says, for verbs about one. */
+struct action verb_action(struct arena *arena, const struct verb *verb, const struct label *label);
+/* Whether it marks them, be it before it moves them. */
+bool verb_marks(const struct verb *verb);
+
+/* The key of the form's page with what it is for, in the arena: a page that is sent twice does a
+ * thing once, and two things from one page are two. `about_id`: a folder or label; 0: none; `step`:
+ * of several that one button takes. Empty where the page has no key. */
+struct str verb_key(struct arena *arena, const struct http_fields *form, const struct verb *verb,
+                    const char *step, int64_t about_id, int64_t thread_id, const int64_t *email_ids,
+                    size_t email_count);
 
 #endif

@@ -3,14 +3,13 @@ names, so only as root (the service runs in a mount namespace with another /etc/
 
 import http.server
 import os
-import ssl
 import subprocess
-import threading
 
 import pytest
 
 from tests import harness
 from tests.harness import eventually
+from tests.mailserver.serving import serving
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0,
@@ -45,17 +44,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def web(mailserver):
     """A web server on port 443 that shows a good certificate for all names but the liar's."""
     files = mailserver.authority.issue("web", *(name for name in NAMES if "liar" not in name))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(files.certificate, files.key)
     server = http.server.ThreadingHTTPServer((ADDRESS, 443), _Handler)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.asked, server.pages = [], {}
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server, files):
+        yield server
 
 
 @pytest.fixture(scope="module")

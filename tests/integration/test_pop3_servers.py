@@ -6,8 +6,6 @@ import hashlib
 import hmac
 import itertools
 import socketserver
-import ssl
-import threading
 from datetime import datetime, timezone
 
 import pytest
@@ -15,7 +13,9 @@ import pytest
 from tests.harness import eventually
 from tests.integration.test_pop3 import (HELLO, PASSWORD, QUIT, SIGNED_IN, Account, header, listing,
                                          message, scripted)  # noqa: F401
+from tests.mailserver import ports
 from tests.mailserver.scripted import ScriptedServer
+from tests.mailserver.serving import serving
 
 ONE = "C: DELE 1\nS: +OK\n"
 
@@ -350,19 +350,11 @@ class ScramMaildrop(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def scram(mailserver):
-    files = mailserver.authority.certificate("good")
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(files.certificate, files.key)
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), ScramMaildrop)
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", ports.free()[0]), ScramMaildrop)
     server.daemon_threads = True
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.asked, server.said, server.password, server.lie = [], [], PASSWORD, ""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server, mailserver.authority.certificate("good")):
+        yield server
 
 
 def test_scram_signs_in_without_telling_the_password(restante, scram):

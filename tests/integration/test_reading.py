@@ -3,12 +3,12 @@
 import html
 import http.server
 import re
-import threading
 
 import pytest
 
 from tests.harness import eventually
 from tests.mailserver import sample, sample_texts
+from tests.mailserver.serving import serving
 
 HTML_LETTER = """From: Shop <news@shop.example>
 To: ada@example.org
@@ -208,13 +208,10 @@ def canary():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     server.asked = asked
     server.url = f"http://127.0.0.1:{server.server_port}"
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 def sign_in_browser(browser, restante, person):

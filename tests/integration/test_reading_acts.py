@@ -3,8 +3,6 @@ a mailing list; and what the page says of a sender who pretends."""
 
 import http.server
 import re
-import ssl
-import threading
 
 import pytest
 
@@ -12,6 +10,7 @@ from tests.harness import eventually
 from tests.integration.test_reading import email_links, inbox, open_email, visible
 from tests.integration.test_reading_more import INVITATION, opened, part  # noqa: F401
 from tests.integration.test_sending import awaited, received
+from tests.mailserver.serving import serving
 
 WRAPPED = ("From: {organizer}\nTo: {person}\nSubject: Invitation: Tea\nMessage-ID: <tea@example.org>\n"
            "MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nCome to tea.\n"
@@ -162,14 +161,8 @@ def list_site(mailserver):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    certificate = mailserver.authority.certificate("good")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.certificate, certificate.key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_port}", posted
-    server.shutdown()
-    server.server_close()
+    with serving(server, mailserver.authority.certificate("good")):
+        yield f"https://127.0.0.1:{server.server_port}", posted
 
 
 def test_a_list_is_left_by_one_click(restante, person, list_site):

@@ -47,7 +47,8 @@ static inline struct str body(void)
     return buf_view(&page.res.body);
 }
 
-static inline void ask(enum http_method method, const char *target, const char *form)
+/* A new request, of whom the cookie says; what else it has is added to page.req. */
+static inline void begin_request(enum http_method method, struct str target)
 {
     struct error why = ERROR_INIT;
     if (page.arena)
@@ -56,17 +57,22 @@ static inline void ask(enum http_method method, const char *target, const char *
     request_init(&page.req, page.arena);
     page.req.method = method;
     page.req.remote_address = STR("127.0.0.1");
-    assert_true(request_set_target(&page.req, str_of(target), &why));
+    assert_true(request_set_target(&page.req, target, &why));
     if (cookie)
         request_add_header(&page.req, STR("Cookie"), str_of(cookie));
+    page.res = (struct response){
+        .arena = page.arena, .body = BUF_INIT(RESPONSE_BODY_LIMIT), .status = 200};
+}
+
+static inline void ask(enum http_method method, const char *target, const char *form)
+{
+    begin_request(method, str_of(target));
     if (form) {
         request_add_header(&page.req, STR("Content-Type"),
                            STR("application/x-www-form-urlencoded"));
         page.req.body = arena_str(page.arena, str_of(form));
         page.req.body_bytes = page.req.body.length;
     }
-    page.res = (struct response){
-        .arena = page.arena, .body = BUF_INIT(RESPONSE_BODY_LIMIT), .status = 200};
     router_serve(router, &page.req, &page.res);
 }
 

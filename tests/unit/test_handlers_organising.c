@@ -109,21 +109,12 @@ static int64_t add_unread(uint32_t uid)
 
 static void get_as_browser(const char *target, const char *site, const char *purpose)
 {
-    struct error why = ERROR_INIT;
-    forget_page();
-    page.arena = arena_new();
-    request_init(&page.req, page.arena);
-    page.req.method = HTTP_GET;
-    page.req.remote_address = STR("127.0.0.1");
-    assert_true(request_set_target(&page.req, str_of(target), &why));
-    request_add_header(&page.req, STR("Cookie"), str_of(cookie));
+    begin_request(HTTP_GET, str_of(target));
     request_add_header(&page.req, STR("Sec-Fetch-Site"), str_of(site));
     request_add_header(&page.req, STR("Sec-Fetch-Mode"), STR("navigate"));
     request_add_header(&page.req, STR("Sec-Fetch-Dest"), STR("document"));
     if (purpose)
         request_add_header(&page.req, STR("Sec-Purpose"), str_of(purpose));
-    page.res = (struct response){
-        .arena = page.arena, .body = BUF_INIT(RESPONSE_BODY_LIMIT), .status = 200};
     router_serve(router, &page.req, &page.res);
     assert_status(200);
 }

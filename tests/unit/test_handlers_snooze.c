@@ -1,37 +1,7 @@
 /* When a snoozed message comes back: what forms say, in the person's zone. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "handlers/html/snooze.h"
 #include "handlers/zone.h"
-#include "server/base/clock.h"
-#include "tests/unit/assert_str.h"
-
-static int set_up(void **state)
-{
-    setenv("TZ", "UTC", 1);
-    tzset();
-    *state = arena_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct arena *arena = *state;
-    arena_free(&arena);
-    return 0;
-}
-
-static int64_t at(const char *text)
-{
-    int64_t at_us = 0;
-    assert_true(clock_parse_rfc3339(str_of(text), &at_us));
-    return at_us;
-}
+#include "tests/unit/moments_fixture.h"
 
 static int64_t until(struct arena *arena, const char *now, const char *choice, const char *own,
                      const char *zone)

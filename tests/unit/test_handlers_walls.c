@@ -267,25 +267,15 @@ static void give_body(const struct route *route, struct str told)
 static void ask_for(const struct route *route, enum http_method method, long long account,
                     long long in_path, long long told)
 {
-    struct error why = ERROR_INIT;
     struct buf target = BUF_INIT(1024), body = BUF_INIT(4096);
     struct said what = said_to(route, method);
     fill(&target, route->pattern, account, in_path);
     fill(&target, what.target + strlen(route->pattern), told, told);
     fill(&body, what.body, told, told);
-    if (page.arena)
-        forget_page();
-    page.arena = arena_new();
-    request_init(&page.req, page.arena);
-    page.req.method = method;
-    page.req.remote_address = STR("127.0.0.1");
-    assert_true(request_set_target(&page.req, buf_view(&target), &why));
-    request_add_header(&page.req, STR("Cookie"), str_of(cookie));
+    begin_request(method, buf_view(&target));
     request_add_header(&page.req, STR("X-CSRF-Token"), str_of(csrf));
     if (method != HTTP_GET)
         give_body(route, buf_view(&body));
-    page.res = (struct response){
-        .arena = page.arena, .body = BUF_INIT(RESPONSE_BODY_LIMIT), .status = 200};
     router_serve(all_router, &page.req, &page.res);
     buf_free(&target);
     buf_free(&body);

@@ -1,37 +1,6 @@
 /* Moments, numbers and people in people's words. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <time.h>
-
-#include <cmocka.h>
-
 #include "handlers/html/words.h"
-#include "server/base/clock.h"
-#include "tests/unit/assert_str.h"
-
-static int set_up(void **state)
-{
-    setenv("TZ", "UTC", 1);
-    tzset();
-    *state = arena_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct arena *arena = *state;
-    arena_free(&arena);
-    return 0;
-}
-
-static int64_t at(const char *text)
-{
-    int64_t at_us = 0;
-    assert_true(clock_parse_rfc3339(str_of(text), &at_us));
-    return at_us;
-}
+#include "tests/unit/moments_fixture.h"
 
 static void test_a_moment_is_told_as_shortly_as_its_age_allows(void **state)
 {
