@@ -437,7 +437,6 @@ static void collect_people(struct sending *s)
             names[count++] = lists[l].at[i].name;
         }
     }
-    db_be_lazy(s->db);
     if (!contact_collect(s->db, signed_in(s->req)->user_id, emails, names, count, &err))
         LOG_WARN("contacts.collect", LOG_ERR(&err));
 }

@@ -5,6 +5,7 @@
 #include "server/base/buf.h"
 
 extern const char utf7_alphabet[]; /* its Base64 */
+/* Appends valid UTF-8 as that. What reads it back is imap/mailbox_name.h. */
 void utf7_encode(struct buf *out, struct str text);
 
 #endif

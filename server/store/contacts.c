@@ -144,6 +144,7 @@ bool contact_collect(struct db *db, int64_t user_id, const struct str *emails,
 {
     if (count == 0)
         return true;
+    db_be_lazy(db);
     return db_execute(db, "contact_collect", NULL, err, db_i64(user_id),
                       db_text_array(emails, count), db_text_array(names, count));
 }

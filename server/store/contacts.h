@@ -35,7 +35,8 @@ struct contact_match {
 };
 bool contact_complete(struct db *db, struct arena *arena, int64_t user_id, struct str typed,
                       int limit, struct contact_match **matches, size_t *count, struct error *err);
-/* These were written to. */
+/* These were written to: for completion, so the disk is not waited for. Outside of a transaction.
+ */
 bool contact_collect(struct db *db, int64_t user_id, const struct str *emails,
                      const struct str *names, size_t count, struct error *err);
 
