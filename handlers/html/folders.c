@@ -42,17 +42,6 @@ static int level_of(const struct place *place, const struct mailbox *mailbox)
     return level;
 }
 
-/* Those that lie in the same folder as `mailbox`, in the order shown; the first `room` of them. */
-static size_t siblings_of(const struct place *place, const struct mailbox *mailbox, int64_t *ids,
-                          size_t room)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < place->count && count < room; i++)
-        if (place->mailboxes[i].parent_id == mailbox->parent_id)
-            ids[count++] = place->mailboxes[i].id;
-    return count;
-}
-
 static void add_folder(struct value *list, const struct place *place, const struct mailbox *mailbox,
                        int64_t parent_id, struct arena *arena)
 {
@@ -70,10 +59,13 @@ static void add_folder(struct value *list, const struct place *place, const stru
     /* the inbox is shown whether or not it is subscribed */
     view_set_bool(view, "isSubscribed", mailbox->is_subscribed || mailbox->role == ROLE_INBOX);
     view_set_bool(view, "isLocal", mailbox->is_local);
-    int64_t *siblings = ARENA_ARRAY(arena, place->count, int64_t);
-    size_t count = siblings_of(place, mailbox, siblings, place->count);
-    view_set_bool(view, "isFirst", count && siblings[0] == mailbox->id);
-    view_set_bool(view, "isLast", count && siblings[count - 1] == mailbox->id);
+    bool is_first = true, is_last = true; /* among those that lie in the same folder */
+    for (const struct mailbox *m = place->mailboxes; m < place->mailboxes + place->count; m++) {
+        is_first = is_first && (m >= mailbox || m->parent_id != mailbox->parent_id);
+        is_last = is_last && (m <= mailbox || m->parent_id != mailbox->parent_id);
+    }
+    view_set_bool(view, "isFirst", is_first);
+    view_set_bool(view, "isLast", is_last);
 }
 
 static struct value *new_page(const struct request *req, const char *title,
@@ -211,7 +203,10 @@ static bool step(const struct request *req, struct db *db, const struct place *p
                  struct error *err)
 {
     int64_t *ids = ARENA_ARRAY(req->arena, place->count, int64_t);
-    size_t count = siblings_of(place, &place->mailbox, ids, place->count), at = 0;
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < place->count; i++)
+        if (place->mailboxes[i].parent_id == place->mailbox.parent_id)
+            ids[count++] = place->mailboxes[i].id;
     while (at < count && ids[at] != place->mailbox.id)
         at++;
     size_t other = is_up ? at - 1 : at + 1;
