@@ -113,16 +113,16 @@ static bool store(struct slice *slice, struct db *db, const struct batch *batch,
     return false;
 }
 
-static bool import(struct lanes *lanes, void *batch_at, struct error *err)
+static bool import(struct lane *lane, void *batch_at, struct error *err)
 {
     struct batch *batch = batch_at;
     struct arena *arena = arena_new();
     struct parser_summary *summaries = ARENA_ARRAY(arena, batch->count, struct parser_summary);
-    bool is_good = parse(lanes->slice, batch, arena, summaries, err);
+    bool is_good = parse(lane->lanes->slice, batch, arena, summaries, err);
     if (is_good) {
-        struct db *db = lanes_acquire(lanes, true);
-        is_good = store(lanes->slice, db, batch, summaries, arena, err);
-        lanes_release(lanes, &db);
+        struct db *db = lanes_acquire(lane, true);
+        is_good = store(lane->lanes->slice, db, batch, summaries, arena, err);
+        lanes_release(lane, &db);
     }
     arena_free(&arena);
     return is_good;

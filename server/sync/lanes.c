@@ -9,8 +9,29 @@ void lanes_open(struct lanes *lanes, struct slice *slice, lane_fn *import, bool 
 {
     *lanes = (struct lanes){.slice = slice, .import = import, .in_turn = in_turn};
     pthread_mutex_init(&lanes->lock, NULL);
+    pthread_cond_init(&lanes->turn_came, NULL);
     for (size_t i = 0; i < LANES; i++)
         lanes->at[i].lanes = lanes;
+}
+
+static void await_turn(struct lane *lane)
+{
+    struct lanes *lanes = lane->lanes;
+    pthread_mutex_lock(&lanes->lock);
+    while (lanes->turn != lane->number)
+        pthread_cond_wait(&lanes->turn_came, &lanes->lock);
+    pthread_mutex_unlock(&lanes->lock);
+}
+
+/* Also of one that failed before its turn had come. */
+static void end_turn(struct lane *lane)
+{
+    struct lanes *lanes = lane->lanes;
+    await_turn(lane);
+    pthread_mutex_lock(&lanes->lock);
+    lanes->turn++;
+    pthread_cond_broadcast(&lanes->turn_came);
+    pthread_mutex_unlock(&lanes->lock);
 }
 
 static void *run(void *context)
@@ -20,8 +41,10 @@ static void *run(void *context)
     char id_text[24];
     snprintf(id_text, sizeof id_text, "%lld", (long long)lanes->slice->account->id);
     log_set_context("account", str_of(id_text));
-    if (!lanes->import(lanes, lane->batch, &lane->err) && lane->err.kind == ERROR_NONE)
+    if (!lanes->import(lane, lane->batch, &lane->err) && lane->err.kind == ERROR_NONE)
         error_set(&lane->err, ERROR_INTERNAL, "a batch of messages was not stored");
+    if (lanes->in_turn)
+        end_turn(lane);
     return NULL;
 }
 
@@ -39,6 +62,7 @@ bool lanes_send(struct lanes *lanes, void *batch)
 {
     struct lane *lane = &lanes->at[lanes->receiving];
     lane->batch = batch;
+    lane->number = lanes->sent++;
     lane->err = ERROR_INIT;
     lane->is_running = true;
     if (pthread_create(&lane->thread, NULL, run, lane))
@@ -59,15 +83,17 @@ bool lanes_await(struct lanes *lanes, struct error *err)
 bool lanes_close(struct lanes *lanes, struct error *err)
 {
     bool is_good = lanes_await(lanes, err);
+    pthread_cond_destroy(&lanes->turn_came);
     pthread_mutex_destroy(&lanes->lock);
     return is_good;
 }
 
-struct db *lanes_acquire(struct lanes *lanes, bool only_adds)
+struct db *lanes_acquire(struct lane *lane, bool only_adds)
 {
+    struct lanes *lanes = lane->lanes;
     struct store *bulk = lanes->slice->sync->bulk;
     if (lanes->in_turn)
-        pthread_mutex_lock(&lanes->lock);
+        await_turn(lane);
     struct db *db = only_adds && bulk ? store_acquire(bulk, 0, NULL) : NULL;
     if (db)
         return db;
@@ -76,13 +102,14 @@ struct db *lanes_acquire(struct lanes *lanes, bool only_adds)
     return lanes->slice->db;
 }
 
-void lanes_release(struct lanes *lanes, struct db **db)
+void lanes_release(struct lane *lane, struct db **db)
 {
+    struct lanes *lanes = lane->lanes;
     bool is_own = *db == lanes->slice->db;
     if (is_own)
         *db = NULL;
     else
         store_release(lanes->slice->sync->bulk, db);
-    if (is_own || lanes->in_turn)
+    if (is_own && !lanes->in_turn)
         pthread_mutex_unlock(&lanes->lock);
 }

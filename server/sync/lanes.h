@@ -11,24 +11,28 @@
 /* So many batches have their room: one is received into, the others are under way. */
 enum { LANES = 3 };
 
-struct lanes;
+struct lane;
 
 /* Makes one batch durable. On a thread of its own. */
-typedef bool lane_fn(struct lanes *lanes, void *batch, struct error *err);
+typedef bool lane_fn(struct lane *lane, void *batch, struct error *err);
 
 struct lane {
     struct lanes *lanes;
     pthread_t thread;
     bool is_running;
     void *batch;
+    uint64_t number;  /* of the batch, as they were sent */
     struct error err; /* ERROR_NONE: all went well */
 };
 
 struct lanes {
     struct slice *slice;
     lane_fn *import;
-    bool in_turn;         /* each batch must see what others added: one at a time is written */
-    pthread_mutex_t lock; /* who holds it has the slice's own connection, or the turn */
+    bool in_turn; /* each batch must see what those before it added, and comes behind it */
+    pthread_mutex_t
+        lock; /* who holds it has the slice's own connection; with `in_turn`, of turns */
+    pthread_cond_t turn_came;
+    uint64_t sent, turn; /* batches; the one that may be written */
     struct lane at[LANES];
     size_t receiving; /* the lane, always idle, whose batch is being received */
     struct error err; /* of the first batch that failed */
@@ -45,7 +49,7 @@ bool lanes_close(struct lanes *lanes, struct error *err);
 
 /* A connection to write one batch by, once it is its turn: one for bulk if it `only_adds` and there
  * is one, else the slice's own, for which batches stand in line. */
-struct db *lanes_acquire(struct lanes *lanes, bool only_adds);
-void lanes_release(struct lanes *lanes, struct db **db);
+struct db *lanes_acquire(struct lane *lane, bool only_adds);
+void lanes_release(struct lane *lane, struct db **db);
 
 #endif

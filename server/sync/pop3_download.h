@@ -41,6 +41,6 @@ bool pop3_download_one(struct slice *slice, struct pop3_step *step, struct error
 void pop3_import_prepare(struct slice *slice, struct pop3_batch *batch);
 /* Then, in a lane: makes the batch durable, sets the steps' fates to what the policy says now, and
  * empties it. */
-bool pop3_import(struct lanes *lanes, void *batch, struct error *err);
+bool pop3_import(struct lane *lane, void *batch, struct error *err);
 
 #endif

@@ -231,7 +231,7 @@ void pop3_import_prepare(struct slice *slice, struct pop3_batch *batch)
     batch->import = import;
 }
 
-static bool parse_and_store(struct lanes *lanes, struct pop3_import *import, struct error *err)
+static bool parse_and_store(struct lane *lane, struct pop3_import *import, struct error *err)
 {
     if (!parse(import, err))
         return false;
@@ -239,9 +239,9 @@ static bool parse_and_store(struct lanes *lanes, struct pop3_import *import, str
         if (import->at[i].email_id == 0)
             fill_email(import, &import->at[i], &import->emails[import->new_count++]);
     import->db =
-        lanes_acquire(lanes, import->new_count == import->count && import->adopted_count == 0);
+        lanes_acquire(lane, import->new_count == import->count && import->adopted_count == 0);
     bool is_good = store(import, err);
-    lanes_release(lanes, &import->db);
+    lanes_release(lane, &import->db);
     return is_good;
 }
 
@@ -253,13 +253,13 @@ static bool empty(struct pop3_batch *batch, struct error *err)
            error_errno(err, ERROR_INTERNAL, "the spool of messages cannot be emptied");
 }
 
-bool pop3_import(struct lanes *lanes, void *batch_at, struct error *err)
+bool pop3_import(struct lane *lane, void *batch_at, struct error *err)
 {
     struct pop3_batch *batch = batch_at;
     struct pop3_import *import = batch->import;
     struct arena *arena = import->arena;
     batch->import = NULL;
-    bool is_good = parse_and_store(lanes, import, err);
+    bool is_good = parse_and_store(lane, import, err);
     if (is_good) {
         move_on(import);
         import->session->remaining -= batch->count;
