@@ -76,7 +76,8 @@ class Counting(SubmissionServer):
 
     def _serve(self, session):
         with self._lock:
-            self.most_open = max(self.most_open, len(self._sessions))
+            is_open = [each for each in self._sessions if not each.is_leaving]
+            self.most_open = max(self.most_open, len(is_open))
         super()._serve(session)
 
 

@@ -143,6 +143,7 @@ class _Session:
         self.user = None
         self.greeted = False
         self.taken = 0
+        self.is_leaving = False  # QUIT is about to be answered: from then on the client may be gone
         self._forget_message()
 
     def abort(self):
@@ -354,6 +355,7 @@ class _Session:
         self._send("252 2.5.0 Send it and see")
 
     def _do_quit(self, rest):
+        self.is_leaving = True
         self._send("221 2.0.0 Bye")
         raise _Close
 
