@@ -59,6 +59,11 @@ bool utf8_is_valid(struct str s)
     return true;
 }
 
+bool utf8_is_noncharacter(uint32_t character)
+{
+    return (character >= 0xfdd0 && character <= 0xfdef) || (character & 0xfffe) == 0xfffe;
+}
+
 void utf8_write(struct buf *out, uint32_t c)
 {
     if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))

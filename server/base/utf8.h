@@ -11,6 +11,8 @@ enum { UTF8_REPLACEMENT = 0xFFFD };
  * `*s` must not be empty. */
 uint32_t utf8_next(struct str *s);
 bool utf8_is_valid(struct str s);
+/* One of the 66 code points that stand for no character (Unicode 15, section 23.7). */
+bool utf8_is_noncharacter(uint32_t character);
 void utf8_write(struct buf *out, uint32_t character);
 /* Appends `s` with ill-formed sequences and NUL replaced by U+FFFD: what PostgreSQL text takes. */
 void utf8_repair(struct buf *out, struct str s);

@@ -179,8 +179,8 @@ bool css_is_plain_name(struct str name)
         if ((unsigned char)c < 0x80)
             return false;
         uint32_t character = utf8_next(&rest);
-        if (character < 0xa0 || character == UTF8_REPLACEMENT)
-            return false;
+        if (character < 0xa0 || character == UTF8_REPLACEMENT || utf8_is_noncharacter(character))
+            return false; /* would be written as another name, or as none */
     }
     return true;
 }

@@ -26,9 +26,7 @@ static void write_special(struct html_walk *walk, struct str *text)
     if (c >= 0x80) {
         struct str before = *text;
         uint32_t character = utf8_next(text);
-        bool is_noncharacter =
-            (character >= 0xfdd0 && character <= 0xfdef) || (character & 0xfffe) == 0xfffe;
-        if (is_noncharacter)
+        if (utf8_is_noncharacter(character))
             utf8_write(walk->body, UTF8_REPLACEMENT);
         else if (character >= 0xa0)
             buf_append(walk->body, before.at, before.length - text->length);

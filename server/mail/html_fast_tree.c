@@ -341,8 +341,8 @@ static bool is_plain(struct str html)
             break;
         bool is_replacement = str_starts(html, STR("\xef\xbf\xbd"));
         uint32_t character = utf8_next(&html);
-        if (character < 0xa0 || (character >= 0xfdd0 && character <= 0xfdef) ||
-            (character & 0xfffe) == 0xfffe || (character == UTF8_REPLACEMENT && !is_replacement))
+        if (character < 0xa0 || utf8_is_noncharacter(character) ||
+            (character == UTF8_REPLACEMENT && !is_replacement))
             return false;
     }
     return true;

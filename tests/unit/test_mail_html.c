@@ -72,6 +72,9 @@ static void test_characters_that_no_parser_keeps_are_gone(void **state)
          "a\xef\xbf\xbd"
          "b\xef\xbf\xbd"
          "c"},
+        /* a name that would be written as another one is none */
+        {"<p class='a&#xfdd0;b c'>x", "<p class=\"c\">x</p>"},
+        {"<p style='font-family:\\1fffe a;color:red'>x", "<p style=\"color:red\">x</p>"},
     };
     check(rows, COUNT(rows), &closed);
 }
