@@ -9,6 +9,8 @@
 
 #include "server/store/db_private.h"
 
+enum { TRIES_MAX = 5 }; /* of a statement that others got in the way of */
+
 /* --- errors ---------------------------------------------------------------------------------- */
 
 /* What a SQLSTATE means here; the first prefix that fits. `drop`: the connection is of no more use.
@@ -277,10 +279,9 @@ bool db_leave(struct db *db, bool started, bool is_good, struct error *err)
 /* --- statements ------------------------------------------------------------------------------ */
 
 /* Prologue, statement, and if `last` its result. After a failure nothing is left in the pipe. */
-static bool run(struct db *db, const char *name, const struct db_value *values, PGresult **last,
-                struct error *err)
+static bool run_once(struct db *db, const char *name, const struct db_value *values,
+                     PGresult **last, struct error *err)
 {
-    assert(db->magic == DB_MAGIC);
     if (queue_prologue(db, err) && db_queue(db, name, values, err))
         return !last || db_flush(db, last, err);
     if (db->transaction == DB_TX_NONE && db->queued)
@@ -288,6 +289,28 @@ static bool run(struct db *db, const char *name, const struct db_value *values, 
     else if (db->transaction != DB_TX_NONE)
         db->transaction = DB_TX_FAILED;
     return false;
+}
+
+/* Of two that wait for each other PostgreSQL ends one, with nothing done. A statement that stands
+ * alone goes again; who has opened a transaction knows best what must. */
+static bool run(struct db *db, const char *name, const struct db_value *values, PGresult **last,
+                struct error *err)
+{
+    assert(db->magic == DB_MAGIC);
+    bool may_repeat = last && !db->queued && db->transaction == DB_TX_NONE;
+    bool is_lazy = db->is_lazy;
+    for (int tries = 1;; tries++) {
+        struct error why = ERROR_INIT;
+        if (run_once(db, name, values, last, &why))
+            return true;
+        bool is_passing = why.kind == ERROR_UNAVAILABLE && why.retry == ERROR_RETRY_NOW;
+        if (!may_repeat || !is_passing || tries == TRIES_MAX) {
+            if (err)
+                *err = why;
+            return false;
+        }
+        db->is_lazy = is_lazy;
+    }
 }
 
 bool db_select_values(struct db *db, const char *name, struct db_rows *rows, struct error *err,

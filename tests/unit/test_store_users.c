@@ -1,5 +1,7 @@
 /* People, sessions, tokens, rate limits and the sweep, as the web role, against a real PostgreSQL.
  */
+#include <pthread.h>
+
 #include "tests/unit/store_people.h"
 
 static struct store *web;
@@ -123,6 +125,43 @@ static void test_deleting_a_user_ends_sessions_and_hides_accounts_at_once(void *
     assert_good(store_sweep(db, &err));
     store_release(owner, &db);
     assert_int_equal(sql("SELECT count(*) FROM account WHERE id = %lld", (long long)account_id), 0);
+}
+
+static void *delete_user(void *id)
+{
+    struct error err = ERROR_INIT;
+    struct db *db = acquire(web, 0);
+    bool is_gone = user_delete(db, *(int64_t *)id, &err);
+    store_release(web, &db);
+    return is_gone ? id : NULL;
+}
+
+/* Of two that wait for each other PostgreSQL ends the one that notices first: we are patient. */
+static void test_deleting_a_user_outlives_a_deadlock(void **state)
+{
+    (void)state;
+    unsigned char hash[TOKEN_HASH_BYTES];
+    int64_t id = new_session(person_new(web), HOUR_S, hash);
+    char lock[80];
+    pthread_t thread;
+    void *is_gone;
+    PGconn *other = sql_connect(false);
+    sql_on(other, "SET deadlock_timeout = '10min'");
+    sql_on(other, "BEGIN");
+    snprintf(lock, sizeof lock, "SELECT FROM session WHERE user_id = %lld FOR UPDATE",
+             (long long)id);
+    sql_on(other, lock);
+    assert_int_equal(pthread_create(&thread, NULL, delete_user, &id), 0);
+    sql_on(other, "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP"
+                  " PERFORM pg_sleep(0.01); END LOOP; END $$");
+    snprintf(lock, sizeof lock, "SELECT FROM \"user\" WHERE id = %lld FOR KEY SHARE",
+             (long long)id);
+    sql_on(other, lock);
+    sql_on(other, "COMMIT");
+    PQfinish(other);
+    pthread_join(thread, &is_gone);
+    assert_non_null(is_gone);
+    assert_int_equal(sql("SELECT count(*) FROM \"user\" WHERE id = %lld", (long long)id), 0);
 }
 
 /* --- sessions -------------------------------------------------------------------------------- */
@@ -383,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_who_is_not_there_is_not_found),
         cmocka_unit_test(test_the_list_of_users_has_all_by_name),
         cmocka_unit_test(test_deleting_a_user_ends_sessions_and_hides_accounts_at_once),
+        cmocka_unit_test(test_deleting_a_user_outlives_a_deadlock),
         cmocka_unit_test(test_a_session_is_used_until_it_is_deleted),
         cmocka_unit_test(test_a_session_ends_absolutely_and_by_idleness),
         cmocka_unit_test(test_the_use_of_a_session_is_written_at_most_once_a_minute),
