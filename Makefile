@@ -136,7 +136,8 @@ unit: $(UNIT_BIN)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(FUZZ_SRC))
 FUZZ_SECONDS ?= 10
-FUZZ_SEED ?= 0# of libFuzzer's dice; 0: other ones each time
+FUZZ_SEED ?= 0# of libFuzzer's dice; 0: other ones each time, and what was found is kept
+FUZZ_RUNS ?= 4000# inputs of each harness when the dice are given
 build/fuzz/bin/%: $(BUILD)/tests/fuzz/%.o $$(call room_archive,$$(call room_of,$$*)) \
                  $$(foreach r,$$(NEEDS_$$(call room_of,$$*)),$$(call room_archive,$$(r)))
 	@mkdir -p $(@D)
@@ -147,11 +148,13 @@ build/fuzz/bin/%: $(BUILD)/tests/fuzz/%.o $$(call room_archive,$$(call room_of,$
 fuzz-build: $(FUZZ_BIN)
 fuzz:
 	$(MAKE) CC=clang FUZZ=1 fuzz-build
-	@for harness in $(FUZZ_BIN); do name=$${harness##*/fuzz_}; \
-	    mkdir -p build/fuzz/corpus/$$name tests/fuzz/seeds/$$name; \
-	    echo "== $$name ($(FUZZ_SECONDS) s)"; \
-	    $$harness -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
-	        -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name tests/fuzz/seeds/$$name || exit 1; done
+	@for harness in $(FUZZ_BIN); do name=$${harness##*/fuzz_}; found=build/fuzz/corpus/$$name; given=; \
+	    if [ $(FUZZ_SEED) != 0 ]; then found=build/fuzz/given/$$name; rm -rf $$found; \
+	        given="-runs=$(FUZZ_RUNS) -reload=0 -use_cmp=0"; fi; \
+	    mkdir -p $$found tests/fuzz/seeds/$$name; \
+	    echo "== $$name ($(FUZZ_SECONDS) s$${given:+, $(FUZZ_RUNS) runs})"; \
+	    $$harness -seed=$(FUZZ_SEED) $$given -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -print_final_stats=0 -verbosity=0 -artifact_prefix=build/fuzz/$$name- $$found tests/fuzz/seeds/$$name || exit 1; done
 
 # --- benches (tests/bench/README.md): the floor beside us, and one room on its own -------------------
 $(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/flags
