@@ -137,7 +137,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(FUZZ_SRC))
 FUZZ_SECONDS ?= 10
 FUZZ_SEED ?= 0# of libFuzzer's dice; 0: other ones each time, and what was found is kept
-FUZZ_RUNS ?= 4000# inputs of each harness when the dice are given
+FUZZ_RUNS ?= 8000# inputs of each harness when the dice are given
 build/fuzz/bin/%: $(BUILD)/tests/fuzz/%.o $$(call room_archive,$$(call room_of,$$*)) \
                  $$(foreach r,$$(NEEDS_$$(call room_of,$$*)),$$(call room_archive,$$(r)))
 	@mkdir -p $(@D)

@@ -148,13 +148,13 @@ static void test_deleting_a_user_outlives_a_deadlock(void **state)
     PGconn *other = sql_connect(false);
     sql_on(other, "SET deadlock_timeout = '10min'");
     sql_on(other, "BEGIN");
-    snprintf(lock, sizeof lock, "SELECT FROM session WHERE user_id = %lld FOR UPDATE",
+    snprintf(lock, sizeof lock, "SELECT 1 FROM session WHERE user_id = %lld FOR UPDATE",
              (long long)id);
     sql_on(other, lock);
     assert_int_equal(pthread_create(&thread, NULL, delete_user, &id), 0);
     sql_on(other, "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP"
                   " PERFORM pg_sleep(0.01); END LOOP; END $$");
-    snprintf(lock, sizeof lock, "SELECT FROM \"user\" WHERE id = %lld FOR KEY SHARE",
+    snprintf(lock, sizeof lock, "SELECT 1 FROM \"user\" WHERE id = %lld FOR KEY SHARE",
              (long long)id);
     sql_on(other, lock);
     sql_on(other, "COMMIT");
