@@ -1,59 +1,57 @@
 #include "handlers/zone.h"
 
-#include <unicode/ucal.h>
-#include <unicode/ustring.h>
+#include <ctype.h>
+#include <glib.h>
+#include <string.h>
 
-enum { UNITS_MAX = 64 };
+enum { NAME_BYTES_MAX = 64 };
 
-/* NULL: nobody knows the zone. */
-static UCalendar *open_zone(struct str zone)
+/* GLib takes paths and rules like "EST5EDT,M3.2.0" as well. */
+static bool is_name(struct str zone)
 {
-    UErrorCode status = U_ZERO_ERROR;
-    UChar units[UNITS_MAX], name[UNITS_MAX];
-    UBool is_system = false;
-    int32_t count = 0;
-    if (zone.length == 0 || zone.length >= UNITS_MAX)
+    bool is_good = zone.length > 0 && zone.length < NAME_BYTES_MAX && isalpha((uint8_t)*zone.at);
+    for (size_t i = 0; i < zone.length; i++)
+        is_good =
+            is_good && (isalnum((uint8_t)zone.at[i]) || (zone.at[i] && strchr("/_-+", zone.at[i])));
+    return is_good;
+}
+
+/* NULL: nobody knows the zone. From /usr/share/zoneinfo, which follows what governments decide;
+ * what ICU knows of zones is as old as the library. */
+static GTimeZone *open_zone(struct str zone)
+{
+    char name[NAME_BYTES_MAX];
+    if (!is_name(zone))
         return NULL;
-    u_strFromUTF8(units, UNITS_MAX, &count, zone.at, (int32_t)zone.length, &status);
-    int32_t length =
-        ucal_getCanonicalTimeZoneID(units, count, name, UNITS_MAX, &is_system, &status);
-    if (U_FAILURE(status) || !is_system)
-        return NULL;
-    UCalendar *calendar = ucal_open(name, length, "en", UCAL_GREGORIAN, &status);
-    return U_SUCCESS(status) ? calendar : NULL;
+    memcpy(name, zone.at, zone.length);
+    name[zone.length] = '\0';
+    return g_time_zone_new_identifier(name);
 }
 
 void zone_clock(struct str zone, int64_t at_us, struct tm *clock)
 {
     time_t seconds = (time_t)(at_us / 1000000);
-    UErrorCode status = U_ZERO_ERROR;
-    UCalendar *calendar = open_zone(zone);
-    localtime_r(&seconds, clock);
-    if (!calendar)
+    GTimeZone *known = open_zone(zone);
+    if (!known) {
+        localtime_r(&seconds, clock);
         return;
-    ucal_setMillis(calendar, (double)seconds * 1000, &status);
-    *clock = (struct tm){.tm_year = ucal_get(calendar, UCAL_YEAR, &status) - 1900,
-                         .tm_mon = ucal_get(calendar, UCAL_MONTH, &status),
-                         .tm_mday = ucal_get(calendar, UCAL_DATE, &status),
-                         .tm_wday = ucal_get(calendar, UCAL_DAY_OF_WEEK, &status) - 1,
-                         .tm_hour = ucal_get(calendar, UCAL_HOUR_OF_DAY, &status),
-                         .tm_min = ucal_get(calendar, UCAL_MINUTE, &status),
-                         .tm_sec = ucal_get(calendar, UCAL_SECOND, &status)};
-    ucal_close(calendar);
+    }
+    int interval = g_time_zone_find_interval(known, G_TIME_TYPE_UNIVERSAL, seconds);
+    seconds += g_time_zone_get_offset(known, interval);
+    gmtime_r(&seconds, clock);
+    g_time_zone_unref(known);
 }
 
 int64_t zone_moment(struct str zone, const struct tm *clock)
 {
     struct tm local = *clock;
-    UErrorCode status = U_ZERO_ERROR;
-    UCalendar *calendar = open_zone(zone);
+    GTimeZone *known = open_zone(zone);
     local.tm_isdst = -1;
-    if (!calendar)
+    if (!known)
         return (int64_t)mktime(&local) * 1000000;
-    ucal_clear(calendar); /* or the milliseconds of now stay in it */
-    ucal_setDateTime(calendar, clock->tm_year + 1900, clock->tm_mon, clock->tm_mday, clock->tm_hour,
-                     clock->tm_min, clock->tm_sec, &status);
-    double ms = ucal_getMillis(calendar, &status);
-    ucal_close(calendar);
-    return (int64_t)ms * 1000;
+    gint64 shown = timegm(&local); /* moved on where clocks leap over it */
+    int interval = g_time_zone_adjust_time(known, G_TIME_TYPE_STANDARD, &shown);
+    int64_t seconds = shown - g_time_zone_get_offset(known, interval);
+    g_time_zone_unref(known);
+    return seconds * 1000000;
 }
