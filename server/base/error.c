@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/base/utf8.h"
+
 static const struct {
     const char *name;
     enum error_retry retry;
@@ -28,11 +30,27 @@ static const struct {
     [ERROR_INTERNAL] = {"internal", ERROR_RETRY_LATER},
 };
 
+/* Servers' words are in any charset, and what does not fit was cut anywhere; but messages go to the
+ * database and to people. */
+static void make_valid(char *text, size_t size)
+{
+    struct str whole = str_of(text);
+    if (utf8_is_valid(whole))
+        return;
+    struct buf valid = BUF_INIT(3 * size);
+    utf8_repair(&valid, whole);
+    struct str kept = utf8_prefix(buf_view(&valid), size - 1);
+    memcpy(text, kept.at, kept.length);
+    text[kept.length] = '\0';
+    buf_free(&valid);
+}
+
 __attribute__((format(printf, 3, 0))) static void begin(struct error *err, enum error_kind kind,
                                                         const char *format, va_list args)
 {
     *err = (struct error){.kind = kind, .retry = kinds[kind].retry};
     vsnprintf(err->message, sizeof err->message, format, args);
+    make_valid(err->message, sizeof err->message);
 }
 
 bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
@@ -53,6 +71,7 @@ static void append(struct error *err, const char *text)
     size_t length = strnlen(text, sizeof err->message - 1 - used);
     memcpy(err->message + used, text, length);
     err->message[used + length] = '\0';
+    make_valid(err->message, sizeof err->message);
 }
 
 bool error_errno(struct error *err, enum error_kind kind, const char *format, ...)
@@ -93,6 +112,7 @@ bool error_hint(struct error *err, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->hint, sizeof err->hint, format, args);
     va_end(args);
+    make_valid(err->hint, sizeof err->hint);
     return false;
 }
 

@@ -6,6 +6,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/utf8.h"
 #include "server/smtp/client.h"
 #include "server/sync/backoff.h"
 
@@ -101,6 +102,17 @@ static bool read_recipients(struct outgoing *o, struct error *err)
     return o->count > 0 || error_set(err, ERROR_INVALID, "The message has nobody to go to.");
 }
 
+/* Its words may be in any charset. */
+static json_t *reply_json(const struct smtp_recipient *r)
+{
+    struct buf text = BUF_INIT(3 * SMTP_TEXT_BYTES + 40);
+    buf_printf(&text, "%d %s%s", r->code, r->status, *r->status ? " " : "");
+    utf8_repair(&text, str_of(r->text));
+    json_t *json = json_stringn(text.at, text.length);
+    buf_free(&text);
+    return json;
+}
+
 /* What the server said goes into the list; how many ended how. `was_taken`: the message itself. */
 struct tally {
     size_t accepted, deferred, refused;
@@ -111,11 +123,8 @@ static struct tally note_recipients(struct outgoing *o, bool was_taken)
     for (size_t i = 0; i < o->count; i++) {
         const struct smtp_recipient *r = &o->recipients[i];
         json_t *one = json_array_get(o->list, o->places[i]);
-        char reply[SMTP_TEXT_BYTES + 40];
-        snprintf(reply, sizeof reply, "%d %s%s%s", r->code, r->status, *r->status ? " " : "",
-                 r->text);
         if (r->code)
-            json_object_set_new(one, "reply", json_string(reply));
+            json_object_set_new(one, "reply", reply_json(r));
         if (r->fate == SMTP_ACCEPTED && was_taken) {
             json_object_set_new(one, "state", json_string("accepted"));
             if (o->wants_report && !o->has_report)

@@ -64,6 +64,15 @@ def test_refused_for_good_the_draft_is_back(writer, new_person, mailserver, rule
     assert writer.emails("drafts") == []
 
 
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+def test_a_refusal_in_latin1_is_told_like_any(writer, new_person, rules, verb):
+    reader = new_person()
+    rules.replies[verb] = b"550 5.1.1 Empf\xe4nger unbekannt".decode(errors="surrogateescape")
+    done = writer.until(writer.send(writer.draft(to=reader.address, subject="x", text="x")), "failed")
+    assert "Empf\ufffdnger unbekannt" in done["error"]
+    assert "Empf\ufffdnger unbekannt" in done["recipients"][0]["reply"]
+
+
 @pytest.mark.parametrize("verb", ["EHLO", "AUTH", "MAIL", "RCPT", "DATA"])
 def test_a_connection_lost_before_the_end_is_tried_again(writer, new_person, mailserver, rules, verb):
     reader = new_person()

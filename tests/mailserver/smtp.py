@@ -180,7 +180,7 @@ class _Session:
 
     def _send(self, reply):
         self.transcript.append(f"S: {reply}")
-        self.connection.sendall(reply.encode() + b"\r\n")
+        self.connection.sendall(reply.encode(errors="surrogateescape") + b"\r\n")
 
     # --- the session ------------------------------------------------------------------------------
 

@@ -161,6 +161,28 @@ static void test_an_error_keeps_its_cause_behind_the_context(void **state)
     assert_true(strlen(err.message) < sizeof err.message);
 }
 
+/* What servers say may be Latin-1, and long texts are cut in the middle of a character. */
+static void test_an_error_is_valid_utf8_whatever_it_quotes(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    error_set(&err, ERROR_REFUSED, "The mail server says: %s", "550 Empf\xe4nger unbekannt");
+    assert_string_equal(err.message, "The mail server says: 550 Empf\xef\xbf\xbdnger unbekannt");
+    error_hint(&err, "%s", "\xff");
+    assert_string_equal(err.hint, "\xef\xbf\xbd");
+    for (size_t shift = 0; shift < 3; shift++) {
+        char text[2 * sizeof err.message] = "";
+        memset(text, 'x', shift);
+        for (size_t i = shift; i + 3 < sizeof text; i += 3)
+            memcpy(text + i, "\xe2\x82\xac", 3);
+        error_set(&err, ERROR_REFUSED, "%s", text);
+        assert_true(utf8_is_valid(str_of(err.message)));
+        error_wrap(&err, "while sending \xe2\x82\xac");
+        assert_true(utf8_is_valid(str_of(err.message)));
+        assert_true(strlen(err.message) > sizeof err.message - 8);
+    }
+}
+
 static void test_an_arena_keeps_large_and_small_pieces_apart(void **state)
 {
     (void)state;
@@ -222,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_json_strings_cannot_be_broken_out_of),
         cmocka_unit_test(test_dates_with_offsets_and_fractions_are_read),
         cmocka_unit_test(test_an_error_keeps_its_cause_behind_the_context),
+        cmocka_unit_test(test_an_error_is_valid_utf8_whatever_it_quotes),
         cmocka_unit_test(test_an_arena_keeps_large_and_small_pieces_apart),
         cmocka_unit_test(test_a_sealed_secret_opens_only_for_its_owner),
         cmocka_unit_test(test_a_password_matches_its_hash_alone),
