@@ -14,7 +14,12 @@ bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id
         *err = why;
         return false;
     }
-    return mailbox_create(db, req->arena, account_id, 0, STR(SNOOZE_FOLDER), STR_EMPTY, &made,
-                          err) &&
-           snooze_folder(db, req->arena, account_id, folder_id, err);
+    struct error taken = ERROR_INIT; /* another request was faster */
+    if (!mailbox_create(db, req->arena, account_id, 0, STR(SNOOZE_FOLDER), STR_EMPTY, &made,
+                        &taken) &&
+        taken.kind != ERROR_CONFLICT) {
+        *err = taken;
+        return false;
+    }
+    return snooze_folder(db, req->arena, account_id, folder_id, err);
 }

@@ -245,6 +245,18 @@ static bool sort_as_asked(struct db *db, int64_t account_id, int64_t id, const j
     return mailbox_sort(db, account_id, &id, 1, (int)number, err);
 }
 
+static void join_operations(struct arena *arena, struct action_result *result,
+                            const struct action_result *other)
+{
+    size_t count = result->operation_count + other->operation_count;
+    int64_t *ids = ARENA_ARRAY(arena, count + 1, int64_t);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = i < result->operation_count ? result->operation_ids[i]
+                                             : other->operation_ids[i - result->operation_count];
+    result->operation_ids = ids;
+    result->operation_count = count;
+}
+
 static bool run_mailbox_patch(struct request *req, struct db *db, int64_t account_id, int64_t id,
                               const json_t *body, struct action_result *result, struct error *err)
 {
@@ -273,8 +285,8 @@ static bool run_mailbox_patch(struct request *req, struct db *db, int64_t accoun
         return true;
     if (!mailbox_rename(db, req->arena, account_id, id, parent_id, name, key, result, err))
         return false;
-    for (size_t i = 0; i < subscription.operation_count; i++) /* both, to be taken back together */
-        result->operation_ids[result->operation_count++] = subscription.operation_ids[i];
+    result->changed += subscription.changed;
+    join_operations(req->arena, result, &subscription); /* to be taken back together */
     return true;
 }
 

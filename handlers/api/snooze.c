@@ -1,9 +1,8 @@
 /* Messages out of the way until a time. POST .../snoozed {"emailIds": [...], "until": UTCDate,
  * "mailboxId": where they lie and come back to; missing: wherever, and the inbox}: they are moved
  * to the folder "Snoozed" (made if there is none), and at their time back: unread, on top. Answers
- * like an action; 504 while the mail server is away and that folder is not there yet. GET
- * .../snoozed: {"snoozed": [{"emailId", "mailboxId", "until"}]}. DELETE .../snoozed/{email} brings
- * one back now. */
+ * like an action. GET .../snoozed: {"snoozed": [{"emailId", "mailboxId", "until"}]}. DELETE
+ * .../snoozed/{email} brings one back now. */
 #include "server/store/snooze.h"
 #include "handlers/api/actions.h"
 #include "handlers/api/answer.h"

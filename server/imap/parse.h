@@ -17,6 +17,9 @@ enum {
     IMAP_BODY_DEPTH_MAX = 100,
 };
 
+/* What is told of a message's size beyond that is taken for that: such sizes can be added up. */
+#define IMAP_SIZE_MAX (UINT64_C(1) << 40)
+
 /* Where a literal stands in a response. */
 struct imap_literal {
     size_t marker;    /* offset of its "{" (or "~{") in the text */
@@ -121,7 +124,7 @@ struct imap_fetch {
     struct imap_flags flags;
     int64_t internaldate_at; /* UTC microseconds */
     int64_t savedate_at;     /* 0: NIL */
-    uint64_t size;
+    uint64_t size;           /* at most IMAP_SIZE_MAX */
     uint64_t modseq;
     struct imap_envelope envelope;
     struct imap_body *body;

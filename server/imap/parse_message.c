@@ -27,7 +27,11 @@ static bool parse_savedate(struct lexer *lex, struct imap_fetch *fetch)
 
 static bool parse_size(struct lexer *lex, struct imap_fetch *fetch)
 {
-    return lex_number(lex, &fetch->size);
+    if (!lex_number(lex, &fetch->size))
+        return false;
+    if (fetch->size > IMAP_SIZE_MAX)
+        fetch->size = IMAP_SIZE_MAX;
+    return true;
 }
 
 static bool parse_fetch_envelope(struct lexer *lex, struct imap_fetch *fetch)

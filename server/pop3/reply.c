@@ -70,7 +70,11 @@ static bool cut_number(struct str *line, uint32_t *number)
 
 bool pop3_parse_list_line(struct str line, uint32_t *number, uint64_t *size_bytes)
 {
-    return cut_number(&line, number) && str_to_u64(next_word(&line), size_bytes);
+    if (!cut_number(&line, number) || !str_to_u64(next_word(&line), size_bytes))
+        return false;
+    if (*size_bytes > POP3_SIZE_MAX)
+        *size_bytes = POP3_SIZE_MAX;
+    return true;
 }
 
 bool pop3_parse_uidl_line(struct str line, uint32_t *number, struct str *uidl)

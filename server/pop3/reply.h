@@ -35,6 +35,8 @@ bool pop3_parse_reply(struct str line, struct pop3_reply *reply);
 
 /* Two numbers ("+OK 2 320", of STAT); false if there are none. */
 bool pop3_parse_stat(struct str text, uint32_t *count, uint64_t *size_bytes);
+/* What is told of a message's size beyond that is taken for that: such sizes can be added up. */
+#define POP3_SIZE_MAX (UINT64_C(1) << 40)
 /* A line of LIST: "2 200". "+OK" in front, several spaces and words behind are put up with. */
 bool pop3_parse_list_line(struct str line, uint32_t *number, uint64_t *size_bytes);
 /* A line of UIDL: "2 QhdPYR:00WBw1Ph7x7". The id is any 1 to 255 bytes but controls and spaces

@@ -169,6 +169,18 @@ static bool begin_bulk(struct db *db, struct arena *arena, const struct label *l
     return is_good;
 }
 
+/* Why no row was written. */
+static bool refuse(struct db *db, int64_t account_id, bool is_new, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(db, "label_list", &rows, err, db_i64(account_id)))
+        return false;
+    bool is_full = is_new && rows.row_count >= LABELS_MAX;
+    db_rows_free(&rows);
+    return is_full ? error_set(err, ERROR_LIMIT, "An account has at most %d labels.", LABELS_MAX)
+                   : error_set(err, ERROR_CONFLICT, "There is a label of that name already.");
+}
+
 static bool write(struct db *db, struct label *label, bool is_new, struct error *err)
 {
     int64_t affected = 0;
@@ -181,7 +193,7 @@ static bool write(struct db *db, struct label *label, bool is_new, struct error 
                             db_i64(label->id), db_text(label->name), db_text(label->keyword),
                             db_i16((int16_t)label->colour));
     if (is_good && !affected)
-        return error_set(err, ERROR_CONFLICT, "There is a label of that name already.");
+        return refuse(db, label->account_id, is_new, err);
     return is_good && db_execute(db, "label_claim", NULL, err, db_i64(label->account_id),
                                  db_i64(label->id), db_text(label->keyword));
 }

@@ -62,10 +62,12 @@ bool snooze_put(struct db *db, struct arena *arena, int64_t account_id, const st
                           db_i64_array(action.email_ids, action.email_count), db_i64(folder_id),
                           db_i64(mailbox_id), db_time(until));
     struct replica_batch *batch = replica_begin(db, account_id, err);
-    if (batch && action_run_in(batch, arena, &action, result, err) &&
+    /* its own rows first, as snooze_step locks them */
+    if (batch &&
         db_post(db, "snooze_put", err, db_i64(account_id),
                 db_i64_array(action.email_ids, action.email_count), db_i64(folder_id),
-                db_i64(mailbox_id), db_time(until)))
+                db_i64(mailbox_id), db_time(until)) &&
+        action_run_in(batch, arena, &action, result, err))
         return replica_commit(&batch, err);
     replica_abandon(&batch);
     return false;

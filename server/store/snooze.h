@@ -9,15 +9,14 @@
 
 enum { SNOOZE_LIST_MAX = 500 };
 
-/* The folder. ERROR_NOT_FOUND: there is none yet, make it with mailbox_create(snooze_folder_name)
- * and wait. */
+/* The folder. ERROR_NOT_FOUND: there is none yet; make it with mailbox_create. */
 #define SNOOZE_FOLDER "Snoozed"
 bool snooze_folder(struct db *db, struct arena *arena, int64_t account_id, int64_t *folder_id,
                    struct error *err);
 
 /* Moves the messages of `action` (ids, conversation, folder, key; nothing else) there until then.
- * One that is snoozed already gets the new time. They come back to action->mailbox_id, or where
- * that is 0 or the folder itself, to the inbox. */
+ * One that is snoozed already gets the new time alone. They come back to action->mailbox_id, or
+ * where that is 0 or the folder itself, to the inbox. */
 bool snooze_put(struct db *db, struct arena *arena, int64_t account_id, const struct action *action,
                 int64_t folder_id, int64_t until, struct action_result *result, struct error *err);
 

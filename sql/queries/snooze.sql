@@ -1,10 +1,16 @@
 -- Messages that are out of the way until a time (server/store/snooze.h).
 
+-- Before they are moved. One that waits already comes back to where it came from at first; one that was
+-- taken out meanwhile, to where it lies now.
 -- name: snooze_put
-INSERT INTO snooze (account_id, email_id, folder_id, mailbox_id, until)
+INSERT INTO snooze AS s (account_id, email_id, folder_id, mailbox_id, until)
 SELECT $1, e.id, $3, $4, $5 FROM email e WHERE e.account_id = $1 AND e.id = ANY ($2)
     ON CONFLICT (account_id, email_id)
-    DO UPDATE SET folder_id = excluded.folder_id, until = excluded.until, is_marked = false;
+    DO UPDATE SET folder_id = excluded.folder_id, until = excluded.until, is_marked = false,
+                  mailbox_id = CASE WHEN EXISTS (SELECT FROM placement p
+                                                  WHERE p.account_id = $1 AND p.email_id = s.email_id
+                                                    AND p.mailbox_id = s.folder_id AND NOT p.is_hidden)
+                                    THEN s.mailbox_id ELSE excluded.mailbox_id END;
 
 -- Those that still lie where they were put.
 -- name: snooze_list

@@ -68,8 +68,9 @@ class House:
         return [line for line in lines if "route=" not in line][-40:]
 
     def upstream(self, folder):
-        """A connection of its own: the server is stopped now and then."""
-        return len(Other(self.server, "ada@example.org").uids(folder))
+        """A connection of its own: the server is stopped now and then. A new folder is there later."""
+        other = Other(self.server, "ada@example.org")
+        return len(other.uids(folder)) if folder in other.folders() else 0
 
     def is_upstream(self, folder, count):
         return eventually(lambda: self.upstream(folder) == count, patience=120, pause=0.3)

@@ -122,8 +122,8 @@ def test_each_change_is_taken_back(house, name):
     assert name not in house.here.mailboxes()
     come_back(house, change)
     come_back(house, undo(house, change))
-    change = rename(house, name, isSubscribed=False)
-    assert not house.here.mailboxes()[name]["isSubscribed"]
+    change = rename(house, name, isSubscribed=False, name=name + "y")  # both at once
+    assert len(change) == 2 and not house.here.mailboxes()[name + "y"]["isSubscribed"]
     come_back(house, change)
     come_back(house, undo(house, change))
     assert house.here.mailboxes()[name]["isSubscribed"]

@@ -118,6 +118,13 @@ def test_what_is_no_label_is_said(mail):
     assert mail.api.patch(f"{mail.labels}/{made['id']}", {"name": "ERRAND"}).status == 409
 
 
+def test_an_account_has_at_most_200_labels_and_says_so(mail, restante):
+    answers = [mail.api.post(mail.labels, {"name": f"label {n}"}).status for n in range(200)]
+    assert set(answers) == {201}
+    more = mail.api.post(mail.labels, {"name": "one too many"})
+    assert more.is_problem and "at most 200 labels" in more.json["detail"], more.text
+
+
 def form(mail, path, after, **fields):
     page = mail.client.get("/" + path)
     return mail.follow(mail.client.post("/" + path if "action" not in fields else "/" + fields.pop("action"),

@@ -147,6 +147,14 @@ static void test_a_fetch_holds_every_item(void **state)
     assert_str(f->sections[4].name, "HEADER");
 }
 
+static void test_no_message_is_larger_than_can_be_added_up(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("* 1 FETCH (RFC822.SIZE 4294967296)").fetch.size, 4294967296);
+    assert_true(parse("* 1 FETCH (RFC822.SIZE 9223372036854775808)").fetch.size == IMAP_SIZE_MAX);
+    assert_true(parse("* 1 FETCH (RFC822.SIZE 18446744073709551615)").fetch.size == IMAP_SIZE_MAX);
+}
+
 static void test_uid_zero_is_no_uid(void **state)
 {
     (void)state;
@@ -569,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_imap_is_an_error),
         cmocka_unit_test(test_codes_carry_their_arguments),
         cmocka_unit_test(test_a_fetch_holds_every_item),
+        cmocka_unit_test(test_no_message_is_larger_than_can_be_added_up),
         cmocka_unit_test(test_uid_zero_is_no_uid),
         cmocka_unit_test(test_an_envelope_has_addresses_and_groups),
         cmocka_unit_test(test_stray_quotes_in_a_message_id_are_kept),

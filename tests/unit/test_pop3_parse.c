@@ -115,6 +115,8 @@ static void test_listings_are_read_with_what_servers_add(void **state)
         {" 2   200 bytes", 2, 200},
         {"+OK 3 300", 3, 300},
         {"4\t10", 4, 10},
+        {"5 9223372036854775807", 5, POP3_SIZE_MAX},
+        {"6 18446744073709551615", 6, POP3_SIZE_MAX},
         {"0 10", 0, 0},
         {"x 10", 0, 0},
         {"1", 0, 0},

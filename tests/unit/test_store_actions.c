@@ -3,6 +3,7 @@
 
 #include "server/store/actions.h"
 #include "server/store/replay.h"
+#include "server/store/snooze.h"
 #include "tests/unit/store_mail_fixture.h"
 
 static int64_t inbox, trash, letters;
@@ -62,6 +63,40 @@ static int fresh(void **state)
     trash = add_mailbox(ALICE, "Trash", ROLE_TRASH, 0);
     letters = add_mailbox(ALICE, "Letters", ROLE_NONE, 0);
     return 0;
+}
+
+static int64_t snoozed_from(void)
+{
+    struct snoozed *list;
+    size_t count;
+    assert_good(snooze_list(mail_db, mail_arena, ALICE, &list, &count, &err));
+    assert_int_equal(count, 1);
+    return list[0].mailbox_id;
+}
+
+static void snooze(int64_t email_id, int64_t from, int64_t folder_id)
+{
+    struct action action = {.email_ids = &email_id, .email_count = 1, .mailbox_id = from};
+    struct action_result result;
+    int64_t until = clock_now_us() + INT64_C(3600) * 1000000;
+    assert_good(snooze_put(mail_db, mail_arena, ALICE, &action, folder_id, until, &result, &err));
+}
+
+static void test_what_was_taken_out_of_snoozed_comes_back_to_where_it_is_snoozed_next(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0), folder = add_mailbox(ALICE, SNOOZE_FOLDER, ROLE_NONE, 0);
+    snooze(id, inbox, folder);
+    assert_int_equal(snoozed_from(), inbox);
+    run((struct action){.kind = ACTION_MOVE,
+                        .email_ids = &id,
+                        .email_count = 1,
+                        .mailbox_id = folder,
+                        .target_id = letters});
+    snooze(id, letters, folder);
+    assert_int_equal(snoozed_from(), letters);
+    snooze(id, 0, folder); /* it lies there already: only the time is another */
+    assert_int_equal(snoozed_from(), letters);
 }
 
 static void test_a_mark_is_seen_at_once_and_asked_upstream(void **state)
@@ -409,6 +444,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
     const struct CMUnitTest tests[] = {
         TEST(test_a_mark_is_seen_at_once_and_asked_upstream),
+        TEST(test_what_was_taken_out_of_snoozed_comes_back_to_where_it_is_snoozed_next),
         TEST(test_what_is_refused_is_as_it_was),
         TEST(test_opposite_marks_meet_before_they_go_upstream),
         TEST(test_a_move_keeps_the_email_and_its_new_uid),
