@@ -11,6 +11,7 @@
 #include "server/template/template.h"
 
 struct static_files;
+struct owners;
 struct render_cache;
 struct request_counts;
 struct waiters;
@@ -20,6 +21,7 @@ struct app {
     struct parser_pool *parsers;
     struct templates *templates;
     struct render_cache *renderings; /* see handlers/html/render_cache.h */
+    struct owners *owners;           /* see handlers/owners.h */
     struct static_files *statics;
     const struct config *config;
     struct seal_public_key seal_key; /* credentials are sealed to it, and cannot be opened here */

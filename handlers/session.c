@@ -1,5 +1,6 @@
 #include "handlers/session.h"
 
+#include "handlers/owners.h"
 #include "server/base/encode.h"
 #include "server/base/json.h"
 #include "server/store/accounts.h"
@@ -301,20 +302,28 @@ bool session_end(struct request *req, struct response *res, struct error *err)
 bool session_account(struct request *req, struct db *db, int64_t account_id,
                      struct account *account, struct error *err)
 {
-    if (account_by_id(db, req->arena, account_id, account, err) &&
-        account->user_id == signed_in(req)->user_id)
+    int64_t user_id = signed_in(req)->user_id;
+    if (account_by_id(db, req->arena, account_id, account, err) && account->user_id == user_id) {
+        owners_learn(app_of(req)->owners, user_id, account_id);
         return true;
+    }
     if (err->kind == ERROR_NONE)
         error_set(err, ERROR_NOT_FOUND, "There is no such account.");
     return false;
 }
 
+bool session_owns(struct request *req, struct db *db, int64_t account_id, struct error *err)
+{
+    struct account account;
+    return owners_know(app_of(req)->owners, signed_in(req)->user_id, account_id) ||
+           session_account(req, db, account_id, &account, err);
+}
+
 bool session_email(struct request *req, struct db *db, struct email *email, struct error *err)
 {
     int64_t account_id, email_id;
-    struct account account;
     return request_param_id(req, "account", &account_id, err) &&
            request_param_id(req, "email", &email_id, err) &&
-           session_account(req, db, account_id, &account, err) &&
+           session_owns(req, db, account_id, err) &&
            email_by_id(db, req->arena, account_id, email_id, email, err);
 }

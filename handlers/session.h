@@ -59,6 +59,9 @@ bool sign_in_name(struct arena *arena, struct str typed, struct str *name);
 struct account;
 bool session_account(struct request *req, struct db *db, int64_t account_id,
                      struct account *account, struct error *err);
+/* Whether it is the person's, where its row is not needed: the same error, and hardly ever a
+ * question to the database. */
+bool session_owns(struct request *req, struct db *db, int64_t account_id, struct error *err);
 /* The email of the path's {account} and {email}, in the same way. */
 struct email;
 bool session_email(struct request *req, struct db *db, struct email *email, struct error *err);

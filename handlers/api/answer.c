@@ -153,7 +153,8 @@ bool answer_account_id(struct request *req, struct db **db, int64_t *account_id,
         return false;
     if (!(req->method & (HTTP_GET | HTTP_HEAD)))
         return answer_account(req, db, &account, err);
-    return (*db = app_db(req, err)) != NULL;
+    return (*db = app_db(req, err)) &&
+           (session_owns(req, *db, *account_id, err) || answer_done(req, db, false));
 }
 
 /* --- emails ---------------------------------------------------------------------------------- */

@@ -46,8 +46,7 @@ bool body_int(const json_t *object, const char *name, int64_t low, int64_t high,
 /* The account of {account}, with a connection for the person; release it with answer_done. */
 bool answer_account(struct request *req, struct db **db, struct account *account,
                     struct error *err);
-/* The same where the id is enough. For what only reads, hot lists above all, the account's row is
- * not loaded: the database's wall and the statement's own account_id answer for it. */
+/* The same where the id is enough: what only reads hardly ever asks the database for it. */
 bool answer_account_id(struct request *req, struct db **db, int64_t *account_id, struct error *err);
 /* Gives the connection back and passes `is_good` on. */
 static inline bool answer_done(struct request *req, struct db **db, bool is_good)

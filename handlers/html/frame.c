@@ -45,15 +45,14 @@ static void set_parts(struct value *page, const struct body *body, struct str wa
     view_set_bool(page, "isTurned", is_light && can_turn);
 }
 
-static bool show_frame(struct request *req, struct response *res, struct db **db,
-                       int64_t account_id, int64_t email_id, struct error *err)
+static bool show_frame(struct request *req, struct response *res, struct db **db, struct error *err)
 {
     struct email email;
     struct body body;
     struct body_options options = {.wait_ms = FRAME_WAIT_MS};
     options.allow_remote = str_equal(request_argument(req, "remote"), STR("1"));
     options.inside = request_argument(req, "inside");
-    if (!email_by_id(*db, req->arena, account_id, email_id, &email, err) ||
+    if (!session_email(req, *db, &email, err) ||
         !picture_prefix(req, *db, &email, &options.picture_url, err) ||
         !body_load(req, db, &email, &options, &body, err))
         return false;
@@ -76,12 +75,8 @@ static bool show_frame(struct request *req, struct response *res, struct db **db
 
 bool html_body(struct request *req, struct response *res, struct error *err)
 {
-    int64_t account_id, email_id;
-    if (!request_param_id(req, "account", &account_id, err) ||
-        !request_param_id(req, "email", &email_id, err))
-        return false;
     struct db *db = app_db(req, err);
-    bool is_done = db && show_frame(req, res, &db, account_id, email_id, err);
+    bool is_done = db && show_frame(req, res, &db, err);
     store_release(app_of(req)->store, &db);
     return is_done;
 }

@@ -4,6 +4,7 @@
 #define RESTANTE_TESTS_SCREENS_FIXTURE_H
 
 #include "handlers/html/html.h"
+#include "handlers/owners.h"
 #include "handlers/session.h"
 #include "handlers/wait.h"
 #include "server/http/static.h"
@@ -205,6 +206,7 @@ static inline int set_up(void **state)
     app.seal_key = keys.public;
     app.config = &config;
     app.store = mail_web;
+    app.owners = owners_new();
     app.statics = static_new();
     functions[0] = (struct template_function){"asset", html_asset, app.statics};
     app.templates = templates_load(functions, 1, &why);
@@ -225,6 +227,7 @@ static inline int tear_down(void **state)
     waiters_free(&app.waiters);
     parser_pool_free(&app.parsers);
     templates_free(&app.templates);
+    owners_free(&app.owners);
     static_free(&app.statics);
     return mail_teardown(state);
 }
