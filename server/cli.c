@@ -27,8 +27,10 @@ bool cli_conninfo(struct arena *arena, const struct config *config, bool is_web,
 
 struct db *cli_db(struct cli *cli, struct error *err)
 {
-    struct store_options options = {
-        .role = STORE_OWNER, .connections_max = 2, .statement_timeout_ms = STATEMENT_MS};
+    struct store_options options = {.role = STORE_OWNER,
+                                    .connections_max = 2,
+                                    .statement_timeout_ms = STATEMENT_MS,
+                                    .is_hasty = cli->is_hasty};
     if (!cli->store) {
         if (!cli_conninfo(cli->arena, &cli->config, false, &options.conninfo, err))
             return NULL;

@@ -22,7 +22,8 @@ struct cli {
     const char *values[128]; /* of options by key; "" for those without argument; NULL: not given */
     const char **arguments;
     int argument_count;
-    struct store *store; /* set by cli_store */
+    struct store *store; /* set by cli_db */
+    bool is_hasty;       /* of it: an outage is told at once */
 };
 
 struct cli_command {

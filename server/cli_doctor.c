@@ -255,6 +255,7 @@ int cli_doctor(struct cli *cli, struct error *err)
 {
     int failed = 0;
     (void)err;
+    cli->is_hasty = true;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct error why = ERROR_INIT;
         struct buf said = BUF_INIT(4096);

@@ -51,6 +51,7 @@ struct store {
     char *conninfo;
     int connections_max;
     int statement_timeout_ms;
+    bool is_hasty;
     bool is_bulk;        /* store_options */
     struct arena *arena; /* of the queries */
     struct queries queries;

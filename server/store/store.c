@@ -36,6 +36,7 @@ struct store *store_open(const struct store_options *options, struct error *err)
     store->conninfo = strdup(options->conninfo);
     store->connections_max = options->connections_max;
     store->statement_timeout_ms = options->statement_timeout_ms;
+    store->is_hasty = options->is_hasty;
     store->is_bulk = options->is_bulk;
     store->idle = calloc((size_t)options->connections_max, sizeof(struct db *));
     if (!store->conninfo || !store->idle)
@@ -248,7 +249,8 @@ struct db *store_acquire(struct store *store, int64_t user_id, struct error *err
         int64_t now = clock_monotonic_ms();
         bool is_down = store->down_since_ms != 0;
         bool is_full = store->open_count == store->connections_max;
-        if (is_down && store->down_since_ms + ACQUIRE_MS < now && now < store->retry_at_ms) {
+        bool is_long = store->is_hasty || store->down_since_ms + ACQUIRE_MS < now;
+        if (is_down && is_long && now < store->retry_at_ms) {
             if (err)
                 *err = store->down_error;
             break;

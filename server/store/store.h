@@ -21,6 +21,7 @@ struct store_options {
     const char *conninfo;     /* libpq connection string, without the user for the role */
     int connections_max;      /* more checkouts wait */
     int statement_timeout_ms; /* 0: none */
+    bool is_hasty;            /* an outage is told at once, not waited out */
     /* Its transactions only add rows, and PostgreSQL does not look up for each of them what its
      * foreign keys name, which is a third of all work on them: a batch holds those rows itself,
      * once (replica_emails_add, blobs_add). Needs a user that may set session_replication_role, as
@@ -37,7 +38,7 @@ void store_close(struct store **store);
 bool store_may_be_bulk(struct store *store);
 
 /* A connection for the person `user_id` (0: nobody, identity tables only; ignored for SYNC). Waits
- * at most 5 s for a free one. */
+ * at most 5 s for a free one, or for the end of an outage. */
 struct db *store_acquire(struct store *store, int64_t user_id, struct error *err);
 /* Gives it back (rolling back what is open) and clears the caller's pointer. */
 void store_release(struct store *store, struct db **db);
