@@ -40,11 +40,11 @@ void html_error_page(struct request *req, struct response *res, const struct err
     struct value *page = page_new(req, title_of(err->kind));
     view_set_str(page, "reason",
                  is_ours(err->kind) ? STR("This is a fault on our side; nothing of yours is lost.")
-                                    : words_sentence(req->arena, str_of(err->message)));
+                                    : response_sentence(req->arena, str_of(err->message)));
     view_set_str(page, "hint",
                  is_ours(err->kind) ? STR("Try again in a moment. If it stays, tell the "
                                           "administrator the number below.")
-                                    : words_sentence(req->arena, str_of(err->hint)));
+                                    : response_sentence(req->arena, str_of(err->hint)));
     view_set_str(page, "requestId", is_ours(err->kind) ? str_of(req->id) : STR_EMPTY);
     view_set_i64(page, "status", res->status);
     if (!page_send(req, res, "error", page, &why)) {

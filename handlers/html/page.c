@@ -65,7 +65,7 @@ void page_set_sync(struct value *view, const struct account *account, struct are
     view_set_bool(status, "needsPerson", account->sync_state == SYNC_REFUSED);
     view_set_bool(status, "isAway", account->sync_state == SYNC_UNREACHABLE);
     view_set_bool(status, "isPaused", account->sync_state == SYNC_PAUSED);
-    view_set_str(status, "error", words_sentence(arena, account->sync_error));
+    view_set_str(status, "error", response_sentence(arena, account->sync_error));
     view_set_str(status, "hint", account->sync_hint);
 }
 

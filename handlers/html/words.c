@@ -140,17 +140,6 @@ static struct str current_words(struct arena *arena, const struct account *accou
                         STR_ARG(words_moment(arena, account->sync_since, now)));
 }
 
-struct str words_sentence(struct arena *arena, struct str text)
-{
-    if (!text.length)
-        return text;
-    bool is_ended = strchr(".!?", text.at[text.length - 1]) != NULL;
-    char *sentence = arena_text(
-        arena, arena_printf(arena, "%" STR_FMT "%s", STR_ARG(text), is_ended ? "" : "."));
-    sentence[0] = ascii_upper(sentence[0]);
-    return str_of(sentence);
-}
-
 struct str words_status(struct arena *arena, const struct account *account, int64_t now_us)
 {
     switch (account->sync_state) {

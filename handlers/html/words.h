@@ -20,9 +20,6 @@ struct str words_count(struct arena *arena, int64_t number);
 /* "27 kB", "1.4 MB". */
 struct str words_size(struct arena *arena, int64_t bytes);
 
-/* With a capital and a full stop, as people write; empty stays empty. */
-struct str words_sentence(struct arena *arena, struct str text);
-
 /* How an account is: "Syncing 1,200 of 100,000", "Up to date since 14:05", "Server unreachable
  * since 14:05; tried again at 14:20". */
 struct str words_status(struct arena *arena, const struct account *account, int64_t now_us);

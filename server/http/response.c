@@ -198,6 +198,17 @@ int http_status_of(enum error_kind kind)
     return statuses[kind];
 }
 
+struct str response_sentence(struct arena *arena, struct str text)
+{
+    if (!text.length)
+        return text;
+    bool is_ended = strchr(".!?", text.at[text.length - 1]) != NULL;
+    char *sentence = arena_text(
+        arena, arena_printf(arena, "%" STR_FMT "%s", STR_ARG(text), is_ended ? "" : "."));
+    sentence[0] = ascii_upper(sentence[0]);
+    return str_of(sentence);
+}
+
 static void write_problem(struct response *res, const struct request *req, int status,
                           const char *type, struct str detail, const char *hint)
 {
@@ -215,10 +226,10 @@ static void write_problem(struct response *res, const struct request *req, int s
     json_write_name(&j, "status");
     json_write_i64(&j, status);
     json_write_name(&j, "detail");
-    json_write_str(&j, detail);
+    json_write_str(&j, response_sentence(res->arena, detail));
     if (hint && *hint) {
         json_write_name(&j, "hint");
-        json_write_text(&j, hint);
+        json_write_str(&j, response_sentence(res->arena, str_of(hint)));
     }
     json_write_name(&j, "instance");
     json_write_text(&j, req->id);

@@ -50,6 +50,9 @@ bool response_is_known(struct response *res, const struct request *req, struct s
 /* 303 to a path of ours; the path is checked to start with a single '/'. */
 void response_redirect(struct response *res, struct str path);
 
+/* With a capital and a full stop, as people write; empty stays empty. */
+struct str response_sentence(struct arena *arena, struct str text);
+
 /* An application/problem+json document (RFC 9457) and its status from the error's kind:
  * type "/problems/<kind>", title, status, detail (the message), hint, instance (the request's id).
  */

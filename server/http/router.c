@@ -234,6 +234,11 @@ static bool wants_problem(const struct request *req, const struct route *route)
     return route ? (route->flags & ROUTE_API) != 0 : str_starts(req->path, STR("/api/"));
 }
 
+static bool shows_errors(const struct router *router)
+{
+    return router->hooks && router->hooks->error_page;
+}
+
 static void answer_error(const struct router *router, struct request *req,
                          const struct route *route, struct response *res, const struct error *err)
 {
@@ -241,7 +246,7 @@ static void answer_error(const struct router *router, struct request *req,
     if (http_status_of(err->kind) >= 500)
         LOG_WARN("http.error", log_str("request", str_of(req->id)), log_str("path", req->path),
                  LOG_ERR(err));
-    if (wants_problem(req, route) || !router->hooks || !router->hooks->error_page) {
+    if (wants_problem(req, route) || !shows_errors(router)) {
         response_problem(res, req, err);
         return;
     }
@@ -270,11 +275,17 @@ static void answer_unrouted(const struct router *router, struct request *req, st
                        http_method_name((enum http_method)method));
     response_set_header(res, "Allow", buf_view(&allow));
     buf_free(&allow);
-    if (req->method == HTTP_OPTIONS)
+    if (req->method == HTTP_OPTIONS) {
         res->status = 204;
-    else
+    } else if (wants_problem(req, NULL) || req->method != HTTP_GET || !shows_errors(router)) {
         response_problem_status(res, req, 405, "method-not-allowed",
                                 STR("This address does not take that method."));
+    } else { /* a person opened what a form goes to */
+        error_set(&err, ERROR_INVALID, "There is no page at this address.");
+        error_hint(&err, "Buttons of other pages lead here.");
+        res->status = 405;
+        router->hooks->error_page(req, res, &err);
+    }
 }
 
 static void answer_routed(const struct router *router, struct request *req,

@@ -17,15 +17,6 @@ static void test_a_moment_is_told_as_shortly_as_its_age_allows(void **state)
     assert_str(words_when_long(*state, now), "Wednesday, 25 November 2026, 12:00");
 }
 
-static void test_a_sentence_has_a_capital_and_an_end(void **state)
-{
-    assert_str(words_sentence(*state, STR("there is no such message")),
-               "There is no such message.");
-    assert_str(words_sentence(*state, STR("Really?")), "Really?");
-    assert_str(words_sentence(*state, STR("één")), "één.");
-    assert_str(words_sentence(*state, STR_EMPTY), "");
-}
-
 static void test_how_an_account_is_can_be_understood(void **state)
 {
     int64_t now = at("2026-11-25T12:00:00Z"), nine = at("2026-11-25T09:07:00Z");
@@ -139,8 +130,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_moment_is_told_as_shortly_as_its_age_allows, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_a_sentence_has_a_capital_and_an_end, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_how_an_account_is_can_be_understood, set_up,
                                         tear_down),

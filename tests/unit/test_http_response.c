@@ -130,9 +130,19 @@ static void test_a_problem_is_what_rfc_9457_says(void **state)
     assert_string_equal(json_string_value(json_object_get(document, "detail")),
                         "There is a mailbox \"\xef\xbf\xbd<b>\" already.");
     assert_string_equal(json_string_value(json_object_get(document, "hint")),
-                        "choose another name");
+                        "Choose another name.");
     assert_string_equal(json_string_value(json_object_get(document, "instance")), req.id);
     json_decref(document);
+}
+
+static void test_a_sentence_has_a_capital_and_an_end(void **state)
+{
+    (void)state;
+    assert_str(response_sentence(arena, STR("there is no such message")),
+               "There is no such message.");
+    assert_str(response_sentence(arena, STR("Really?")), "Really?");
+    assert_str(response_sentence(arena, STR("één")), "één.");
+    assert_str(response_sentence(arena, STR_EMPTY), "");
 }
 
 static void test_what_failed_inside_is_not_told(void **state)
@@ -168,6 +178,7 @@ int main(void)
         TEST(test_a_redirect_is_a_303_to_ourselves),
         TEST(test_each_kind_of_error_has_a_status),
         TEST(test_a_problem_is_what_rfc_9457_says),
+        TEST(test_a_sentence_has_a_capital_and_an_end),
         TEST(test_what_failed_inside_is_not_told),
         TEST(test_a_missing_sign_in_says_how_to),
     };

@@ -97,6 +97,7 @@ static const struct route routes[] = {
     {HTTP_GET | HTTP_POST, "/accounts/{account}", show, ROUTE_PUBLIC},
     {HTTP_DELETE, "/accounts/{id}", show, ROUTE_PUBLIC},
     {HTTP_GET, "/accounts/{account}/mailboxes/{mailbox}", show, ROUTE_PUBLIC},
+    {HTTP_POST, "/forms/{form}", show, ROUTE_PUBLIC},
     {HTTP_GET, "/static/{path*}", show, ROUTE_PUBLIC},
     {HTTP_GET, "/static/robots.txt", show_new, ROUTE_PUBLIC},
     {HTTP_GET, "/private", show, 0},
@@ -206,6 +207,18 @@ static void test_allow_names_the_methods(void **state)
     assert_int_equal(ask(HTTP_OPTIONS, "/none"), 404);
 }
 
+static void test_what_only_forms_lead_to_is_a_page_for_whoever_opens_it(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(HTTP_GET, "/forms/7"), 405);
+    assert_header("Allow", "POST, OPTIONS");
+    assert_header("Content-Type", "text/html; charset=utf-8");
+    assert_int_equal(ask(HTTP_GET, "/api/v1/blobs"), 405);
+    assert_header("Content-Type", "application/problem+json");
+    assert_int_equal(ask(HTTP_PUT, "/forms/7"), 405);
+    assert_header("Content-Type", "application/problem+json");
+}
+
 static void test_errors_are_pages_for_people_and_problems_for_programs(void **state)
 {
     (void)state;
@@ -303,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_paths_find_their_rows),
         TEST(test_allow_names_the_methods),
+        TEST(test_what_only_forms_lead_to_is_a_page_for_whoever_opens_it),
         TEST(test_errors_are_pages_for_people_and_problems_for_programs),
         TEST(test_what_is_not_public_is_guarded),
         TEST(test_every_answer_has_the_security_headers),
