@@ -1,10 +1,9 @@
 #include "handlers/snooze.h"
 
-#include "server/store/actions.h"
 #include "server/store/snooze.h"
 
-bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id,
-                    int64_t *folder_id, struct error *err)
+static bool find_folder(const struct request *req, struct db *db, int64_t account_id,
+                        int64_t *folder_id, struct error *err)
 {
     struct error why = ERROR_INIT;
     struct action_result made;
@@ -22,4 +21,12 @@ bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id
         return false;
     }
     return snooze_folder(db, req->arena, account_id, folder_id, err);
+}
+
+bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id, int64_t until,
+                    struct action *action, struct error *err)
+{
+    action->kind = ACTION_MOVE;
+    action->until = until;
+    return find_folder(req, db, account_id, &action->target_id, err);
 }

@@ -1,11 +1,13 @@
-/* The folder that snoozed messages wait in, as pages and API share it. */
+/* Snoozing, as pages and API share it. */
 #ifndef RESTANTE_HANDLERS_SNOOZE_H
 #define RESTANTE_HANDLERS_SNOOZE_H
 
 #include "handlers/app.h"
+#include "server/store/actions.h"
 
-/* The folder for snoozed messages of the account, made where there is none. */
-bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id,
-                    int64_t *folder_id, struct error *err);
+/* Makes of an action on messages, or on everything that matches, one that snoozes them until then
+ * (UTC microseconds): a move to the account's folder for them, made where there is none. */
+bool snooze_prepare(const struct request *req, struct db *db, int64_t account_id, int64_t until,
+                    struct action *action, struct error *err);
 
 #endif

@@ -133,9 +133,8 @@ static bool read_action(struct request *req, json_t *body, struct action *action
            api_read_keywords(req->arena, keywords, action, err);
 }
 
-/* Everything that matches, instead of ids; see bulk.c. */
-static bool read_filter(struct request *req, const json_t *body, struct action *action,
-                        struct str *query, struct error *err)
+bool api_read_filter(struct request *req, const json_t *body, struct action *action,
+                     struct str *query, struct error *err)
 {
     const json_t *filter = json_object_get(body, "filter");
     *query = STR_EMPTY;
@@ -183,7 +182,7 @@ bool api_actions(struct request *req, struct response *res, struct error *err)
     struct str query;
     json_t *body = body_json(req, err);
     bool is_good = body && read_action(req, body, &action, err) &&
-                   read_filter(req, body, &action, &query, err);
+                   api_read_filter(req, body, &action, &query, err);
     bool is_bulk = is_good && json_object_get(body, "filter");
     json_decref(body);
     if (is_bulk)

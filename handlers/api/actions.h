@@ -17,6 +17,10 @@ bool api_read_keywords(struct arena *arena, json_t *map, struct action *action, 
 /* {"operations": ["5"], "changed": 1} */
 bool api_answer_result(struct response *res, const struct action_result *result);
 
+/* "filter": everything that matches, instead of ids: action->mailbox_id and a query, one of them
+ * possibly empty. */
+bool api_read_filter(struct request *req, const json_t *body, struct action *action,
+                     struct str *query, struct error *err);
 /* Accepts an action on everything that `query` finds (empty: all of action->mailbox_id). */
 bool api_bulk_accept(struct request *req, struct response *res, const struct action *action,
                      struct str query, struct error *err);

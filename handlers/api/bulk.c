@@ -5,14 +5,16 @@
  * first. "trash" without a mailboxId leaves what lies in the trash already.
  *
  * A Bulk: {"id", "action", "state": "running"|"done"|"failed"|"cancelled", "total": null until it
- * is known, "done", "changed", "error", "query", "mailboxId", "toId", "undoesId", "createdAt",
- * "endedAt"}. Progress is told as changes of Operation with its id (GET .../events). */
+ * is known, "done", "changed", "error", "query", "mailboxId", "toId", "until": of those that are
+ * snoozed, "undoesId", "createdAt", "endedAt"}. Progress is told as changes of Operation with its
+ * id (GET .../events). */
 #include "server/store/bulk.h"
 #include "handlers/api/actions.h"
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
 #include "handlers/once.h"
 #include "handlers/search.h"
+#include "handlers/snooze.h"
 
 enum { LIST_MAX = 100 };
 
@@ -32,6 +34,7 @@ static void write_bulk(struct json *json, const struct bulk *bulk)
     answer_str(json, "query", bulk->query);
     answer_id(json, "mailboxId", bulk->mailbox_id);
     answer_id(json, "toId", bulk->target_id);
+    answer_time(json, "until", bulk->until);
     answer_id(json, "undoesId", bulk->undoes_id);
     answer_time(json, "createdAt", bulk->asked_at);
     answer_time(json, "endedAt", bulk->ended_at);
@@ -51,16 +54,18 @@ static bool answer_bulk(struct request *req, struct response *res, struct db **d
     return true;
 }
 
-bool api_bulk_accept(struct request *req, struct response *res, const struct action *action,
+bool api_bulk_accept(struct request *req, struct response *res, const struct action *how,
                      struct str query, struct error *err)
 {
     struct db *db;
+    struct action action = *how;
     int64_t account_id, id;
     struct query_clock clock = search_clock();
     if (!answer_account_id(req, &db, &account_id, err))
         return false;
     if (!search_check(req, db, account_id, query, err) ||
-        !bulk_add(db, account_id, action, query, clock.offset_minutes, &id, err))
+        (how->until && !snooze_prepare(req, db, account_id, how->until, &action, err)) ||
+        !bulk_add(db, account_id, &action, query, clock.offset_minutes, &id, err))
         return answer_done(req, &db, false);
     return answer_bulk(req, res, &db, account_id, id, 202, err);
 }

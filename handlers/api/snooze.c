@@ -1,8 +1,9 @@
 /* Messages out of the way until a time. POST .../snoozed {"emailIds": [...], "until": UTCDate,
- * "mailboxId": where they lie and come back to; missing: wherever, and the inbox}: they are moved
- * to the folder "Snoozed" (made if there is none), and at their time back: unread, on top. Answers
- * like an action. GET .../snoozed: {"snoozed": [{"emailId", "mailboxId", "until"}]}. DELETE
- * .../snoozed/{email} brings one back now. */
+ * "mailboxId": only where they lie in it}: they are moved to the folder "Snoozed" (made if there is
+ * none), and at their time back to where they lay: unread, on top. Answers like an action. With a
+ * "filter" instead of ids it is about everything that matches, in the background (bulk.c). GET
+ * .../snoozed: {"snoozed": [{"emailId", "mailboxId", "until"}]}. DELETE .../snoozed/{email} brings
+ * one back now. */
 #include "server/store/snooze.h"
 #include "handlers/api/actions.h"
 #include "handlers/api/answer.h"
@@ -50,18 +51,22 @@ static bool read_until(struct request *req, const json_t *body, int64_t *until, 
 bool api_snooze(struct request *req, struct response *res, struct error *err)
 {
     struct db *db;
-    int64_t account_id, until = 0, folder_id;
-    struct action action = {.idempotency_key = once_key(req)};
+    int64_t account_id;
+    struct action action = {.kind = ACTION_MOVE, .idempotency_key = once_key(req)};
     struct action_result result;
+    struct str query;
     json_t *body = body_json(req, err);
-    bool is_good =
-        body && api_read_places(req, body, &action, err) && read_until(req, body, &until, err);
+    bool is_good = body && api_read_places(req, body, &action, err) &&
+                   read_until(req, body, &action.until, err) &&
+                   api_read_filter(req, body, &action, &query, err);
+    bool is_bulk = is_good && json_object_get(body, "filter");
     json_decref(body);
+    if (is_bulk)
+        return api_bulk_accept(req, res, &action, query, err);
     return is_good && answer_account_id(req, &db, &account_id, err) &&
            answer_done(req, &db,
-                       snooze_prepare(req, db, account_id, &folder_id, err) &&
-                           snooze_put(db, req->arena, account_id, &action, folder_id, until,
-                                      &result, err)) &&
+                       snooze_prepare(req, db, account_id, action.until, &action, err) &&
+                           action_run(db, req->arena, account_id, &action, &result, err)) &&
            api_answer_result(res, &result);
 }
 

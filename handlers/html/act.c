@@ -10,7 +10,6 @@
 #include "server/base/encode.h"
 #include "server/base/log.h"
 #include "server/store/bulk.h"
-#include "server/store/snooze.h"
 
 enum {
     FORM_KEY_BYTES = 15,
@@ -31,6 +30,7 @@ struct asked {
     int64_t row_id;    /* the row whose own button it was; 0: the form's */
     int64_t open_id;   /* the message that is open; 0: none */
     int64_t target_id;
+    int64_t until;      /* of those that snooze, UTC microseconds */
     struct label label; /* of verbs that are about one */
 };
 
@@ -210,8 +210,10 @@ static void tell_done(const struct request *req, struct response *res, const str
 static struct str key_of(const struct asked *asked, const char *step, struct arena *arena)
 {
     return verb_key(arena, &asked->form, asked->verb, step,
-                    asked->verb->is_label ? asked->label.id : asked->target_id, asked->thread_id,
-                    asked->email_ids, asked->email_count);
+                    asked->verb->is_label    ? asked->label.id
+                    : asked->verb->is_snooze ? asked->until
+                                             : asked->target_id,
+                    asked->thread_id, asked->email_ids, asked->email_count);
 }
 
 static bool run(struct request *req, struct db *db, const struct asked *asked,
@@ -236,12 +238,13 @@ static bool run(struct request *req, struct db *db, const struct asked *asked,
 
 /* Many at once are accepted as one row, and go on in the background (told by bulk.h). */
 static bool begin_bulk(struct request *req, struct response *res, struct db *db,
-                       const struct asked *asked, int64_t target_id, struct error *err)
+                       const struct asked *asked, const struct action *how, struct error *err)
 {
     int64_t id;
     struct action action = verb_action(req->arena, asked->verb, &asked->label);
     action.mailbox_id = asked->mailbox.id;
-    action.target_id = target_id;
+    action.target_id = how->target_id;
+    action.until = how->until;
     action.idempotency_key = key_of(asked, ".all", req->arena);
     if (!bulk_add(db, asked->account.id, &action, STR_EMPTY, 0, &id, err))
         return false;
@@ -262,8 +265,10 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
             return false;
         action.target_id = target.id;
     }
+    if (verb->is_snooze && !snooze_prepare(req, db, asked->account.id, asked->until, &action, err))
+        return false;
     if (asked->is_everything && asked->mailbox.total > AT_ONCE_MAX)
-        return begin_bulk(req, res, db, asked, action.target_id, err);
+        return begin_bulk(req, res, db, asked, &action, err);
     if (verb_marks(verb)) {
         struct action marks = verb_action(req->arena, verb, &asked->label);
         marks.kind = ACTION_KEYWORDS;
@@ -273,31 +278,12 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
     if (verb->kind != ACTION_KEYWORDS && !run(req, db, asked, &action, "", ids, &count, err))
         return false;
     bool is_of_folders = verb->kind == ACTION_MOVE || verb->kind == ACTION_COPY;
-    if (count == 0 && is_of_folders && !verb->is_whole)
+    if (count == 0 && verb->is_snooze)
+        say(req, res, asked, "later");
+    else if (count == 0 && is_of_folders && !verb->is_whole)
         say(req, res, asked, "there");
     else
         tell_done(req, res, asked, ids, count);
-    return true;
-}
-
-static bool snooze(struct request *req, struct response *res, struct db *db, struct asked *asked,
-                   struct error *err)
-{
-    struct action action = {.email_ids = asked->email_ids,
-                            .email_count = asked->email_count,
-                            .thread_id = asked->thread_id,
-                            .mailbox_id = asked->mailbox.id,
-                            .idempotency_key = key_of(asked, "", req->arena)};
-    struct action_result result;
-    int64_t folder_id, until = snooze_until(req->arena, &asked->form, clock_now_us());
-    if (!until) {
-        say(req, res, asked, "when");
-        return true;
-    }
-    if (!snooze_prepare(req, db, asked->account.id, &folder_id, err) ||
-        !snooze_put(db, req->arena, asked->account.id, &action, folder_id, until, &result, err))
-        return false;
-    tell_done(req, res, asked, result.operation_ids, result.operation_count);
     return true;
 }
 
@@ -334,13 +320,17 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
     struct error why = ERROR_INIT;
     if (!read_asked(req, db, &asked, err))
         return false;
-    if ((!asked.is_everything || asked.verb->is_snooze) && !asked.thread_id &&
-        asked.email_count == 0) {
+    if (!asked.is_everything && !asked.thread_id && asked.email_count == 0) {
         say(req, res, &asked, "choose");
         return true;
     }
     if (asked.verb->needs_target && !asked.target_id) {
         say(req, res, &asked, "folder");
+        return true;
+    }
+    asked.until = asked.verb->is_snooze ? snooze_until(req->arena, &asked.form, clock_now_us()) : 0;
+    if (asked.verb->is_snooze && !asked.until) {
+        say(req, res, &asked, "when");
         return true;
     }
     if (asked.verb->is_label &&
@@ -350,8 +340,7 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
     }
     if (asked.verb->kind == ACTION_DESTROY && !str_equal(form_text(&asked.form, "sure"), STR("1")))
         return ask_again(req, res, &asked, err);
-    if (asked.verb->is_snooze ? snooze(req, res, db, &asked, &why)
-                              : do_asked(req, res, db, &asked, &why))
+    if (do_asked(req, res, db, &asked, &why))
         return true;
     if (why.kind == ERROR_NOT_FOUND && (asked.email_count || asked.thread_id)) {
         say(req, res, &asked, "gone");

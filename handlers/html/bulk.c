@@ -44,6 +44,8 @@ static struct verb verb_of(const struct bulk *bulk)
                                         [BULK_TRASH] = {"Moving to Trash", "moved to Trash"},
                                         [BULK_DESTROY] = {"Deleting for good", "deleted for good"},
                                         [BULK_UNDO] = {"Taking back", "taken back"}};
+    if (bulk->until)
+        return (struct verb){"Snoozing", "snoozed"};
     return bulk->kind == BULK_KEYWORDS ? marking(bulk) : verbs[bulk->kind];
 }
 
@@ -52,7 +54,7 @@ static struct str where_to(const struct request *req, struct db *db, const struc
 {
     struct mailbox target;
     struct error gone = ERROR_INIT;
-    if (!bulk->target_id ||
+    if (!bulk->target_id || bulk->until ||
         !mailbox_by_id(db, req->arena, bulk->account_id, bulk->target_id, &target, &gone))
         return STR_EMPTY;
     return arena_printf(req->arena, " to %" STR_FMT,

@@ -4,9 +4,12 @@
 #include "handlers/html/labels.h"
 #include "handlers/html/page.h"
 #include "handlers/html/screens.h"
+#include "handlers/html/snooze.h"
 #include "handlers/html/verbs.h"
 #include "handlers/html/words.h"
 #include "handlers/search.h"
+#include "handlers/snooze.h"
+#include "server/base/clock.h"
 #include "server/base/encode.h"
 #include "server/store/bulk.h"
 
@@ -24,6 +27,7 @@ struct asked {
     size_t account_count;
     int64_t only_id; /* the account that was searched; 0: all */
     int64_t target_id;
+    int64_t until;      /* of verbs that snooze, UTC microseconds */
     struct label label; /* of verbs that are about one */
     bool is_everything;
     struct buf done; /* "1.12-13~2.5" */
@@ -64,12 +68,13 @@ static bool read_asked(struct request *req, struct db *db, struct asked *asked, 
     struct str rest = form_text(&asked->form, "do");
     asked->verb = verb_find(str_cut(&rest, '.'));
     asked->row = rest;
-    if (!asked->verb || asked->verb->is_whole || asked->verb->kind == ACTION_DESTROY ||
-        asked->verb->is_snooze)
+    if (!asked->verb || asked->verb->is_whole || asked->verb->kind == ACTION_DESTROY)
         return error_set(err, ERROR_INVALID, "This page cannot do that.");
     asked->is_everything = !rest.length && str_equal(form_text(&asked->form, "all"), STR("1"));
     if (!str_to_i64(form_text(&asked->form, "target"), &asked->target_id))
         asked->target_id = 0;
+    if (asked->verb->is_snooze) /* the same moment in all accounts */
+        asked->until = snooze_until(req->arena, &asked->form, clock_now_us());
     if (!str_to_i64(request_argument(req, "account"), &asked->only_id))
         asked->only_id = 0;
     return true;
@@ -102,7 +107,10 @@ static struct str key_of(const struct asked *asked, const char *step, const int6
                          size_t count, struct arena *arena)
 {
     return verb_key(arena, &asked->form, asked->verb, step,
-                    asked->label.id ? asked->label.id : asked->target_id, 0, ids, count);
+                    asked->label.id ? asked->label.id
+                    : asked->until  ? asked->until
+                                    : asked->target_id,
+                    0, ids, count);
 }
 
 static void note_done(struct asked *asked, int64_t account_id, const struct action_result *result,
@@ -120,15 +128,17 @@ static void note_done(struct asked *asked, int64_t account_id, const struct acti
 }
 
 static bool find_target(const struct request *req, struct db *db, const struct asked *asked,
-                        int64_t account_id, int64_t *target_id, struct error *err)
+                        int64_t account_id, struct action *action, struct error *err)
 {
     struct mailbox target;
-    *target_id = asked->verb->needs_target ? asked->target_id : 0;
+    if (asked->until)
+        return snooze_prepare(req, db, account_id, asked->until, action, err);
+    action->target_id = asked->verb->needs_target ? asked->target_id : 0;
     if (asked->verb->role == ROLE_NONE)
         return true;
     if (!mailbox_by_role(db, req->arena, account_id, asked->verb->role, &target, err))
         return false;
-    *target_id = target.id;
+    action->target_id = target.id;
     return true;
 }
 
@@ -145,7 +155,7 @@ static bool act_on_chosen(const struct request *req, struct db *db, struct asked
     action.destroys_nothing = true;
     if (action.email_count == 0)
         return true;
-    if (!find_target(req, db, asked, account_id, &action.target_id, err))
+    if (!find_target(req, db, asked, account_id, &action, err))
         return false;
     if (verb_marks(verb)) {
         action.kind = ACTION_KEYWORDS;
@@ -172,7 +182,7 @@ static bool act_on_everything(const struct request *req, struct db *db, const st
     struct action action = verb_action(req->arena, asked->verb, &asked->label);
     action.idempotency_key = key_of(asked, ".all", NULL, 0, req->arena);
     return search_check(req, db, account_id, text, err) &&
-           find_target(req, db, asked, account_id, &action.target_id, err) &&
+           find_target(req, db, asked, account_id, &action, err) &&
            bulk_add(db, account_id, &action, text, search_clock().offset_minutes, &id, err);
 }
 
@@ -208,6 +218,10 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
         go_back(req, res, "said", STR("folder"));
         return true;
     }
+    if (asked->verb->is_snooze && !asked->until) {
+        go_back(req, res, "said", STR("when"));
+        return true;
+    }
     if (asked->verb->is_label && !find_label(req, db, asked)) {
         go_back(req, res, "said", STR("label"));
         return true;
@@ -229,6 +243,8 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
     }
     if (asked->is_everything)
         go_back(req, res, "bulk", STR("1"));
+    else if (asked->done_count == 0 && asked->until)
+        go_back(req, res, "said", STR("later"));
     else
         go_back(req, res, "done", buf_view(&asked->done));
     return true;

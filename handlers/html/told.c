@@ -7,6 +7,7 @@
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
+#include "server/store/snooze.h"
 
 enum {
     OPERATIONS_MAX = 40,
@@ -22,6 +23,7 @@ static const struct {
 } sayings[] = {
     {"choose", "Choose one or more messages first.", true},
     {"when", "Choose a time that lies ahead.", true},
+    {"later", "Snoozed until another time now.", false},
     {"folder", "Choose the folder that they shall go to.", true},
     {"label", "Choose a label first.", true},
     {"gone", "That is no longer there.", true},
@@ -96,6 +98,8 @@ static struct str where_to(const struct request *req, struct db *db, int64_t acc
         return arena_printf(req->arena, "%s", verb);
     if (target.role == ROLE_ARCHIVE && *verb == 'm')
         return STR("archived");
+    if (str_equal_nocase(target.name, STR(SNOOZE_FOLDER)) && *verb == 'm')
+        return STR("snoozed");
     return arena_printf(req->arena, "%s to %" STR_FMT, verb,
                         STR_ARG(str_sub(list_folder_name(&target), 0, NAME_BYTES_MAX)));
 }

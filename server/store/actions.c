@@ -6,6 +6,7 @@
 #include "server/store/mailboxes.h"
 #include "server/store/operations.h"
 #include "server/store/replica_private.h"
+#include "server/store/snooze_private.h"
 
 enum {
     KEY_BYTES_MAX = 200,
@@ -524,6 +525,22 @@ static bool enqueue(struct acting *acting, const struct run *run, size_t n, stru
     return is_good;
 }
 
+/* Where each lies now, for it to come back there. */
+static bool note_snoozed(const struct acting *acting, struct error *err)
+{
+    const struct action *action = acting->action;
+    if (action->until == 0)
+        return true;
+    int64_t *email_ids = ARENA_ARRAY(acting->arena, acting->place_count + 1, int64_t);
+    int64_t *mailbox_ids = ARENA_ARRAY(acting->arena, acting->place_count + 1, int64_t);
+    for (size_t i = 0; i < acting->place_count; i++) {
+        email_ids[i] = acting->places[i].email_id;
+        mailbox_ids[i] = acting->places[i].mailbox_id;
+    }
+    return snooze_note(acting->db, acting->account_id, action->target_id, action->until, email_ids,
+                       mailbox_ids, acting->place_count, err);
+}
+
 /* --- the whole of it ------------------------------------------------------------------------- */
 
 bool action_find_known(struct db *db, struct arena *arena, int64_t account_id, struct str key,
@@ -558,7 +575,9 @@ static bool act(struct acting *acting, struct error *err)
         return false;
     if (acting->action->mailbox_id && !folder_of(acting, acting->action->mailbox_id))
         return error_set(err, ERROR_NOT_FOUND, "There is no such folder.");
-    if (!pick(acting, err) || !decide_all(acting, err))
+    if (acting->action->until && !snooze_hold(acting->db, acting->account_id, err))
+        return false;
+    if (!pick(acting, err) || !decide_all(acting, err) || !note_snoozed(acting, err))
         return false;
     make_runs(acting);
     for (size_t i = 0; i < acting->run_count; i++)
@@ -583,7 +602,7 @@ static bool run_once(struct db *db, struct arena *arena, int64_t account_id,
     if (!action_check(action, false, err) || !(acting.batch = replica_begin(db, account_id, err)))
         return false;
     bool is_good = find_known(&acting, &is_known, err) && (is_known || act(&acting, err));
-    if (is_good && !is_known && acting.run_count > 0)
+    if (is_good && !is_known && (acting.run_count > 0 || action->until))
         return replica_commit(&acting.batch, err);
     replica_abandon(&acting.batch);
     return is_good;

@@ -33,6 +33,7 @@ struct action {
     const struct str *add_words, *remove_words; /* KEYWORDS: keywords that are not bits */
     size_t add_count, remove_count;
     int64_t target_id;          /* MOVE, COPY: a mailbox */
+    int64_t until;              /* MOVE to the folder of snooze.h: back then, UTC microseconds; 0 */
     bool destroys_nothing;      /* TRASH: what lies in trash already stays, junk goes there too */
     struct str idempotency_key; /* empty: none; at most 200 bytes */
 };

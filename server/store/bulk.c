@@ -39,6 +39,7 @@ static void read_bulk(struct db_rows *rows, struct arena *arena, struct bulk *bu
     bulk->added = db_get_words(rows, arena);
     bulk->removed = db_get_words(rows, arena);
     bulk->target_id = db_get_i64(rows);
+    bulk->until = db_get_time(rows);
     bulk->undoes_id = db_get_i64(rows);
     bulk->is_found = db_get_bool(rows);
     bulk->total = db_get_i32(rows);
@@ -64,7 +65,8 @@ static bool add(struct db *db, int64_t account_id, enum bulk_kind kind, const st
                        db_text_array(action->add_words, action->add_count),
                        db_text_array(action->remove_words, action->remove_count),
                        db_or_null(db_i64(action->target_id)), db_or_null(db_i64(undoes_id)),
-                       db_or_null(db_text(action->idempotency_key))))
+                       db_or_null(db_text(action->idempotency_key)),
+                       db_or_null(db_time(action->until))))
         return false;
     *id = db_get_i64(&rows);
     db_rows_free(&rows);
@@ -253,6 +255,7 @@ static void make_action(struct arena *arena, const struct bulk *bulk, bool is_ma
     *action = (struct action){.kind = is_marking ? ACTION_KEYWORDS : kinds[bulk->kind],
                               .mailbox_id = bulk->mailbox_id,
                               .target_id = bulk->target_id,
+                              .until = is_marking ? 0 : bulk->until,
                               .destroys_nothing = !bulk->mailbox_id};
     if (!is_marking)
         return;

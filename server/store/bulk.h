@@ -30,6 +30,7 @@ struct bulk {
     int set, clear;            /* enum email_flag bits; of a MOVE they are set first */
     struct str added, removed; /* other keywords, separated by spaces */
     int64_t target_id;         /* MOVE, COPY */
+    int64_t until;             /* MOVE: snoozed, UTC microseconds; 0: not so */
     int64_t undoes_id;         /* UNDO: which one it takes back */
     bool is_found;             /* `total` is known */
     int total, done;           /* messages; of an undo, operations */

@@ -2,6 +2,7 @@
 
 #include "server/store/actions_private.h"
 #include "server/store/mailboxes.h"
+#include "server/store/snooze_private.h"
 
 bool snooze_folder(struct db *db, struct arena *arena, int64_t account_id, int64_t *folder_id,
                    struct error *err)
@@ -18,21 +19,6 @@ bool snooze_folder(struct db *db, struct arena *arena, int64_t account_id, int64
     return error_set(err, ERROR_NOT_FOUND, "There is no folder for snoozed messages yet.");
 }
 
-/* The ids that are meant, which the rows of snooze need. */
-static bool gather(struct db *db, struct arena *arena, int64_t account_id, struct action *action,
-                   struct error *err)
-{
-    int64_t *ids;
-    if (!action->thread_id)
-        return action->email_count > 0 || error_set(err, ERROR_INVALID, "No message was named.");
-    if (!thread_emails(db, arena, account_id, action->thread_id, &ids, &action->email_count, err))
-        return false;
-    action->email_ids = ids;
-    action->thread_id = 0;
-    return action->email_count > 0 ||
-           error_set(err, ERROR_NOT_FOUND, "There is no such message any more.");
-}
-
 static bool choose_return(struct db *db, struct arena *arena, int64_t account_id, int64_t asked,
                           int64_t folder_id, int64_t *mailbox_id, struct error *err)
 {
@@ -46,31 +32,18 @@ static bool choose_return(struct db *db, struct arena *arena, int64_t account_id
     return true;
 }
 
-bool snooze_put(struct db *db, struct arena *arena, int64_t account_id, const struct action *how,
-                int64_t folder_id, int64_t until, struct action_result *result, struct error *err)
+bool snooze_hold(struct db *db, int64_t account_id, struct error *err)
 {
-    struct action action = *how;
-    int64_t mailbox_id;
-    action.kind = ACTION_MOVE;
-    action.target_id = folder_id;
-    *result = (struct action_result){0};
-    if (!gather(db, arena, account_id, &action, err) ||
-        !choose_return(db, arena, account_id, how->mailbox_id, folder_id, &mailbox_id, err))
-        return false;
-    if (action.mailbox_id == folder_id) /* only the time changes */
-        return db_execute(db, "snooze_put", NULL, err, db_i64(account_id),
-                          db_i64_array(action.email_ids, action.email_count), db_i64(folder_id),
-                          db_i64(mailbox_id), db_time(until));
-    struct replica_batch *batch = replica_begin(db, account_id, err);
-    /* its own rows first, as snooze_step locks them */
-    if (batch &&
-        db_post(db, "snooze_put", err, db_i64(account_id),
-                db_i64_array(action.email_ids, action.email_count), db_i64(folder_id),
-                db_i64(mailbox_id), db_time(until)) &&
-        action_run_in(batch, arena, &action, result, err))
-        return replica_commit(&batch, err);
-    replica_abandon(&batch);
-    return false;
+    return db_post(db, "snooze_hold", err, db_i64(account_id));
+}
+
+bool snooze_note(struct db *db, int64_t account_id, int64_t folder_id, int64_t until,
+                 const int64_t *email_ids, const int64_t *mailbox_ids, size_t count,
+                 struct error *err)
+{
+    return db_post(db, "snooze_note", err, db_i64(account_id), db_i64(folder_id),
+                   db_i64_array(email_ids, count), db_i64_array(mailbox_ids, count),
+                   db_time(until));
 }
 
 bool snooze_list(struct db *db, struct arena *arena, int64_t account_id, struct snoozed **list,

@@ -9,16 +9,11 @@
 
 enum { SNOOZE_LIST_MAX = 500 };
 
-/* The folder. ERROR_NOT_FOUND: there is none yet; make it with mailbox_create. */
+/* The folder. ERROR_NOT_FOUND: there is none yet, make it with mailbox_create. An action with
+ * `until` that moves messages there snoozes them; one that is snoozed already gets the new time. */
 #define SNOOZE_FOLDER "Snoozed"
 bool snooze_folder(struct db *db, struct arena *arena, int64_t account_id, int64_t *folder_id,
                    struct error *err);
-
-/* Moves the messages of `action` (ids, conversation, folder, key; nothing else) there until then.
- * One that is snoozed already gets the new time alone. They come back to action->mailbox_id, or
- * where that is 0 or the folder itself, to the inbox. */
-bool snooze_put(struct db *db, struct arena *arena, int64_t account_id, const struct action *action,
-                int64_t folder_id, int64_t until, struct action_result *result, struct error *err);
 
 struct snoozed {
     int64_t email_id, mailbox_id;

@@ -13,8 +13,8 @@ next AS (
 added AS (
     INSERT INTO bulk AS b (account_id, id, kind, mailbox_id, query, zone_minutes, set_flags,
                            clear_flags, add_words, remove_words, target_id, undoes_id,
-                           idempotency_key)
-    SELECT $1, next.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM next
+                           idempotency_key, until)
+    SELECT $1, next.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM next
     ON CONFLICT (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL
     DO UPDATE SET done = b.done
     RETURNING b.id)
@@ -24,14 +24,14 @@ SELECT known.id FROM known;
 
 -- name: bulk_by_id
 SELECT b.account_id, b.id, b.kind, b.state, b.mailbox_id, b.query, b.asked_at, b.zone_minutes,
-       b.set_flags, b.clear_flags, b.add_words, b.remove_words, b.target_id, b.undoes_id,
+       b.set_flags, b.clear_flags, b.add_words, b.remove_words, b.target_id, b.until, b.undoes_id,
        b.found IS NOT NULL, b.total, b.done, b.is_marked, b.changed, b.error, b.ended_at, a.user_id
   FROM bulk b JOIN account a ON a.id = b.account_id
  WHERE b.account_id = $1 AND b.id = $3 AND NOT a.is_gone AND ($2 = 0 OR a.user_id = $2);
 
 -- name: bulk_list
 SELECT b.account_id, b.id, b.kind, b.state, b.mailbox_id, b.query, b.asked_at, b.zone_minutes,
-       b.set_flags, b.clear_flags, b.add_words, b.remove_words, b.target_id, b.undoes_id,
+       b.set_flags, b.clear_flags, b.add_words, b.remove_words, b.target_id, b.until, b.undoes_id,
        b.found IS NOT NULL, b.total, b.done, b.is_marked, b.changed, b.error, b.ended_at, a.user_id
   FROM bulk b JOIN account a ON a.id = b.account_id
  WHERE b.account_id = $1 AND NOT a.is_gone AND ($2 = 0 OR a.user_id = $2)
@@ -41,7 +41,7 @@ SELECT b.account_id, b.id, b.kind, b.state, b.mailbox_id, b.query, b.asked_at, b
 -- The one that was not gone on with for longest, and of each account the oldest.
 -- name: bulk_next
 SELECT b.account_id, b.id, b.kind, b.state, b.mailbox_id, b.query, b.asked_at, b.zone_minutes,
-       b.set_flags, b.clear_flags, b.add_words, b.remove_words, b.target_id, b.undoes_id,
+       b.set_flags, b.clear_flags, b.add_words, b.remove_words, b.target_id, b.until, b.undoes_id,
        b.found IS NOT NULL, b.total, b.done, b.is_marked, b.changed, b.error, b.ended_at, a.user_id
   FROM bulk b JOIN account a ON a.id = b.account_id
  WHERE b.state = 'running' AND NOT a.is_gone

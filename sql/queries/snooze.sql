@@ -1,16 +1,24 @@
 -- Messages that are out of the way until a time (server/store/snooze.h).
 
--- Before they are moved. One that waits already comes back to where it came from at first; one that was
--- taken out meanwhile, to where it lies now.
--- name: snooze_put
-INSERT INTO snooze AS s (account_id, email_id, folder_id, mailbox_id, until)
-SELECT $1, e.id, $3, $4, $5 FROM email e WHERE e.account_id = $1 AND e.id = ANY ($2)
+-- Before the messages themselves are locked, as whoever brings them back does.
+-- name: snooze_hold
+SELECT FROM snooze WHERE account_id = $1 ORDER BY email_id FOR NO KEY UPDATE;
+
+-- Each comes back to where it lies: the inbox before others, and those that show what lies elsewhere last.
+-- name: snooze_note
+WITH place AS (
+    SELECT DISTINCT ON (p.email_id) p.email_id, nullif(p.mailbox_id, $2) AS mailbox_id
+      FROM unnest(($3)::bigint[], ($4)::bigint[]) AS p (email_id, mailbox_id)
+      JOIN mailbox m ON m.account_id = $1 AND m.id = p.mailbox_id
+     ORDER BY p.email_id, m.id = $2, coalesce(m.role IN ('all', 'flagged', 'important'), false),
+              m.role IS DISTINCT FROM 'inbox', m.id)
+INSERT INTO snooze (account_id, email_id, folder_id, mailbox_id, until)
+SELECT $1, p.email_id, $2, coalesce(p.mailbox_id, s.mailbox_id, $2), $5
+  FROM place p
+  LEFT JOIN snooze s ON s.account_id = $1 AND s.email_id = p.email_id
     ON CONFLICT (account_id, email_id)
-    DO UPDATE SET folder_id = excluded.folder_id, until = excluded.until, is_marked = false,
-                  mailbox_id = CASE WHEN EXISTS (SELECT FROM placement p
-                                                  WHERE p.account_id = $1 AND p.email_id = s.email_id
-                                                    AND p.mailbox_id = s.folder_id AND NOT p.is_hidden)
-                                    THEN s.mailbox_id ELSE excluded.mailbox_id END;
+    DO UPDATE SET folder_id = excluded.folder_id, mailbox_id = excluded.mailbox_id,
+                  until = excluded.until, is_marked = false;
 
 -- Those that still lie where they were put.
 -- name: snooze_list

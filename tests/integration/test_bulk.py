@@ -1,7 +1,6 @@
 """Acting on everything that a search or a folder has: accepted as one row, carried out in the
 background in batches, each message once, whatever dies meanwhile."""
 
-import datetime
 import html
 import re
 
@@ -20,26 +19,27 @@ BULK = "/bulk/"
 class House:
     """Somebody with many messages: every third is about lamps, and half of all are read."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, count=COUNT):
+        self.folder, self.count = folder, count
 
     def __enter__(self):
         self.server = MailServer().__enter__()
         user = self.server.add_user("ada@example.org", PASSWORD)
         writer = self.server.writer(user.address)
-        for n in range(COUNT):
+        for n in range(self.count):
             about = "lamps" if n % 3 == 0 else "beds"
             writer.add(f"From: Ben <ben@example.org>\nSubject: {about} {n}\n"
                        f"Message-ID: <{n}@example.org>\n\nHello.\n"
                        .replace("\n", "\r\n").encode(), flags=("\\Seen",) if n % 2 else ())
         self.restante = harness.Restante(
             self.folder / "service", ca_file=self.server.ca_file,
-            domains={"example.org": harness.domain("imap", self.server)}).start()
+            domains={"example.org": harness.domain("imap", self.server),
+                     "example.net": harness.domain("pop3", self.server)}).start()
         self.browser = self.restante.sign_in(user.address, PASSWORD)
         self.client = self.restante.client(self.restante.token(user.address))
         self.here = Here(self.client)
         assert eventually(lambda: "INBOX" in self.here.mailboxes()
-                          and self.box("INBOX")["totalEmails"] == COUNT, patience=120, pause=0.2)
+                          and self.box("INBOX")["totalEmails"] == self.count, patience=120, pause=0.2)
         return self
 
     def __exit__(self, *exception):
@@ -154,7 +154,6 @@ def test_what_cannot_be_is_said(house):
     assert answer.status == 409
 
 
-
 def follow(house, answer):
     while answer.status in (302, 303):
         answer = house.browser.get("/" + answer.headers["Location"].split("#")[0])
@@ -203,95 +202,3 @@ def test_a_search_page_acts_on_what_is_chosen_and_on_all_it_finds(house):
     assert "bulk=1" in page.url and "Moving to Archive" in visible(page) or "moved" in visible(page)
     count = house.box("INBOX")["totalEmails"]
     assert eventually(lambda: house.box("Archive")["totalEmails"] == count, patience=60, pause=0.3)
-
-
-def soon(seconds):
-    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def test_a_snoozed_message_comes_back_unread_and_on_top_after_a_restart_too(house):
-    inbox, client, path = house.box("INBOX"), house.client, house.here.path
-    before = inbox["totalEmails"]
-    for _ in range(3):
-        Other(house.server, "ada@example.org").append("INBOX")
-    house.here.check_now()
-    assert eventually(lambda: house.box("INBOX")["totalEmails"] == before + 3, pause=0.2)
-    last = house.here.emails(inbox["id"])[-1]["id"]
-    house.here.act(action="keywords", emailIds=[last], keywords={"$seen": True})
-    body = {"emailIds": [last], "mailboxId": inbox["id"], "until": soon(3600)}
-    assert client.post(path("/snoozed"), body).status == 200
-    assert last not in [each["id"] for each in house.here.emails(inbox["id"])]
-    assert house.is_upstream("Snoozed", 1)
-    listed = client.get(path("/snoozed")).json["snoozed"]
-    assert [each["emailId"] for each in listed] == [last] and listed[0]["until"] == body["until"][:19] + "Z"
-    page = house.browser.get(f"//mail/{house.here.account}/snoozed")
-    assert "Bring back now" in visible(page)
-
-    assert client.post(path("/snoozed"), body | {"until": soon(1), "mailboxId": None}).status == 200
-    house.restante.kill("sync")
-    top = eventually(lambda: [each for each in house.here.emails(inbox["id"])[:1] if each["id"] == last],
-                     patience=60, pause=0.3)
-    assert top and "$seen" not in top[0]["keywords"]
-    assert client.get(path("/snoozed")).json["snoozed"] == []
-    assert house.is_upstream("Snoozed", 0)
-    assert client.post(path("/snoozed"), body | {"until": "2020-01-01T00:00:00Z"}).status == 400
-
-
-def test_snoozing_from_a_page_and_bringing_back(house):
-    inbox = house.box("INBOX")
-    path = f"/mail/{house.here.account}/{inbox['id']}"
-    page = house.browser.get("/" + path)
-    first = house.here.emails(inbox["id"])[0]["id"]
-    told = press(house, page, path + "/act", do="snooze", email=first, until="own", at="2020-01-01T08:00")
-    assert "lies ahead" in visible(told)
-    told = press(house, page, path + "/act", do="snooze", email=first, until="tomorrow", zone="Asia/Tokyo")
-    assert "moved to Snoozed" in visible(told)
-    until = house.client.get(house.here.path("/snoozed")).json["snoozed"][0]["until"]
-    assert until.endswith("T23:00:00Z")  # eight in the morning in Tokyo
-    press(house, house.browser.get(f"//mail/{house.here.account}/snoozed"),
-          f"/mail/{house.here.account}/snoozed/{first}/end")
-    assert eventually(lambda: house.here.emails(inbox["id"])[0]["id"] == first, patience=60, pause=0.3)
-
-    # a whole conversation, from its page
-    thread = house.here.emails(inbox["id"])[0]["threadId"]
-    page = house.browser.get(f"//mail/{house.here.account}/thread/{thread}")
-    told = press(house, page, path + "/act", do="snooze", thread=thread, until="week")
-    assert "moved to Snoozed" in visible(told)
-    assert first in [each["emailId"] for each in house.client.get(house.here.path("/snoozed")).json["snoozed"]]
-
-
-def test_snoozed_mail_comes_back_with_the_server_away_but_what_others_took_out_stays(house):
-    inbox, path = house.box("INBOX"), house.here.path
-    other = Other(house.server, "ada@example.org")
-    for _ in range(2):
-        other.append("INBOX")
-    house.here.check_now()
-    total = inbox["totalEmails"] + 2
-    assert eventually(lambda: house.box("INBOX")["totalEmails"] == total, patience=60, pause=0.2)
-    stays, comes = [each["id"] for each in house.here.emails(inbox["id"])[:2]]
-    waiting = house.upstream("Snoozed")
-    for each in (stays, comes):
-        body = {"emailIds": [each], "mailboxId": inbox["id"], "until": soon(3600)}
-        assert house.client.post(path("/snoozed"), body).status == 200
-    assert house.is_upstream("Snoozed", waiting + 2)
-    # somebody else finds one of them a place of its own: back in the inbox, below the newest
-    house.here.act(action="move", emailIds=[stays], mailboxId=house.box("Snoozed")["id"], toId=inbox["id"])
-    other = Other(house.server, "ada@example.org")
-    other.append("INBOX")
-    house.here.check_now()
-    assert house.is_upstream("Snoozed", waiting + 1)
-    assert eventually(lambda: house.box("INBOX")["totalEmails"] == total, patience=60, pause=0.2)
-    house.server.dovecot.stop()
-    for each in (stays, comes):
-        house.client.delete(path(f"/snoozed/{each}"))
-
-    def listed():
-        ids = [each["id"] for each in house.here.emails(inbox["id"])]
-        return ids[0] == comes and ids
-
-    top = eventually(listed, patience=60, pause=0.3)
-    assert top and top[1] != stays and stays in top
-    house.server.dovecot.start()
-    house.here.check_now()
-    assert house.is_upstream("Snoozed", waiting)

@@ -76,10 +76,12 @@ static int64_t snoozed_from(void)
 
 static void snooze(int64_t email_id, int64_t from, int64_t folder_id)
 {
-    struct action action = {.email_ids = &email_id, .email_count = 1, .mailbox_id = from};
-    struct action_result result;
-    int64_t until = clock_now_us() + INT64_C(3600) * 1000000;
-    assert_good(snooze_put(mail_db, mail_arena, ALICE, &action, folder_id, until, &result, &err));
+    run((struct action){.kind = ACTION_MOVE,
+                        .email_ids = &email_id,
+                        .email_count = 1,
+                        .mailbox_id = from,
+                        .target_id = folder_id,
+                        .until = clock_now_us() + INT64_C(3600) * 1000000});
 }
 
 static void test_what_was_taken_out_of_snoozed_comes_back_to_where_it_is_snoozed_next(void **state)
