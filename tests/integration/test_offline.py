@@ -35,7 +35,7 @@ def changes(record):
 @pytest.mark.parametrize("is_killed", [False, True], ids=["on", "killed"])
 def test_what_is_done_without_servers_is_carried_out_once_and_in_order(house, is_killed):
     writer, here = house.writer, house.here
-    letters = dict(zip("abcd", [house.letter() for _ in range(4)]))
+    letters = dict(zip("abcde", [house.letter() for _ in range(5)]))
     ids = {name: each for name, (_, each) in letters.items()}
     awaited(lambda: writer.mailbox("sent") and writer.mailbox("trash"))
     house.settled()
@@ -60,6 +60,7 @@ def test_what_is_done_without_servers_is_carried_out_once_and_in_order(house, is
     made = here.client.request("POST", here.path("/mailboxes"), json_body={"name": "New"})
     assert made.status in (200, 201, 202), made.text
     operations += made.json["operations"]
+    operations += act("e", "move", to="New")
     operations += act("b", "move", to="Archive")
     operations += act("c", "trash")
     operations += act("d", "destroy")
@@ -68,6 +69,7 @@ def test_what_is_done_without_servers_is_carried_out_once_and_in_order(house, is
     # all of it is seen at once, and that it waits is told
     listed = {path: [subject for subject, _ in found] for path, found in here.listing().items()}
     assert listed["Archive"] == [letters["a"][0], letters["b"][0]]
+    assert listed["New"] == [letters["e"][0]]
     assert listed["Trash"] == [letters["c"][0]] and listed["INBOX"] == []
     awaited(lambda: all(writer.submission(one).get("error") for one in sent), patience=60)
     assert {writer.submission(one)["phase"] for one in sent} == {"queued"}
@@ -93,8 +95,8 @@ def test_what_is_done_without_servers_is_carried_out_once_and_in_order(house, is
     done = changes(record)
     order = [next((n for n, change in enumerate(done) if re.match(wanted, change)), wanted)
              for wanted in (r"UID STORE \+FLAGS\S* .*Flagged", "UID MOVE Archive", "CREATE New",
-                            "UID MOVE Trash", r"UID STORE \+FLAGS\S* .*Deleted")]
+                            "UID MOVE New", "UID MOVE Trash", r"UID STORE \+FLAGS\S* .*Deleted")]
     assert order == sorted(order), done
     if not is_killed:
         moves = [change for change in done if change.startswith(("UID MOVE", "CREATE"))]
-        assert moves == ["UID MOVE Archive", "CREATE New", "UID MOVE Archive", "UID MOVE Trash"], done
+        assert moves == ["UID MOVE Archive", "CREATE New", "UID MOVE New", "UID MOVE Archive", "UID MOVE Trash"], done
