@@ -63,7 +63,8 @@ def test_everything_that_a_search_finds_comes_back_to_where_each_lay(house):
         return f"{LAMPS} messages snoozed." in visible(fresh) and fresh
 
     page = eventually(told, patience=60, pause=0.2)
-    assert page and in_folder(house, "Snoozed") == lamps
+    assert page, (house.client.get(house.here.path("/bulk")).json, house.log())
+    assert in_folder(house, "Snoozed") == lamps
     places = snoozed(house)
     assert {each for each, box in places.items() if box == house.box("Archive")["id"]} == {away}
     assert {each for each, box in places.items() if box == house.box("INBOX")["id"]} == lamps - {away}
