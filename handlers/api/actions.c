@@ -265,13 +265,14 @@ static bool run_mailbox_patch(struct request *req, struct db *db, int64_t accoun
     const json_t *subscribed = json_object_get(body, "isSubscribed");
     int64_t parent_id;
     if (!mailbox_by_id(db, req->arena, account_id, id, &mailbox, err) ||
-        !body_str(req->arena, body, "name", false, &name, err) ||
+        !body_str(req->arena, body, "name", json_object_get(body, "name"), &name, err) ||
         !api_read_id(body, "parentId", &parent_id, err) ||
         !sort_as_asked(db, account_id, id, body, err))
         return false;
-    if (json_is_boolean(subscribed) &&
-        !mailbox_subscribe(db, req->arena, account_id, id, json_is_true(subscribed), key,
-                           &subscription, err))
+    if (subscribed && !json_is_boolean(subscribed))
+        return error_set(err, ERROR_INVALID, "\"isSubscribed\" is true or false.");
+    if (subscribed && !mailbox_subscribe(db, req->arena, account_id, id, json_is_true(subscribed),
+                                         key, &subscription, err))
         return false;
     *result = subscription;
     if (key.length && subscription.operation_count)

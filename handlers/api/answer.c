@@ -78,13 +78,16 @@ void answer_raw(struct json *json, const char *name, struct str text)
 json_t *body_json(const struct request *req, struct error *err)
 {
     json_error_t why;
+    struct str body;
     struct str type = request_header(req, "Content-Type");
     type = str_trim(str_cut(&type, ';'));
     if (!str_equal_nocase(type, STR("application/json"))) {
         error_set(err, ERROR_UNSUPPORTED, "The body must be application/json.");
         return NULL;
     }
-    json_t *root = json_loadb(req->body.at, req->body.length, JSON_REJECT_DUPLICATES, &why);
+    if (!request_body(req, &body, err))
+        return NULL;
+    json_t *root = json_loadb(body.at, body.length, JSON_REJECT_DUPLICATES, &why);
     if (!root) {
         error_set(err, ERROR_INVALID, "The body is not JSON: line %d, column %d: %s.", why.line,
                   why.column, why.text);

@@ -15,6 +15,7 @@
 #include "handlers/once.h"
 #include "handlers/search.h"
 #include "handlers/snooze.h"
+#include "server/store/mailboxes.h"
 
 enum { LIST_MAX = 100 };
 
@@ -54,6 +55,14 @@ static bool answer_bulk(struct request *req, struct response *res, struct db **d
     return true;
 }
 
+/* A folder that is named; 0: none is. */
+static bool is_there(const struct request *req, struct db *db, int64_t account_id, int64_t id,
+                     struct error *err)
+{
+    struct mailbox mailbox;
+    return id == 0 || mailbox_by_id(db, req->arena, account_id, id, &mailbox, err);
+}
+
 bool api_bulk_accept(struct request *req, struct response *res, const struct action *how,
                      struct str query, struct error *err)
 {
@@ -63,7 +72,9 @@ bool api_bulk_accept(struct request *req, struct response *res, const struct act
     struct query_clock clock = search_clock();
     if (!answer_account_id(req, &db, &account_id, err))
         return false;
-    if (!search_check(req, db, account_id, query, err) ||
+    if (!is_there(req, db, account_id, how->mailbox_id, err) ||
+        !is_there(req, db, account_id, how->target_id, err) ||
+        !search_check(req, db, account_id, query, err) ||
         (how->until && !snooze_prepare(req, db, account_id, how->until, &action, err)) ||
         !bulk_add(db, account_id, &action, query, clock.offset_minutes, &id, err))
         return answer_done(req, &db, false);

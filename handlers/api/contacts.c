@@ -213,8 +213,9 @@ bool api_contacts_export(struct request *req, struct response *res, struct error
 /* The body is text/vcard with any number of cards: all of them or none. */
 bool api_contacts_import(struct request *req, struct response *res, struct error *err)
 {
+    struct str body;
     size_t count;
-    if (!contact_cards_import(req, req->body, &count, err))
+    if (!request_body(req, &body, err) || !contact_cards_import(req, body, &count, err))
         return false;
     struct json json = answer_json(res);
     json_write_object(&json);

@@ -63,7 +63,9 @@ static json_t *keywords_of(json_t *patch)
 {
     static const char prefix[] = "keywords/";
     json_t *whole = json_object_get(patch, "keywords");
-    json_t *all = json_is_object(whole) ? json_copy(whole) : json_object();
+    if (whole && !json_is_object(whole))
+        return json_incref(whole); /* as it is, to be refused */
+    json_t *all = whole ? json_copy(whole) : json_object();
     const char *name;
     json_t *value;
     json_object_foreach(patch, name, value)

@@ -220,15 +220,14 @@ bool http_type_is(struct str content_type, const char *type)
     return str_equal_nocase(str_trim(str_cut(&rest, ';')), str_of(type));
 }
 
-/* The whole body in the arena; only for routes whose limit allows it. */
-static bool read_all(const struct request *req, struct str *body, struct error *err)
+bool request_body(const struct request *req, struct str *body, struct error *err)
 {
     if (req->body_fd < 0) {
         *body = req->body;
         return true;
     }
     if (req->body_bytes > 16 * 1024 * 1024)
-        return error_set(err, ERROR_LIMIT, "the form is too large");
+        return error_set(err, ERROR_LIMIT, "the body is too large");
     char *bytes = arena_alloc(req->arena, req->body_bytes + 1);
     size_t length = 0;
     while (length < req->body_bytes) {
@@ -248,7 +247,7 @@ bool request_form(const struct request *req, struct http_fields *form, struct er
     struct str rest = STR_EMPTY;
     if (!http_type_is(request_header(req, "Content-Type"), "application/x-www-form-urlencoded"))
         return error_set(err, ERROR_INVALID, "a form is expected here");
-    if (!read_all(req, &rest, err))
+    if (!request_body(req, &rest, err))
         return false;
     struct http_fields fields = {0};
     while (rest.at && rest.length > 0) {

@@ -50,7 +50,7 @@ struct request {
     struct str remote_address;    /* of the client, or of X-Forwarded-For from a trusted proxy */
     bool is_https;       /* the client's side is TLS (door, or trusted X-Forwarded-Proto) */
     int body_fd;         /* a larger body, spooled to an unlinked file; -1 if in `body` */
-    struct str body;     /* a body up to the in-memory limit */
+    struct str body;     /* a body up to the in-memory limit, for request_body and its like */
     uint64_t body_bytes; /* its length wherever it is */
     struct route_param params[REQUEST_PARAMS_MAX]; /* filled by the router */
     size_t param_count;
@@ -101,6 +101,8 @@ struct request_part {
  * ERROR_LIMIT beyond REQUEST_PARTS_MAX parts. */
 bool request_multipart(const struct request *req, struct request_part **parts, size_t *count,
                        struct error *err);
+/* The whole body, wherever it is kept; only for routes whose limit allows it. */
+bool request_body(const struct request *req, struct str *body, struct error *err);
 /* Reads up to `size` bytes of the body at `offset`, wherever it is kept; 0 at its end, -1 on error.
  */
 ssize_t request_body_read(const struct request *req, uint64_t offset, void *target, size_t size,

@@ -64,8 +64,9 @@ static bool check_place(const struct folders *folders, struct arena *arena, int6
                             STR_ARG(folders->delimiter), STR_ARG(name));
     if (path.length > PATH_BYTES_MAX)
         return error_set(err, ERROR_INVALID, "The folder's name is too long.");
+    bool is_inbox = str_equal_nocase(path, STR("INBOX")); /* however written (RFC 9051 5.1) */
     for (size_t i = 0; i < folders->count; i++)
-        if (str_equal(folders->at[i].path, path))
+        if (str_equal(folders->at[i].path, path) || (is_inbox && folders->at[i].role == ROLE_INBOX))
             return error_set(err, ERROR_CONFLICT, "There is a folder of that name already.");
     return true;
 }

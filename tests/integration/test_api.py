@@ -261,6 +261,9 @@ def test_mailboxes_are_named_as_in_rfc_8621(reader):
     assert inbox["totalEmails"] == LETTERS and inbox["unreadEmails"] == LETTERS - 1
     place = f"{reader.base}/mailboxes/{inbox['id']}"
     assert reader.api.get(place).json == inbox
+    for wrong in {"isSubscribed": "yes"}, {"name": ""}, {"name": 5}, {"sortOrder": 1.5}:
+        problem(reader.api.request("PATCH", place, json_body=wrong), 400)
+    problem(reader.api.post(f"{reader.base}/mailboxes", {"name": "Inbox"}), 409)
     for order in 7, None:
         assert reader.api.request("PATCH", place, json_body={"sortOrder": order}).status == 200
         assert reader.api.get(place).json["sortOrder"] == (order or inbox["sortOrder"])

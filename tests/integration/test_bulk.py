@@ -146,6 +146,8 @@ def test_what_cannot_be_is_said(house):
     assert "no folder" in refused(400, action="trash", filter={"query": "in:nowhere"})
     refused(400, action="trash", filter={})
     refused(400, action="trash", filter={"query": "lamps"}, emailIds=["1"])
+    refused(404, action="trash", filter={"mailboxId": "99999999"})
+    refused(404, action="move", toId="99999999", filter={"query": "lamps"})
     destroyed = house.act(action="destroy", filter={"query": "lamps 3"})
     house.finish(destroyed)
     answer = house.client.post(house.here.path(f"{BULK}{destroyed['id']}/undo"))

@@ -113,6 +113,12 @@ def test_groups_come_and_go_as_vcards(writer, restante, new_person):
     assert other.api.get("/contacts/export").text .splitlines().sort() == out.splitlines().sort()
 
 
+def test_a_large_file_of_vcards_is_read_like_any(writer):
+    note = "x" * 900
+    cards = "".join(f"BEGIN:VCARD\nVERSION:4.0\nFN:Person {n}\nNOTE:{note}\nEND:VCARD\n" for n in range(300))
+    assert imported(writer, cards).json == {"imported": 300}
+
+
 @pytest.mark.parametrize("text, name, emails", [
     (b"BEGIN:VCARD\nVERSION:2.1\nN;CHARSET=ISO-8859-1;ENCODING=QUOTED-PRINTABLE:M=FCller;J=F6rg\n"
      b"EMAIL;PREF;INTERNET:jm@x.example\nEND:VCARD", "Jörg Müller", ["jm@x.example"]),

@@ -92,6 +92,15 @@ def test_a_request_that_is_none_is_refused_whole(reader, wishes, status):
     assert answer.status == status and answer.is_problem, answer.text
 
 
+def test_a_body_too_large_for_memory_is_read_like_any(reader, ids):
+    names = [str(10**12 + n) for n in range(499)]  # of a patch that makes them 300 kB
+    patch = {"keywords": {f"word{n:03}-{'x' * 90}": True for n in range(6)}}
+    told = change(reader, update={name: patch for name in [ids[0], *names]})
+    assert told.status == 200, told.text
+    assert list(told.json["updated"]) == [ids[0]] and len(told.json["notUpdated"]) == 499
+    assert change(reader, update={ids[1]: {"keywords": 5, "keywords/$seen": True}}).json["updated"] == {}
+
+
 def test_somebody_elses_account_is_not_there(restante, reader, ids, new_person):
     other = new_person()
     other.receive("Subject: x\r\n\r\ntext\r\n")
