@@ -224,7 +224,8 @@ def test_keys_do_what_buttons_do(screen):
     screen.until(lambda: screen.one("#keys").is_displayed(), "the help")
     screen.keep("keys")
     screen.audit()
-    screen.press(Keys.ESCAPE)
+    screen.press(Keys.ESCAPE)  # until the help is gone, keys are its own
+    screen.until(lambda: not screen.one("#keys").is_displayed(), "the page")
     top = screen.subjects()[0]
     screen.press("j")
     screen.press("s")
