@@ -10,6 +10,7 @@
 #include "server/store/store.h"
 #include "server/template/template.h"
 
+struct looks;
 struct static_files;
 struct owners;
 struct render_cache;
@@ -21,6 +22,7 @@ struct app {
     struct parser_pool *parsers;
     struct templates *templates;
     struct render_cache *renderings; /* see handlers/html/render_cache.h */
+    struct looks *looks;             /* see handlers/look.h */
     struct owners *owners;           /* see handlers/owners.h */
     struct static_files *statics;
     const struct config *config;

@@ -7,6 +7,7 @@
 
 #include "handlers/html/html.h"
 #include "handlers/html/render_cache.h"
+#include "handlers/look.h"
 #include "handlers/owners.h"
 #include "handlers/routes.h"
 #include "handlers/system.h"
@@ -77,6 +78,7 @@ static bool open_app(struct web *web, struct serve_context *c, int connections, 
     app->config = c->config;
     app->seal_key = c->public_key;
     app->request_counts = request_counts_new(routes, route_count);
+    app->looks = looks_new();
     app->renderings = render_cache_new();
     app->owners = owners_new();
     app->statics = static_new();
@@ -100,6 +102,7 @@ static void close_app(struct web *web)
     router_free(&web->router);
     templates_free(&web->app.templates);
     render_cache_free(&web->app.renderings);
+    looks_free(&web->app.looks);
     owners_free(&web->app.owners);
     static_free(&web->app.statics);
     request_counts_free(&web->app.request_counts);

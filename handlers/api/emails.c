@@ -1,6 +1,7 @@
 /* Lists of emails: the hot path. One index range, written straight to the answer. */
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
+#include "handlers/look.h"
 #include "server/store/mailboxes.h"
 
 enum { LIMIT_STANDARD = 50 };
@@ -95,9 +96,10 @@ bool api_emails(struct request *req, struct response *res, struct error *err)
     if (!read_page(req, &page, err) || !request_param_id(req, "mailbox", &mailbox_id, err) ||
         !answer_account_id(req, &db, &account_id, err))
         return false;
-    bool is_good = (page.collapses_threads ? threads_page : emails_page)(
-        db, req->arena, account_id, mailbox_id, page.cursor, page.is_backward, page.limit, &emails,
-        &count, &has_more, err);
+    bool is_good = look_at_mailbox(req, db, account_id, mailbox_id, err) &&
+                   (page.collapses_threads ? threads_page : emails_page)(
+                       db, req->arena, account_id, mailbox_id, page.cursor, page.is_backward,
+                       page.limit, &emails, &count, &has_more, err);
     /* only an empty page leaves open whether there is such a mailbox */
     if (is_good && count == 0)
         is_good = mailbox_by_id(db, req->arena, account_id, mailbox_id, &mailbox, err);

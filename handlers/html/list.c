@@ -5,6 +5,7 @@
 #include "handlers/html/pop3_choice.h"
 #include "handlers/html/told.h"
 #include "handlers/html/words.h"
+#include "handlers/look.h"
 #include "server/base/clock.h"
 
 enum { LEVEL_MAX = 6, PATH_BYTES_MAX = 200 };
@@ -282,7 +283,8 @@ bool list_load_panes(struct request *req, struct db *db, int64_t account_id, int
             panes->mailbox = &panes->mailboxes[i];
     if (!panes->mailbox)
         return error_set(err, ERROR_NOT_FOUND, "there is no such folder");
-    return label_list(db, req->arena, account_id, &panes->labels, &panes->label_count, err);
+    return look_at_mailbox(req, db, account_id, mailbox_id, err) &&
+           label_list(db, req->arena, account_id, &panes->labels, &panes->label_count, err);
 }
 
 bool list_set_panes(struct request *req, struct db *db, struct value *page,

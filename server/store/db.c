@@ -353,7 +353,6 @@ bool db_execute_values(struct db *db, const char *name, int64_t *affected, struc
 bool db_post_values(struct db *db, const char *name, struct error *err,
                     const struct db_value *values)
 {
-    assert(db->transaction != DB_TX_NONE);
     if (!run(db, name, values, NULL, err))
         return false;
     if (db->queued < DB_QUEUE_MAX - DB_QUEUE_ROOM)

@@ -129,8 +129,8 @@ bool db_execute_values(struct db *db, const char *name, int64_t *affected, struc
 #define db_execute(db, name, affected, err, ...) \
     db_execute_values(db, name, affected, err, DB_VALUES(__VA_ARGS__))
 
-/* Within a transaction: sends along with the next statement or the commit, which reports a failure
- * of it too. */
+/* Sends along with the next statement (without a transaction the two are one) or the commit, which
+ * reports a failure of it too. */
 bool db_post_values(struct db *db, const char *name, struct error *err,
                     const struct db_value *values);
 #define db_post(db, name, err, ...) db_post_values(db, name, err, DB_VALUES(__VA_ARGS__))

@@ -189,6 +189,11 @@ bool mailbox_by_role(struct db *db, struct arena *arena, int64_t account_id, enu
     return true;
 }
 
+bool mailbox_look(struct db *db, int64_t account_id, int64_t id, struct error *err)
+{
+    return db_post(db, "mailbox_look", err, db_i64(account_id), db_i64(id));
+}
+
 bool mailbox_sort(struct db *db, int64_t account_id, const int64_t *ids, size_t count, int first,
                   struct error *err)
 {

@@ -44,6 +44,12 @@ bool mailbox_by_id(struct db *db, struct arena *arena, int64_t account_id, int64
 bool mailbox_by_role(struct db *db, struct arena *arena, int64_t account_id, enum mailbox_role role,
                      struct mailbox *mailbox, struct error *err);
 
+enum { MAILBOX_LOOK_REST_MS = 5000 };
+/* Tells the sync role that somebody opened the folder: it looks there for news. For a folder that
+ * no mail server has, or that the viewer may not see, nothing is told. Travels with the next
+ * statement. Not to be repeated within MAILBOX_LOOK_REST_MS. */
+bool mailbox_look(struct db *db, int64_t account_id, int64_t id, struct error *err);
+
 enum { MAILBOX_UNSORTED = -1, MAILBOX_SORT_MAX = 1000000 };
 /* The person's own order, which mail servers have no word for: `first` becomes the sort order of
  * the first of `ids`, which are in the order wanted, and is counted on; MAILBOX_UNSORTED: none is

@@ -287,6 +287,8 @@ void store_release(struct store *store, struct db **db_at)
         return;
     *db_at = NULL;
     assert(db->magic == DB_MAGIC && db->store == store && !db->is_copying);
+    if (db->queued && !db_in_transaction(db))
+        db_flush(db, NULL, NULL); /* posted, and no statement came */
     db_rollback(db);
     if (db->values.capacity > VALUES_KEPT_BYTES)
         buf_free(&db->values);

@@ -56,9 +56,9 @@ void db_be_lazy(struct db *db);
 /* True when a trivial statement is answered: /readyz. */
 bool store_is_ready(struct store *store, struct error *err);
 
-/* The one channel between the roles. Payloads: "op <account>", "send <account>", "trial <id>"
- * (new), "change <account> <modseq>", "done <account> <operation>", "tried <id>" (result is there).
- */
+/* The one channel between the roles. Payloads: "op <account>", "send <account>", "bulk <account>",
+ * "look <account> <mailbox>" (somebody opened it), "trial <id>" (new), "change <account> <modseq>",
+ * "done <account> <operation>", "tried <id>" (result is there). */
 struct store_listener;
 typedef void store_notify_fn(void *context, struct str payload);
 /* A thread with a LISTEN connection of its own that calls back for each payload, and with an empty

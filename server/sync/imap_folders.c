@@ -105,6 +105,7 @@ static void carry_over(const struct session_mailbox *old, size_t old_count,
         fresh->must_compare = old[i].must_compare;
         fresh->wants_text = old[i].wants_text;
         fresh->flags_at_ms = old[i].flags_at_ms;
+        fresh->looked_at_ms = old[i].looked_at_ms;
         fresh->resets = old[i].resets;
         fresh->has_modseq_back = old[i].has_modseq_back;
         fresh->refusals = str_equal(old[i].known.path, fresh->known.path) ? old[i].refusals : 0;
@@ -117,9 +118,15 @@ static void carry_over(const struct session_mailbox *old, size_t old_count,
 /* Without CONDSTORE nothing but a look tells of changed flags. */
 static bool are_flags_due(const struct imap_session *session, const struct session_mailbox *mailbox)
 {
-    return !imap_has_condstore(session->client) &&
+    return !imap_has_condstore(session->client) && mailbox->known.upstream_total > 0 &&
            (mailbox->flags_at_ms == 0 || clock_monotonic_ms() - mailbox->flags_at_ms >=
                                              folders_flags_rest_ms(mailbox->known.upstream_total));
+}
+
+bool imap_folder_has_news(const struct imap_session *session, const struct session_mailbox *mailbox,
+                          const struct imap_status *status)
+{
+    return differs(&mailbox->known, status) || are_flags_due(session, mailbox);
 }
 
 /* Somebody may have written before the server's folders were known here. */
@@ -168,8 +175,7 @@ static bool load(struct slice *slice, const struct imap_mailboxes *listing, stru
         mailbox->known = known[i];
         carry_over(session->mailboxes, session->mailbox_count, mailbox);
         mailbox->is_stale = mailbox->is_stale ||
-                            differs(&known[i], status_of(listing, &known[i])) ||
-                            are_flags_due(session, mailbox);
+                            imap_folder_has_news(session, mailbox, status_of(listing, &known[i]));
     }
     imap_session_free_mailboxes(session);
     imap_session_move_news(session, arena);

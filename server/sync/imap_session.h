@@ -20,9 +20,11 @@ struct session_mailbox {
     bool must_compare;                /* counts did not agree: compare all UIDs */
     struct imap_set given_up;         /* listed, and not to be had in this session; owned */
     int64_t flags_at_ms;              /* monotonic: when all flags were asked for last; 0: never */
-    int refusals;                     /* of SELECT and what follows it, in this session */
-    int resets;                       /* of its UIDs in this session */
-    bool has_modseq_back;             /* one of them because HIGHESTMODSEQ went back */
+    int64_t
+        looked_at_ms; /* monotonic: when it was looked at because somebody opened it; 0: never */
+    int refusals;     /* of SELECT and what follows it, in this session */
+    int resets;       /* of its UIDs in this session */
+    bool has_modseq_back; /* one of them because HIGHESTMODSEQ went back */
 };
 
 /* What the server told unasked of the selected mailbox, until imap_pull takes it over. */

@@ -5,6 +5,7 @@
 #include "server/store/operations.h"
 #include "server/sync/imap_body.h"
 #include "server/sync/imap_folders.h"
+#include "server/sync/imap_look.h"
 #include "server/sync/imap_operations.h"
 #include "server/sync/imap_parked.h"
 #include "server/sync/imap_pull.h"
@@ -144,6 +145,8 @@ static bool work(struct slice *slice, struct session_mailbox *mailbox, step_fn *
         }
         if (slice->account->imap->must_refresh)
             return true; /* the mailbox may be one that is gone */
+        if (!*is_done && imap_look_is_asked(slice->account))
+            return true; /* the folder that somebody opened comes first, with the next slice */
     }
     return true;
 }
@@ -168,6 +171,22 @@ static bool work_on_all(struct slice *slice, step_fn *step, bool *is_done, struc
     for (size_t i = 0; i < session->mailbox_count && *is_done && !session->must_refresh; i++)
         if (&session->mailboxes[i] != inbox &&
             !work(slice, &session->mailboxes[i], step, is_done, err))
+            return false;
+    return true;
+}
+
+/* What people have open before their eyes, before all that they have not. */
+static bool work_on_opened(struct slice *slice, struct error *err)
+{
+    struct session_mailbox *opened[WORKER_OPENED_MAX];
+    size_t count;
+    bool is_done = true;
+    if (!imap_look_is_asked(slice->account))
+        return true;
+    if (!imap_look_take(slice, opened, &count, err))
+        return false;
+    for (size_t i = 0; i < count && !slice->account->imap->must_refresh; i++)
+        if (!work(slice, opened[i], news_step, &is_done, err))
             return false;
     return true;
 }
@@ -316,6 +335,8 @@ bool imap_slice(struct slice *slice, struct error *err)
     if (!imap_run_operations(slice, err))
         return false;
     if (slice->account->imap->must_refresh && !refresh(slice, err))
+        return false;
+    if (!work_on_opened(slice, err))
         return false;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (!work_on_all(slice, steps[i], &is_done, err))

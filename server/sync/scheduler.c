@@ -11,6 +11,7 @@
 #include "server/base/log.h"
 #include "server/base/workpool.h"
 #include "server/store/leases.h"
+#include "server/sync/imap_look.h"
 #include "server/sync/trials.h"
 #include "server/sync/worker.h"
 
@@ -49,6 +50,7 @@ struct entry {
     bool is_asked;   /* the slice under way is for more than that */
     bool is_resting; /* it has a connection, and nothing to do */
     bool is_bulk;    /* its last slice left more to do: history, bodies */
+    bool is_held_up; /* see worker_result */
     bool is_in_bulk; /* and the slice under way is for that */
 };
 
@@ -260,6 +262,7 @@ static void run_reading(void *context)
     if (!result.keeps_due) {
         e->is_resting = account->imap && result.wait_ms > 0;
         e->is_bulk = result.wait_ms == 0;
+        e->is_held_up = result.is_held_up;
     }
     watch(s, e, result.parked_fd);
     leave(s, e);
@@ -281,6 +284,21 @@ static void run_trials(void *context)
     trials_run(s->sync);
 }
 
+/* "<account> <mailbox>", with the lock held. A slice under way comes to its end for it. */
+static void note_opened(struct scheduler *s, struct str ids)
+{
+    int64_t account_id, mailbox_id;
+    struct str rest = ids, first = str_cut(&rest, ' ');
+    struct entry *e = NULL;
+    if (str_to_i64(first, &account_id) && str_to_i64(rest, &mailbox_id) && mailbox_id > 0)
+        e = *slot(s, account_id);
+    if (!e)
+        return;
+    imap_look_ask(&e->reading.account, mailbox_id);
+    if (e->reading.state != RUN_IDLE && !e->is_held_up)
+        atomic_store(&e->reading.account.has_operations, true);
+}
+
 void scheduler_notified(struct scheduler *s, struct str payload)
 {
     struct str rest = payload;
@@ -294,6 +312,8 @@ void scheduler_notified(struct scheduler *s, struct str payload)
             atomic_store(&(is_sending ? &e->sending : &e->reading)->account.has_operations, true);
         else
             s->wants_claim = true;
+    } else if (str_equal(word, STR("look"))) {
+        note_opened(s, rest);
     } else if (str_equal(word, STR("trial"))) {
         s->trials_told++;
     } else if (payload.length == 0) {
@@ -418,7 +438,8 @@ static void queue_due_reading(struct scheduler *s, struct entry *e, int64_t now_
     e->is_asked =
         (is_due && !e->is_bulk) || lane->has_turn || atomic_load(&lane->account.has_operations) ||
         (is_crowded && e->is_resting && hosts_must_leave(s->sync->hosts, &lane->account.place));
-    if (e->is_asked || e->has_data)
+    bool is_opened = !e->is_held_up && imap_look_is_asked(&lane->account);
+    if (e->is_asked || e->has_data || is_opened)
         queue_reading(s, e, false);
     else if (!is_due)
         sooner(next_ms, lane->due_ms);

@@ -1,6 +1,7 @@
 #include "server/sync/slice.h"
 
 #include "server/base/clock.h"
+#include "server/sync/imap_look.h"
 
 bool slice_is_over(const struct slice *slice)
 {
@@ -20,7 +21,8 @@ void slice_leave_db(struct slice *slice)
 bool slice_may_connect(struct slice *slice, const struct server_settings *server, struct error *err)
 {
     struct worker_account *held = slice->account;
-    bool is_urgent = held->is_urgent || slice->work.account.sync_state == SYNC_NEW;
+    bool is_urgent =
+        held->is_urgent || imap_look_is_asked(held) || slice->work.account.sync_state == SYNC_NEW;
     hosts_settle(held->hosts, &held->place, false); /* what was open here is closed */
     enum hosts_answer answer =
         hosts_enter(held->hosts, &held->place, server->host, server->port, is_urgent,

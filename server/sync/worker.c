@@ -7,6 +7,7 @@
 #include "server/smtp/client.h"
 #include "server/sync/backoff.h"
 #include "server/sync/draft_file.h"
+#include "server/sync/imap_look.h"
 #include "server/sync/imap_parked.h"
 #include "server/sync/pop3_session.h"
 #include "server/sync/reports.h"
@@ -200,18 +201,21 @@ struct worker_result worker_slice(const struct sync_context *sync, struct worker
                                   bool is_asked)
 {
     struct error err = ERROR_INIT;
-    struct worker_result result = {.wait_ms = DATABASE_WAIT_MS, .parked_fd = -1};
+    struct worker_result result = {
+        .wait_ms = DATABASE_WAIT_MS, .is_held_up = true, .parked_fd = -1};
     bool is_parked = false;
-    if (!is_asked && is_still_parked(account, &result))
+    if (!is_asked && !imap_look_is_due(account) && is_still_parked(account, &result))
         return result;
     int64_t since_failure_ms = account->reconnect_at_ms - clock_monotonic_ms();
     if (since_failure_ms > 0)
-        return (struct worker_result){.wait_ms = since_failure_ms, .parked_fd = -1};
+        return (struct worker_result){
+            .wait_ms = since_failure_ms, .is_held_up = true, .parked_fd = -1};
     struct slice slice = begin(sync, account);
     struct arena *load_arena = arena_new();
     bool is_ours = load(&slice, load_arena, &result);
     if (is_ours && run(&slice, &is_parked, &err)) {
         result.wait_ms = slice.wait_ms;
+        result.is_held_up = false;
         result.parked_fd = is_parked ? imap_fd(account->imap->client) : -1;
     } else if (is_ours) {
         close_sessions(account);

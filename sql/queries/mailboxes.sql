@@ -28,6 +28,10 @@ SELECT id, CASE WHEN shown_name IS NULL THEN parent_id ELSE shown_parent_id END,
  ORDER BY id
  LIMIT 1;
 
+-- name: mailbox_look
+SELECT pg_notify('restante', format('look %s %s', account_id, id)) FROM mailbox
+ WHERE account_id = $1 AND id = $2 AND is_selectable AND NOT is_local AND NOT is_pending;
+
 -- In the order given: $3 for the first, and counted on; -1: as if nobody had chosen one.
 -- name: mailbox_sort
 UPDATE mailbox m SET sort_order = nullif($3, -1)::int + (wanted.place::int - 1)

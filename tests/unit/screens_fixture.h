@@ -4,6 +4,7 @@
 #define RESTANTE_TESTS_SCREENS_FIXTURE_H
 
 #include "handlers/html/html.h"
+#include "handlers/look.h"
 #include "handlers/owners.h"
 #include "handlers/session.h"
 #include "handlers/wait.h"
@@ -213,6 +214,7 @@ static inline int set_up(void **state)
     if (!app.templates)
         fail_msg("%s", why.message);
     app.parsers = parser_pool_new(&parser_options, &why);
+    app.looks = looks_new();
     app.waiters = waiters_new(mail_web, 2, &why);
     assert_non_null(app.waiters);
     router = router_new(html_routes, html_route_count, &hooks, &app);
@@ -225,6 +227,7 @@ static inline int tear_down(void **state)
     forget_page();
     router_free(&router);
     waiters_free(&app.waiters);
+    looks_free(&app.looks);
     parser_pool_free(&app.parsers);
     templates_free(&app.templates);
     owners_free(&app.owners);
