@@ -178,6 +178,9 @@ static void print_account(struct cli *cli, const struct account *a)
         printf("\n       %" STR_FMT " %" STR_FMT, STR_ARG(a->sync_error), STR_ARG(a->sync_hint));
     if (a->sync_state == SYNC_UNREACHABLE)
         printf(" Tried again at %s.", moment(cli, a->next_sync_at));
+    if (a->send_error.length > 0)
+        printf("\n       Nothing can be sent. %" STR_FMT " %" STR_FMT, STR_ARG(a->send_error),
+               STR_ARG(a->send_hint));
     putchar('\n');
 }
 

@@ -41,6 +41,20 @@ static void write_sync(struct json *json, const struct account *a)
     json_write_object_end(json);
 }
 
+/* "refused": the server for outgoing mail does not take the account; what is sent waits. */
+static void write_sending(struct json *json, const struct account *a)
+{
+    bool is_refused = a->send_error.length > 0;
+    json_write_name(json, "sending");
+    json_write_object(json);
+    answer_text(json, "state", is_refused ? "refused" : "ready");
+    if (is_refused) {
+        answer_str(json, "error", a->send_error);
+        answer_str(json, "hint", a->send_hint);
+    }
+    json_write_object_end(json);
+}
+
 static void write_account(struct json *json, const struct account *a)
 {
     json_write_object(json);
@@ -62,6 +76,7 @@ static void write_account(struct json *json, const struct account *a)
             answer_i64(json, "pop3ExpireDays", a->pop3_expire_days);
     }
     write_sync(json, a);
+    write_sending(json, a);
     answer_i64(json, "state", a->modseq);
     answer_time(json, "createdAt", a->created_at);
     json_write_object_end(json);

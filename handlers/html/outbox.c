@@ -8,7 +8,8 @@
 
 enum { OUTBOX_ROWS = 100 };
 
-static struct str phase_words(struct arena *arena, const struct submission *s, int64_t now)
+static struct str phase_words(struct arena *arena, const struct account *account,
+                              const struct submission *s, int64_t now)
 {
     bool is_later = s->send_at > now;
     switch (s->phase) {
@@ -19,6 +20,8 @@ static struct str phase_words(struct arena *arena, const struct submission *s, i
         if (is_later)
             return arena_printf(arena, "Goes out %" STR_FMT,
                                 STR_ARG(words_moment(arena, s->send_at, now)));
+        if (s->attempts && account->send_error.length)
+            return STR("Waits: nothing can be sent");
         if (s->attempts && s->not_before > now)
             return arena_printf(arena, "Waits; tried again at %" STR_FMT,
                                 STR_ARG(words_moment(arena, s->not_before, now)));
@@ -41,15 +44,15 @@ static struct str phase_words(struct arena *arena, const struct submission *s, i
     return STR_EMPTY;
 }
 
-static void add_row(struct value *list, const struct submission *s, struct arena *arena,
-                    int64_t now)
+static void add_row(struct value *list, const struct account *account, const struct submission *s,
+                    struct arena *arena, int64_t now)
 {
     struct value *row = view_add_object(list);
     bool is_bad = s->phase == SUBMISSION_FAILED || s->phase == SUBMISSION_UNKNOWN;
     view_set_i64(row, "id", s->id);
     view_set_str(row, "subject", s->subject);
     view_set_str(row, "to", s->to);
-    view_set_str(row, "words", phase_words(arena, s, now));
+    view_set_str(row, "words", phase_words(arena, account, s, now));
     view_set_str(row, "when", words_moment(arena, s->created_at, now));
     view_set_str(row, "error", s->error);
     view_set_bool(row, "isBad", is_bad);
@@ -73,12 +76,14 @@ static bool show(struct request *req, struct response *res, struct db *db, int64
         !submissions_list(db, req->arena, account_id, OUTBOX_ROWS, &list, &count, err))
         return false;
     struct value *page = page_new(req, "Outbox");
-    view_set_i64(page, "accountId", account_id);
-    view_set_str(page, "accountName", account.name);
+    struct value *view = view_set_object(page, "account");
+    view_set_i64(view, "id", account.id);
+    view_set_str(view, "name", account.name);
+    page_set_sync(view, &account, req->arena);
     struct value *rows = view_set_list(page, "rows");
     int64_t now = clock_now_us();
     for (size_t i = 0; i < count; i++) {
-        add_row(rows, &list[i], req->arena, now);
+        add_row(rows, &account, &list[i], req->arena, now);
         bool is_soon = list[i].send_at - now < 130 * (int64_t)1000000;
         is_open |= submission_is_open(list[i].phase) && !list[i].attempts && is_soon;
     }

@@ -67,6 +67,8 @@ void page_set_sync(struct value *view, const struct account *account, struct are
     view_set_bool(status, "isPaused", account->sync_state == SYNC_PAUSED);
     view_set_str(status, "error", response_sentence(arena, account->sync_error));
     view_set_str(status, "hint", account->sync_hint);
+    view_set_str(status, "sendError", response_sentence(arena, account->send_error));
+    view_set_str(status, "sendHint", account->send_hint);
 }
 
 void page_show_accounts(struct value *page, const struct account *accounts, size_t count,

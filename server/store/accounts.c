@@ -124,6 +124,8 @@ void account_read(struct db_rows *rows, struct arena *arena, struct account *acc
     account->sync_state = (enum sync_state)DB_GET_NAME(rows, sync_state_names);
     account->sync_error = db_get_str(rows, arena);
     account->sync_hint = db_get_str(rows, arena);
+    account->send_error = db_get_str(rows, arena);
+    account->send_hint = db_get_str(rows, arena);
     account->sync_since = db_get_time(rows);
     account->synced_at = db_get_time(rows);
     account->next_sync_at = db_get_time(rows);
@@ -287,7 +289,8 @@ bool account_update_servers(struct db *db, const struct account *a, struct str s
         error_set(&why, ERROR_CONFLICT, "another account of yours has this server and name");
     if (!is_good && err)
         *err = why;
-    is_good = is_good && tell_updated(db, a->id, affected, err);
+    is_good = is_good && tell_updated(db, a->id, affected, err) &&
+              db_post(db, "account_retry_sending", err, db_i64(a->id));
     return db_leave(db, started, is_good, err);
 }
 

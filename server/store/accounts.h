@@ -53,6 +53,7 @@ struct account {
     int pop3_expire_days; /* the server throws read mail away after that; < 0: it does not say */
     enum sync_state sync_state;
     struct str sync_error, sync_hint;
+    struct str send_error, send_hint; /* the server for outgoing mail refuses the account */
     int64_t sync_since, synced_at /* 0: never */, next_sync_at;
     int failures;
     int64_t sync_done, sync_total;
@@ -75,7 +76,8 @@ bool account_by_id(struct db *db, struct arena *arena, int64_t id, struct accoun
                    struct error *err);
 /* Name, policy and polling; not servers or secrets. A changed POP3 policy is acted on at once. */
 bool account_update_policy(struct db *db, const struct account *account, struct error *err);
-/* Servers, names and secrets after a successful trial; NULL-pointer secrets stay as they are. */
+/* Servers, names and secrets after a successful trial; NULL-pointer secrets stay as they are. What
+ * waits for them, to be fetched or sent, is tried at once. */
 bool account_update_servers(struct db *db, const struct account *account, struct str secret,
                             struct str smtp_secret, struct error *err);
 /* Whether a policy that removes mail waits for the person's word (pop3_may_remove). */

@@ -90,6 +90,15 @@ bool account_work_load(struct db *db, struct arena *arena, int64_t account_id,
 
 /* --- status for people ----------------------------------------------------------------------- */
 
+/* Ends the transaction of a statement about the account's status; news are told. */
+static bool leave_told(struct db *db, bool started, int64_t account_id, bool is_good,
+                       int64_t affected, struct error *err)
+{
+    is_good = is_good && (!affected || changes_write_updated(db, account_id, CHANGE_ACCOUNT,
+                                                             &account_id, 1, err));
+    return db_leave(db, started, is_good, err);
+}
+
 bool account_set_state(struct db *db, int64_t account_id, enum sync_state state,
                        const struct error *why, struct error *err)
 {
@@ -101,9 +110,20 @@ bool account_set_state(struct db *db, int64_t account_id, enum sync_state state,
         db_execute(db, "account_set_state", &affected, err, db_i64(account_id),
                    db_name(sync_state_name(state)), db_text(why ? str_of(why->message) : STR_EMPTY),
                    db_text(why ? str_of(why->hint) : STR_EMPTY));
-    if (is_good && affected)
-        is_good = changes_write_updated(db, account_id, CHANGE_ACCOUNT, &account_id, 1, err);
-    return db_leave(db, started, is_good, err);
+    return leave_told(db, started, account_id, is_good, affected, err);
+}
+
+bool account_set_sending(struct db *db, int64_t account_id, const struct error *why,
+                         struct error *err)
+{
+    bool started;
+    int64_t affected = 0;
+    if (!db_enter(db, &started, err))
+        return false;
+    bool is_good = db_execute(db, "account_set_sending", &affected, err, db_i64(account_id),
+                              db_text(why ? str_of(why->message) : STR_EMPTY),
+                              db_text(why ? str_of(why->hint) : STR_EMPTY));
+    return leave_told(db, started, account_id, is_good, affected, err);
 }
 
 bool account_set_progress(struct db *db, int64_t account_id, int64_t done, int64_t total,

@@ -40,6 +40,10 @@ bool account_work_load(struct db *db, struct arena *arena, int64_t account_id,
  * or the sentence changed. */
 bool account_set_state(struct db *db, int64_t account_id, enum sync_state state,
                        const struct error *why, struct error *err);
+/* The server for outgoing mail refuses the account (`why`), or takes it (NULL). Writes a change row
+ * only if that is news. */
+bool account_set_sending(struct db *db, int64_t account_id, const struct error *why,
+                         struct error *err);
 /* Without a change row: the batches write theirs. */
 bool account_set_progress(struct db *db, int64_t account_id, int64_t done, int64_t total,
                           struct error *err);

@@ -12,6 +12,7 @@ enum {
     FIRST_WAIT_MS =
         30 * 1000, /* of all that wait for a server that refuses us, doubled each time */
     WAIT_MAX_MS = 30 * 60 * 1000,
+    REFUSED_WAIT_MS = 60 * 60 * 1000, /* a wrong password is not tried every minute */
 };
 
 /* --- the server ------------------------------------------------------------------------------ */
@@ -26,9 +27,11 @@ static bool open_secret(struct slice *slice, struct secret *secret, struct error
     bool is_own = slice->work.smtp_secret.length > 0;
     if (slice->work.account.smtp.host.length == 0)
         return error_set(err, ERROR_FORBIDDEN, "This account has no server for outgoing mail.");
-    return seal_open(slice->sync->keys, binding_of(slice),
-                     is_own ? slice->work.smtp_secret : slice->work.secret, secret, err) ||
-           error_hint(err, "Enter the password of this account again.");
+    if (seal_open(slice->sync->keys, binding_of(slice),
+                  is_own ? slice->work.smtp_secret : slice->work.secret, secret, err))
+        return true;
+    err->kind = ERROR_AUTH; /* what the person can do is the same: give the password again */
+    return false;
 }
 
 static bool connect_server(struct slice *slice, const struct secret *secret, struct error *err)
@@ -57,9 +60,38 @@ static bool connect_server(struct slice *slice, const struct secret *secret, str
     return held->smtp != NULL;
 }
 
-/* How long the account lets alone a server that has something against it. */
-static int64_t own_wait_ms(struct slice *slice)
+/* It is the account that is refused: nothing goes out until the person gives a password or a server
+ * that works. */
+static bool needs_person(const struct error *why)
 {
+    return why->kind == ERROR_AUTH || why->kind == ERROR_FORBIDDEN;
+}
+
+/* Told beside the person's mail, until the server takes the account. */
+static bool tell(struct slice *slice, const struct error *why, struct error *err)
+{
+    if (!why)
+        return slice->work.account.send_error.length == 0 ||
+               (slice_take_db(slice, err) &&
+                account_set_sending(slice->db, slice->account->id, NULL, err));
+    struct error told = *why;
+    if (why->kind == ERROR_AUTH) {
+        error_set(&told, why->kind, "The server for outgoing mail refuses the password. %s",
+                  why->message);
+        error_hint(&told, "Give the password again: what waits in the outbox is sent at once then. "
+                          "Some providers want a password made for mail programs.");
+    } else {
+        error_hint(&told, "Give one: what waits in the outbox is sent at once then.");
+    }
+    return slice_take_db(slice, err) &&
+           account_set_sending(slice->db, slice->account->id, &told, err);
+}
+
+/* How long the account lets alone a server that has something against it. */
+static int64_t own_wait_ms(struct slice *slice, const struct error *why)
+{
+    if (needs_person(why))
+        return backoff_jittered(REFUSED_WAIT_MS);
     return backoff_jittered(backoff_ms(FIRST_WAIT_MS, WAIT_MAX_MS, ++slice->account->failures));
 }
 
@@ -95,13 +127,18 @@ static bool open_session(struct slice *slice, struct error *err)
     struct error why = ERROR_INIT;
     struct secret secret = {0};
     if (!open_secret(slice, &secret, &why))
-        return wait_for_server(slice, own_wait_ms(slice), true, &why, err);
+        return tell(slice, &why, err) &&
+               wait_for_server(slice, own_wait_ms(slice, &why), true, &why, err);
     bool may_connect = slice_may_connect(slice, &slice->work.account.smtp, &why);
     bool is_open = may_connect && connect_server(slice, &secret, &why);
     secret_free(&secret);
-    if (is_open || (slice->is_put_off && !slice->is_host_down))
+    if (is_open)
+        return tell(slice, NULL, err);
+    if (slice->is_put_off && !slice->is_host_down)
         return true;
-    int64_t wait_ms = slice->host_wait_ms ? slice->host_wait_ms : own_wait_ms(slice);
+    if (needs_person(&why) && !tell(slice, &why, err))
+        return false;
+    int64_t wait_ms = slice->host_wait_ms ? slice->host_wait_ms : own_wait_ms(slice, &why);
     return wait_for_server(slice, wait_ms, may_connect, &why, err);
 }
 
@@ -109,7 +146,7 @@ static bool open_session(struct slice *slice, struct error *err)
 static bool leave_server(struct slice *slice, const struct error *why, struct error *err)
 {
     struct worker_account *held = slice->account;
-    int64_t wait_ms = own_wait_ms(slice), host_ms = 0;
+    int64_t wait_ms = own_wait_ms(slice, why), host_ms = 0;
     smtp_free(&held->smtp);
     if (why->kind == ERROR_THROTTLED)
         host_ms = hosts_missed(held->hosts, &held->place, clock_monotonic_ms(), why);

@@ -30,7 +30,7 @@ SELECT pg_notify('restante', format('op %s', ($1)::bigint));
 SELECT id, user_id, name, email, kind, host, port, tls, username,
        smtp_host, smtp_port, smtp_tls, smtp_username, prefetch, prefetch_days, poll_seconds,
        pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove, coalesce(pop3_expire_days, -1),
-       sync_state, sync_error, sync_hint, sync_since,
+       sync_state, sync_error, sync_hint, send_error, send_hint, sync_since,
        synced_at, next_sync_at, failures, sync_done, sync_total, modseq, created_at
   FROM account
  WHERE NOT is_gone AND ($1 = 0 OR user_id = $1)
@@ -40,7 +40,7 @@ SELECT id, user_id, name, email, kind, host, port, tls, username,
 SELECT id, user_id, name, email, kind, host, port, tls, username,
        smtp_host, smtp_port, smtp_tls, smtp_username, prefetch, prefetch_days, poll_seconds,
        pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove, coalesce(pop3_expire_days, -1),
-       sync_state, sync_error, sync_hint, sync_since,
+       sync_state, sync_error, sync_hint, send_error, send_hint, sync_since,
        synced_at, next_sync_at, failures, sync_done, sync_total, modseq, created_at
   FROM account
  WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2);
@@ -66,8 +66,14 @@ UPDATE account
        smtp_host = $9, smtp_port = $10, smtp_tls = $11, smtp_username = $12,
        smtp_secret = CASE WHEN $13 IS NULL THEN smtp_secret ELSE nullif($13, ''::bytea) END,
        sync_state = CASE WHEN synced_at IS NULL THEN 'new' ELSE 'syncing' END,
-       sync_error = '', sync_hint = '', sync_since = now(), next_sync_at = now(), failures = 0
+       sync_error = '', sync_hint = '', sync_since = now(), next_sync_at = now(), failures = 0,
+       send_error = '', send_hint = ''
  WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2);
+
+-- And so does what waits to be sent.
+-- name: account_retry_sending
+UPDATE submission SET not_before = now()
+ WHERE account_id = $1 AND phase = 'queued' AND waits_for_server;
 
 -- Out of sight at once, the secrets wiped. Whoever has the lease may end its slice: until then
 -- account_purge leaves the account alone.

@@ -73,7 +73,7 @@ SELECT secret, smtp_secret, lease_owner,
        id, user_id, name, email, kind, host, port, tls, username,
        smtp_host, smtp_port, smtp_tls, smtp_username, prefetch, prefetch_days, poll_seconds,
        pop3_policy, pop3_days, pop3_max_bytes, pop3_may_remove, coalesce(pop3_expire_days, -1),
-       sync_state, sync_error, sync_hint, sync_since,
+       sync_state, sync_error, sync_hint, send_error, send_hint, sync_since,
        synced_at, next_sync_at, failures, sync_done, sync_total, modseq, created_at
   FROM account WHERE id = $1 AND NOT is_gone;
 
@@ -84,6 +84,10 @@ UPDATE account
    SET sync_state = $2, sync_error = $3, sync_hint = $4,
        sync_since = CASE WHEN sync_state = $2 THEN sync_since ELSE now() END
  WHERE id = $1 AND (sync_state, sync_error, sync_hint) IS DISTINCT FROM ($2, $3, $4);
+
+-- name: account_set_sending
+UPDATE account SET send_error = $2, send_hint = $3
+ WHERE id = $1 AND (send_error, send_hint) IS DISTINCT FROM ($2, $3);
 
 -- name: account_set_progress
 UPDATE account SET sync_done = $2, sync_total = $3

@@ -1,9 +1,13 @@
 """Sending when things go wrong: at each step of SMTP an answer that is lost, and kill -9 in each
 phase. No message is sent twice, none vanishes, and the person is told the truth."""
 
+import html
+import re
+
 import pytest
 
 from tests import harness
+from tests.integration.test_reading import visible
 from tests.integration.test_sending import Writer, awaited, received
 from tests.mailserver import maildir
 from tests.mailserver.faults import CutAt, Proxy, StallAt
@@ -41,6 +45,41 @@ def test_refused_for_now_it_waits_and_goes_later(writer, new_person, mailserver,
                            json_body={}).status == 200
     writer.until(sent, "filed")
     assert len(received(mailserver, reader)) == 1
+
+
+def test_a_refused_password_is_told_and_the_new_one_sends_at_once(writer, restante, new_person,
+                                                                  mailserver, rules):
+    reader = new_person()
+    rules.replies["AUTH"] = "535 5.7.8 no such password"
+    sent = writer.send(writer.draft(to=reader.address, subject="shut out", text="x"))
+
+    def sending():
+        return writer.api.get(writer.base).json["sending"]
+
+    told = awaited(lambda: (now := sending())["state"] == "refused" and now)
+    assert "refuses the password" in told["error"] and "no such password" in told["error"]
+    assert "sent at once" in told["hint"]
+    awaited(lambda: writer.submission(sent)["attempts"] == 1)
+    assert writer.submission(sent)["phase"] == "queued" and received(mailserver, reader) == []
+    for page in ("outbox", writer.mailbox("inbox")["id"]):
+        shown = visible(writer.api.get(f"//mail/{writer.account}/{page}"))
+        assert "Nothing can be sent." in shown and "refuses the password" in shown, page
+        assert "Change servers or password" in shown, page
+    assert "Nothing can be sent." in visible(writer.api.get("//accounts"))
+    assert "Nothing can be sent." in restante.command("account", "list", writer.person.address).stdout
+
+    # the person gives the password that is right by now, and does nothing else
+    rules.replies.clear()
+    form = writer.api.get(f"//accounts/{writer.account}/servers").text
+    fields = {name: html.unescape(value) for name, value in re.findall(
+        r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', form) if name != "kind"}
+    fields |= {name: re.search(rf'name="{name}".*?<option value="(\w+)" selected', form, re.S).group(1)
+               for name in ("tls", "smtpTls")}
+    fields |= {"kind": "imap", "password": writer.person.password}
+    answer = writer.api.post(f"//accounts/{writer.account}/servers", form=fields)
+    assert answer.status == 303, visible(answer)
+    writer.until(sent, "filed")
+    assert len(received(mailserver, reader)) == 1 and sending() == {"state": "ready"}
 
 
 @pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "DATA", "BDAT", "."])
