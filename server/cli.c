@@ -1,5 +1,6 @@
 #include "server/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -25,6 +26,11 @@ bool cli_conninfo(struct arena *arena, const struct config *config, bool is_web,
     return is_made;
 }
 
+bool cli_is_closed(struct cli *cli, const char *path)
+{
+    return access(config_state_path(cli->arena, &cli->config, path), F_OK) != 0 && errno == EACCES;
+}
+
 struct db *cli_db(struct cli *cli, struct error *err)
 {
     struct store_options options = {.role = STORE_OWNER,
@@ -38,7 +44,10 @@ struct db *cli_db(struct cli *cli, struct error *err)
     }
     struct db *db = cli->store ? store_acquire(cli->store, 0, err) : NULL;
     if (!db && cli->config.database[0] == '\0')
-        error_hint(err, "The private database runs while `restante serve` does: start it first.");
+        error_hint(err, cli_is_closed(cli, "postgresql/data")
+                            ? "Run this as root, or as the user whom the service runs as."
+                            : "The private database runs while `restante serve` does: start it "
+                              "first.");
     return db;
 }
 

@@ -36,6 +36,9 @@ struct cli_command {
     bool needs_no_config;
 };
 
+/* Whether what lies there in the state directory is closed to whoever started us. */
+bool cli_is_closed(struct cli *cli, const char *path);
+
 /* The database as its owner, opened once. NULL with a hint when it does not run. */
 struct db *cli_db(struct cli *cli, struct error *err);
 void cli_release(struct cli *cli, struct db **db);

@@ -62,7 +62,9 @@ static bool check_state(struct cli *cli, struct buf *said, struct error *err)
                         (geteuid() != 0 && access(path, W_OK | X_OK) != 0);
     if (is_read_only) {
         error_set(err, ERROR_FORBIDDEN, "%s cannot be written", path);
-        return error_hint(err, "Mount its disk for writing, and give it to the service user.");
+        return error_hint(err,
+                          "Mount its disk for writing, and give it to the service user; run the "
+                          "doctor as root, or as that user.");
     }
     buf_text(said, path);
     return true;
@@ -74,8 +76,11 @@ static bool check_keys(struct cli *cli, struct buf *said, struct error *err)
     struct seal_key_pair pair;
     const char *secret_path = config_state_path(cli->arena, &cli->config, "keys/seal.key");
     if (!seal_read_public(config_state_path(cli->arena, &cli->config, "keys/seal.pub"), &key, err))
-        return error_hint(err, "`restante serve` makes the keys at its first start. If they were "
-                               "lost, people must give their mail passwords again.");
+        return error_hint(err,
+                          cli_is_closed(cli, "keys/seal.pub")
+                              ? "Run the doctor as root, or as the user whom the service runs as."
+                              : "`restante serve` makes the keys at its first start. If they "
+                                "were lost, people must give their mail passwords again.");
     if (access(secret_path, R_OK) != 0) {
         buf_text(said, "public key; the secret key is not readable by this user");
         return true;

@@ -19,11 +19,10 @@ struct serve_context {
     size_t http_listeners, fastcgi_listeners;
 };
 
-/* State directory and keys, made when missing. When root: given to the service user, whom we
- * become. The secret key is read only if `wants_secret`. */
+/* State directory and keys, made when missing, and the sockets that the configuration lists. When
+ * root: given to the service user, whom we become. The secret key is read only if `wants_secret`.
+ */
 bool serve_prepare(struct serve_context *context, bool wants_secret, struct error *err);
-/* Opens what the configuration lists. */
-bool serve_listen(struct serve_context *context, struct error *err);
 
 /* Run until SIGTERM or SIGINT (blocked by the caller); return the exit status. */
 int serve_web(struct serve_context *context);

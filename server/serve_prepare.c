@@ -83,7 +83,16 @@ static bool become(uid_t uid, gid_t gid, struct error *err)
     return true;
 }
 
-bool serve_listen(struct serve_context *c, struct error *err)
+/* Root's socket would be nobody else's to connect to: it is the service user's, and its group's. */
+static bool give_socket(const char *path, const char *mode, uid_t uid, gid_t gid, struct error *err)
+{
+    if ((geteuid() == 0 && lchown(path, uid, gid) != 0) ||
+        chmod(path, (mode_t)strtoul(mode, NULL, 8)) != 0)
+        return error_errno(err, ERROR_INTERNAL, "%s cannot be given to the service user", path);
+    return true;
+}
+
+static bool listen_to_all(struct serve_context *c, uid_t uid, gid_t gid, struct error *err)
 {
     const struct config_list *lists[] = {&c->config->listen, &c->config->listen_fastcgi};
     size_t *counts[] = {&c->http_listeners, &c->fastcgi_listeners};
@@ -98,8 +107,8 @@ bool serve_listen(struct serve_context *c, struct error *err)
             int fd = listen_open(is_unix ? str_skip(where, 5) : where, err);
             if (fd < 0)
                 return false;
-            if (is_unix)
-                chmod(where.at + 5, (mode_t)strtoul(c->config->socket_mode, NULL, 8));
+            if (is_unix && !give_socket(where.at + 5, c->config->socket_mode, uid, gid, err))
+                return false;
             c->listeners[total++] = fd;
             *counts[l] += 1;
             LOG_INFO("serve.listen", log_str("at", where),
@@ -121,5 +130,5 @@ bool serve_prepare(struct serve_context *c, bool wants_secret, struct error *err
     return make_folder(c->config->state_directory, 0711, uid, gid, err) &&
            make_folder(spool, 0700, uid, gid, err) &&
            (wants_secret ? prepare_keys(c, err) : find_public_key(c, err)) &&
-           serve_listen(c, err) && become(uid, gid, err);
+           listen_to_all(c, uid, gid, err) && become(uid, gid, err);
 }

@@ -319,6 +319,15 @@ def folder():
     shutil.rmtree(made, ignore_errors=True)
 
 
+def test_who_may_not_look_is_told_whom_to_be(restante):
+    if os.geteuid() != 0 or not unprivileged.is_reachable(restante.binary):
+        pytest.skip("needs root, to be somebody else")
+    for words in ["user", "list"], ["doctor"]:
+        told = run("/usr/sbin/runuser", "-u", "daemon", "--", restante.binary, *words, "--config",
+                   restante.config)
+        assert told.returncode == 1 and "as root, or as the user" in told.stderr + told.stdout, told
+
+
 def test_the_doctor_says_what_was_never_started(binary, folder):
     told = stopped(folder).command("doctor", check=False)
     found = findings(told)

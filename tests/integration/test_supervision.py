@@ -219,6 +219,16 @@ def test_a_second_start_keeps_everything_and_makes_nothing(service):
     service.sign_in("ada", "a local password")
 
 
+def test_its_sockets_are_the_service_users_for_its_group_to_connect_to(service, folder):
+    service.stop()
+    at = folder / "http.sock"
+    service.options["listen"].append(f"unix:{at}")
+    service.start()
+    spool = (Path(service.options["state_directory"]) / "spool").stat()
+    assert (at.stat().st_uid, at.stat().st_gid) == (spool.st_uid, spool.st_gid)
+    assert at.stat().st_mode & 0o777 == 0o660
+
+
 def test_a_second_service_on_the_same_port_says_so_and_harms_nothing(service, folder, mailserver):
     other = harness.Restante(folder / "other", domains={}, ca_file=mailserver.ca_file, port=service.port)
     other.folder.mkdir()
