@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-#include "server/base/seal.h"
 #include "server/store/blobs_private.h"
 #include "server/store/db.h"
 
@@ -187,7 +186,7 @@ struct blob_writer *blob_begin(struct db *db, int64_t account_id, int64_t blob_i
                                    .email_id = email_id,
                                    .chunk = BUF_INIT(BLOB_CHUNK_BYTES)};
     memcpy(writer->part, part.at, part.length);
-    crypto_generichash_init(&writer->hash, NULL, 0, TOKEN_HASH_BYTES);
+    crypto_generichash_init(&writer->hash, NULL, 0, BLOB_HASH_BYTES);
     return writer;
 }
 
@@ -246,7 +245,7 @@ bool blob_finish(struct blob_writer **writer_at, int64_t *size_bytes, struct err
 {
     struct blob_writer *writer = *writer_at;
     assert(writer->magic == BLOB_MAGIC);
-    unsigned char hash[TOKEN_HASH_BYTES];
+    unsigned char hash[BLOB_HASH_BYTES];
     bool is_good = !writer->chunk.length || send_chunk(writer, err);
     if (is_good) {
         crypto_generichash_final(&writer->hash, hash, sizeof hash);

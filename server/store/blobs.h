@@ -5,7 +5,7 @@
 #include "server/base/buf.h"
 #include "server/store/store.h"
 
-enum { BLOB_CHUNK_BYTES = 256 * 1024 };
+enum { BLOB_CHUNK_BYTES = 256 * 1024, BLOB_HASH_BYTES = 32 };
 
 struct blob {
     int64_t account_id, id;
@@ -43,17 +43,26 @@ bool blob_append(struct blob_writer *writer, struct str bytes, struct error *err
 bool blob_finish(struct blob_writer **writer, int64_t *size_bytes, struct error *err);
 void blob_abandon(struct blob_writer **writer);
 
-/* Whole messages that lie in one file, of emails that have none yet: written by COPY, and each
- * email knows its blob then, and whether its words are here too, all inside the caller's
- * transaction. The ids come from replica_allocate_ids. */
+/* Whole messages that lie in one file, of emails that have none yet: written by COPY inside the
+ * caller's transaction. The ids come from replica_allocate_ids. */
 struct blob_extent {
     int64_t blob_id, email_id;
     uint64_t offset, length; /* in the file */
+    struct blob_sum {
+        unsigned char hash[BLOB_HASH_BYTES];
+        bool is_zstd;
+    } sum; /* of the chunks, once they are written */
 };
-bool blobs_add(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
-               size_t count, bool is_text_settled, struct error *err);
-/* The chunks and rows alone: the emails know already (replica_wholes_put). */
-bool blobs_copy(struct db *db, int64_t account_id, int fd, const struct blob_extent *sources,
-                size_t count, struct error *err);
+/* First the chunks, which are most of the work: what else the transaction does need not be known
+ * yet, nor `email_id`. */
+bool blobs_copy_chunks(struct db *db, int64_t account_id, int fd, struct blob_extent *sources,
+                       size_t count, struct error *err);
+/* Then their rows. */
+bool blobs_copy_rows(struct db *db, int64_t account_id, const struct blob_extent *sources,
+                     size_t count, struct error *err);
+/* Emails that were here before their bytes know their blobs now, and whether their words are here
+ * too. */
+bool blobs_of_emails_set(struct db *db, int64_t account_id, const struct blob_extent *sources,
+                         size_t count, bool is_text_settled, struct error *err);
 
 #endif

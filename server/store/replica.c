@@ -115,6 +115,13 @@ static void free_batch(struct replica_batch **batch_at)
     *batch_at = NULL;
 }
 
+void replica_give_ids(struct replica_batch *batch, int64_t first, int count)
+{
+    assert(batch->magic == REPLICA_MAGIC);
+    batch->next_id = first;
+    batch->ids_left = count;
+}
+
 void replica_abandon(struct replica_batch **batch)
 {
     if (!*batch)
@@ -160,6 +167,12 @@ bool replica_allocate_ids(struct db *db, int64_t account_id, int count, int64_t 
 bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, struct error *err)
 {
     struct db *db = batch->db;
+    if (count <= batch->ids_left) {
+        *first = batch->next_id;
+        batch->next_id += count;
+        batch->ids_left -= count;
+        return true;
+    }
     bool is_untouched = db->transaction == DB_TX_ASKED;
     if (is_untouched)
         db_rollback(db);

@@ -60,7 +60,8 @@ struct replica_email {
     size_t thread_key_count;
     int64_t message_key; /* 0: none */
     struct str words;    /* for search, as tsvectorrecv reads it; empty: none */
-    int64_t blob_id; /* the whole message, which blobs_copy brings in this transaction; 0: none */
+    int64_t blob_id; /* the whole message, whose row blobs_copy_rows brings in this transaction; 0:
+                        none */
     bool is_settled; /* its text is here too, or there is none */
     int64_t id;      /* filled: the email's id here */
     bool is_known;   /* filled: the email was here already (another placement of it) */
@@ -70,6 +71,10 @@ struct replica_batch;
 
 /* Starts a transaction on `db` for one account. */
 struct replica_batch *replica_begin(struct db *db, int64_t account_id, struct error *err);
+/* What it adds takes these ids, got by replica_allocate_ids before: two for each message. So they
+ * stand in an order that was settled sooner, and batches whose transaction has begun already need
+ * not hold the account's row. */
+void replica_give_ids(struct replica_batch *batch, int64_t first, int count);
 /* Counts, change rows, NOTIFY, COMMIT. The batch is freed in any case and the pointer cleared. */
 bool replica_commit(struct replica_batch **batch, struct error *err);
 /* Rolls back and frees. */
@@ -88,9 +93,9 @@ bool replica_mailbox_cursor(struct replica_batch *batch, const struct replica_ma
                             struct error *err);
 
 /* Adds messages by binary COPY, finds or makes their threads, fills `id` and `is_known`. A UID that
- * is here already only has its flags updated. Best the first call of a batch: ids are then
- * allocated before the transaction, which thus need not hold the account's row. ERROR_LIMIT (and
- * nothing is written) for texts beyond what mail/ lets through. */
+ * is here already only has its flags updated. Best the first call of a batch that was given no ids:
+ * they are then allocated before the transaction, which thus need not hold the account's row.
+ * ERROR_LIMIT (and nothing is written) for texts beyond what mail/ lets through. */
 bool replica_emails_add(struct replica_batch *batch, int64_t mailbox_id,
                         struct replica_email *emails, size_t count, struct error *err);
 /* The server's flags; what is pending stays laid over them. UIDs not here are ignored. */
@@ -113,8 +118,8 @@ bool replica_email_parsed(struct replica_batch *batch, int64_t email_id, struct 
 /* The whole message is here (blob_begin with part "" was finished in this transaction). */
 bool replica_email_blob(struct replica_batch *batch, int64_t email_id, int64_t blob_id,
                         struct error *err);
-/* Many whole messages that came after their metadata, before blobs_copy in the same transaction.
- * Empty texts stay as they are. ERROR_CONFLICT: one is gone. */
+/* Many whole messages that came after their metadata, before blobs_copy_rows in the same
+ * transaction. Empty texts stay as they are. ERROR_CONFLICT: one is gone. */
 struct replica_whole {
     int64_t email_id, blob_id;
     struct str structure, header_json, preview;

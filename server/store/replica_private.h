@@ -38,6 +38,8 @@ struct replica_batch {
     struct replica_touch *touched;
     size_t touched_count, touched_capacity;
     size_t emails_added;
+    int64_t next_id; /* of those taken before */
+    int ids_left;
     struct {
         struct id_list created, updated, destroyed;
     } changes[REPLICA_TYPES];
@@ -63,7 +65,8 @@ struct replica_touch *replica_touch(struct replica_batch *batch, int64_t mailbox
 /* Writes the counts now rather than at the commit, where the account's row is to be locked before
  * that: nothing of the batch may touch placements afterwards. */
 bool replica_write_counts(struct replica_batch *batch, struct error *err);
-/* Ids for this batch; before its transaction if nothing was done in it yet. */
+/* Ids for this batch: of those given to it, else new ones, before its transaction if nothing was
+ * done in it yet. */
 bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, struct error *err);
 
 /* In place of foreign keys (store.h, is_bulk): these emails, each named once, are there until the

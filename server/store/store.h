@@ -24,9 +24,9 @@ struct store_options {
     bool is_hasty;            /* an outage is told at once, not waited out */
     /* Its transactions only add rows, and PostgreSQL does not look up for each of them what its
      * foreign keys name, which is a third of all work on them: a batch holds those rows itself,
-     * once (replica_emails_add, blobs_add). Needs a user that may set session_replication_role, as
-     * the private cluster's may; others cannot connect so. Nothing may be deleted there: cascades
-     * do not happen. */
+     * once (replica_emails_add, replica_wholes_put). Needs a user that may set
+     * session_replication_role, as the private cluster's may; others cannot connect so. Nothing may
+     * be deleted there: cascades do not happen. */
     bool is_bulk;
 };
 

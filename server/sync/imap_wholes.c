@@ -92,8 +92,9 @@ static bool write_rows(struct slice *slice, struct db *db, const struct batch *b
                                           .offset = batch->at[i].offset,
                                           .length = batch->at[i].length};
     }
-    if (!replica_wholes_put(rows, wholes, batch->count, err) ||
-        !blobs_copy(db, slice->account->id, batch->spool, extents, batch->count, err))
+    if (!blobs_copy_chunks(db, slice->account->id, batch->spool, extents, batch->count, err) ||
+        !replica_wholes_put(rows, wholes, batch->count, err) ||
+        !blobs_copy_rows(db, slice->account->id, extents, batch->count, err))
         return false;
     for (size_t i = 0; i < batch->count; i++)
         if (summaries[i].words.length > 0 &&

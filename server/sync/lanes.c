@@ -13,12 +13,22 @@ void lanes_open(struct lanes *lanes, struct slice *slice, lane_fn *import, bool 
         lanes->at[i].lanes = lanes;
 }
 
-static void await_turn(struct lane *lane)
+/* Until `*next`, one of the counts that `lock` guards, has come to this batch. */
+static void await_number(struct lane *lane, const uint64_t *next)
 {
     struct lanes *lanes = lane->lanes;
     pthread_mutex_lock(&lanes->lock);
-    while (lanes->turn != lane->number)
+    while (*next < lane->number)
         pthread_cond_wait(&lanes->turn_came, &lanes->lock);
+    pthread_mutex_unlock(&lanes->lock);
+}
+
+static void set_number(struct lanes *lanes, uint64_t *next, uint64_t number)
+{
+    pthread_mutex_lock(&lanes->lock);
+    if (*next < number)
+        *next = number;
+    pthread_cond_broadcast(&lanes->turn_came);
     pthread_mutex_unlock(&lanes->lock);
 }
 
@@ -26,11 +36,9 @@ static void await_turn(struct lane *lane)
 static void end_turn(struct lane *lane)
 {
     struct lanes *lanes = lane->lanes;
-    await_turn(lane);
-    pthread_mutex_lock(&lanes->lock);
-    lanes->turn++;
-    pthread_cond_broadcast(&lanes->turn_came);
-    pthread_mutex_unlock(&lanes->lock);
+    await_number(lane, &lanes->turn);
+    set_number(lanes, &lanes->entered, lane->number + 1);
+    set_number(lanes, &lanes->turn, lane->number + 1);
 }
 
 static void *run(void *context)
@@ -91,14 +99,24 @@ struct db *lanes_acquire(struct lane *lane, bool only_adds)
 {
     struct lanes *lanes = lane->lanes;
     struct store *bulk = lanes->slice->sync->bulk;
-    if (lanes->in_turn)
-        await_turn(lane);
+    if (lanes->in_turn) /* so whoever has one waits only for those who have one too */
+        await_number(lane, &lanes->entered);
     struct db *db = only_adds && bulk ? store_acquire(bulk, 0, NULL) : NULL;
+    if (lanes->in_turn)
+        set_number(lanes, &lanes->entered, lane->number + 1);
     if (db)
         return db;
-    if (!lanes->in_turn)
+    if (lanes->in_turn)
+        await_number(lane, &lanes->turn);
+    else
         pthread_mutex_lock(&lanes->lock);
     return lanes->slice->db;
+}
+
+void lanes_await_turn(struct lane *lane)
+{
+    if (lane->lanes->in_turn)
+        await_number(lane, &lane->lanes->turn);
 }
 
 void lanes_release(struct lane *lane, struct db **db)

@@ -1,6 +1,6 @@
 /* Batches on their way into the database, each in a thread of its own: while one is parsed another
- * is written or waits for the disk, and meanwhile the next is received. All functions but
- * lanes_acquire and lanes_release are the receiving thread's. */
+ * is written or waits for the disk, and meanwhile the next is received. All functions that
+ * take a `struct lanes` are the receiving thread's. */
 #ifndef RESTANTE_SYNC_LANES_H
 #define RESTANTE_SYNC_LANES_H
 
@@ -32,7 +32,8 @@ struct lanes {
     pthread_mutex_t
         lock; /* who holds it has the slice's own connection; with `in_turn`, of turns */
     pthread_cond_t turn_came;
-    uint64_t sent, turn; /* batches; the one that may be written */
+    uint64_t sent, entered, turn; /* batches; of those, the next that may have a connection, and
+                                     the one whose turn it is */
     struct lane at[LANES];
     size_t receiving; /* the lane, always idle, whose batch is being received */
     struct error err; /* of the first batch that failed */
@@ -47,9 +48,12 @@ bool lanes_await(struct lanes *lanes, struct error *err);
 /* The same, at the end. */
 bool lanes_close(struct lanes *lanes, struct error *err);
 
-/* A connection to write one batch by, once it is its turn: one for bulk if it `only_adds` and there
- * is one, else the slice's own, for which batches stand in line. */
+/* A connection to write one batch by: one for bulk if it `only_adds` and there is one, else the
+ * slice's own, for which batches stand in line. */
 struct db *lanes_acquire(struct lane *lane, bool only_adds);
+/* With `in_turn`: returns when all batches before this one are written or have failed. What does
+ * not depend on them may be written sooner. */
+void lanes_await_turn(struct lane *lane);
 void lanes_release(struct lane *lane, struct db **db);
 
 #endif

@@ -32,7 +32,7 @@ struct download {
     struct slice *slice;
     struct pop3_session *session;
     struct pop3_step **steps; /* asked for, in order */
-    int64_t blob_id;          /* of the next message */
+    int64_t next_id;          /* of those allocated for blobs and all that is made of messages */
     struct lanes lanes;
     struct pop3_batch *batches[LANES]; /* of each lane */
     struct pop3_batch *batch;          /* being received */
@@ -49,6 +49,8 @@ static bool begin_import(struct download *download)
 {
     bool is_good = true;
     if (download->batch->count > 0) {
+        download->batch->first_id = download->next_id;
+        download->next_id += 2 * (int64_t)download->batch->count;
         pop3_import_prepare(download->slice, download->batch);
         is_good = lanes_send(&download->lanes, download->batch);
     }
@@ -108,7 +110,7 @@ static void begin_message(void *context, size_t index)
     }
     download->current = &batch->at[batch->count];
     *download->current = (struct pop3_received){
-        .step = download->steps[index], .blob_id = download->blob_id++, .offset = batch->length};
+        .step = download->steps[index], .blob_id = download->next_id++, .offset = batch->length};
     pop3_fingerprint_begin(&download->fingerprint);
 }
 
@@ -216,8 +218,8 @@ static bool open_download(struct download *download, struct slice *slice, struct
 {
     struct pop3_session *session = slice->account->pop3;
     *download = (struct download){.slice = slice, .session = session};
-    if (!replica_allocate_ids(slice->db, slice->account->id, (int)session->plan.count,
-                              &download->blob_id, err))
+    if (!replica_allocate_ids(slice->db, slice->account->id, 3 * (int)session->plan.count,
+                              &download->next_id, err))
         return false;
     for (size_t i = 0; i < LANES; i++)
         download->batches[i] = batch_new(session);

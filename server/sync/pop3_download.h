@@ -27,6 +27,7 @@ struct pop3_batch {
     bool is_ordinary; /* of a few new messages, whose words are found at once */
     struct pop3_received at[POP3_BATCH_MESSAGES];
     size_t count;
+    int64_t first_id;           /* of two for each, for what is made of it (replica_give_ids) */
     struct pop3_import *import; /* of what was received; NULL: nothing yet */
 };
 

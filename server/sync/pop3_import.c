@@ -28,7 +28,9 @@ struct pop3_import {
     size_t count;
     bool has_words;                   /* not of many: those follow (pop3_words.c) */
     struct parser_summary *summaries; /* of each */
-    struct replica_email *emails;     /* of the new ones, in order */
+    struct blob_extent *blobs;        /* of those that are here as a whole, in order */
+    size_t blob_count;
+    struct replica_email *emails; /* of the new ones, in order */
     size_t new_count;
     struct pop3_uidl *adopted_before, *adopted_after; /* here already, under another key perhaps */
     size_t adopted_count;
@@ -118,31 +120,40 @@ static void fill_email(const struct pop3_import *import, const struct item *item
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* The bodies of new messages, whose rows name them already, and of those whose beginning was here.
- */
+/* The bodies, of new messages and of those whose beginning was here. They depend on nothing else,
+ * so they are written before this batch's turn. */
+static bool write_chunks(struct pop3_import *import, struct error *err)
+{
+    import->blobs = ARENA_ARRAY(import->arena, import->count, struct blob_extent);
+    for (size_t i = 0; i < import->count; i++) {
+        const struct pop3_received *received = import->at[i].received;
+        if (!import->at[i].is_preview)
+            import->blobs[import->blob_count++] = (struct blob_extent){.blob_id = received->blob_id,
+                                                                       .offset = received->offset,
+                                                                       .length = received->length};
+    }
+    return blobs_copy_chunks(import->db, import->slice->account->id, import->batch->spool,
+                             import->blobs, import->blob_count, err);
+}
+
+/* The rows of new messages name their blobs already. */
 static bool write_blobs(struct pop3_import *import, struct error *err)
 {
-    struct blob_extent *added = ARENA_ARRAY(import->arena, import->count, struct blob_extent);
     struct blob_extent *completed = ARENA_ARRAY(import->arena, import->count, struct blob_extent);
-    size_t added_count = 0, completed_count = 0;
-    int64_t account_id = import->slice->account->id;
-    int spool = import->batch->spool;
+    size_t blob = 0, completed_count = 0;
     for (size_t i = 0; i < import->count; i++) {
         const struct item *item = &import->at[i];
-        struct blob_extent source = {.blob_id = item->received->blob_id,
-                                     .email_id = item->row.email_id,
-                                     .offset = item->received->offset,
-                                     .length = item->received->length};
         if (item->is_preview)
             continue;
-        if (item->email_id == 0)
-            added[added_count++] = source;
-        else
-            completed[completed_count++] = source;
+        import->blobs[blob].email_id = item->row.email_id;
+        if (item->email_id != 0)
+            completed[completed_count++] = import->blobs[blob];
+        blob++;
     }
-    return blobs_copy(import->db, account_id, spool, added, added_count, err) &&
-           blobs_add(import->db, account_id, spool, completed, completed_count, import->has_words,
-                     err);
+    int64_t account_id = import->slice->account->id;
+    return blobs_copy_rows(import->db, account_id, import->blobs, import->blob_count, err) &&
+           blobs_of_emails_set(import->db, account_id, completed, completed_count,
+                               import->has_words, err);
 }
 
 /* What is not done for all at once. */
@@ -189,11 +200,16 @@ static bool write_all(struct pop3_import *import, struct replica_batch *batch, s
 }
 
 /* One transaction on `import->db`. */
-static bool store(struct pop3_import *import, struct error *err)
+static bool store(struct lane *lane, struct pop3_import *import, struct error *err)
 {
     struct replica_batch *batch = replica_begin(import->db, import->slice->account->id, err);
-    if (batch && write_all(import, batch, err))
-        return replica_commit(&batch, err);
+    if (batch)
+        replica_give_ids(batch, import->batch->first_id, 2 * (int)import->batch->count);
+    if (batch && write_chunks(import, err)) {
+        lanes_await_turn(lane); /* conversations: what came before must be seen */
+        if (write_all(import, batch, err))
+            return replica_commit(&batch, err);
+    }
     replica_abandon(&batch);
     return false;
 }
@@ -240,7 +256,7 @@ static bool parse_and_store(struct lane *lane, struct pop3_import *import, struc
             fill_email(import, &import->at[i], &import->emails[import->new_count++]);
     import->db =
         lanes_acquire(lane, import->new_count == import->count && import->adopted_count == 0);
-    bool is_good = store(import, err);
+    bool is_good = store(lane, import, err);
     lanes_release(lane, &import->db);
     return is_good;
 }

@@ -234,10 +234,12 @@ static void test_the_web_role_stores_uploads_and_sees_only_its_own(void **state)
 
 /* --- whole messages of one file --------------------------------------------------------------- */
 
-static bool add_from(int fd, const struct blob_extent *sources, size_t count, bool is_settled)
+static bool add_from(int fd, struct blob_extent *sources, size_t count, bool is_settled)
 {
-    bool is_good =
-        db_begin(mail_db, &err) && blobs_add(mail_db, ALICE, fd, sources, count, is_settled, &err);
+    bool is_good = db_begin(mail_db, &err) &&
+                   blobs_copy_chunks(mail_db, ALICE, fd, sources, count, &err) &&
+                   blobs_copy_rows(mail_db, ALICE, sources, count, &err) &&
+                   blobs_of_emails_set(mail_db, ALICE, sources, count, is_settled, &err);
     if (is_good)
         return db_commit(mail_db, &err);
     db_rollback(mail_db);
