@@ -290,16 +290,23 @@ static struct told told_of(const struct adding *adding, enum fate fate)
     return told;
 }
 
+/* Writes what the server told of those with a fate; `rows` is what changed by it. */
+static bool write_told(struct adding *adding, enum fate fate, const char *query,
+                       struct db_rows *rows, struct error *err)
+{
+    struct told told = told_of(adding, fate);
+    return db_select(adding->batch->db, query, rows, err, db_i64(adding->batch->account_id),
+                     db_i64(adding->mailbox_id), db_i64_array(told.email_ids, told.count),
+                     db_i64_array(told.uids, told.count), db_i32_array(told.flags, told.count),
+                     db_text_array(told.keywords, told.count),
+                     db_i64_array(told.modseqs, told.count));
+}
+
 static bool place_known(struct adding *adding, struct error *err)
 {
-    struct told told = told_of(adding, FATE_PLACE);
     struct replica_touch *touch = replica_touch(adding->batch, adding->mailbox_id);
     struct db_rows rows;
-    if (!db_select(adding->batch->db, "replica_place", &rows, err,
-                   db_i64(adding->batch->account_id), db_i64(adding->mailbox_id),
-                   db_i64_array(told.email_ids, told.count), db_i64_array(told.uids, told.count),
-                   db_i32_array(told.flags, told.count), db_text_array(told.keywords, told.count),
-                   db_i64_array(told.modseqs, told.count)))
+    if (!write_told(adding, FATE_PLACE, "replica_place", &rows, err))
         return false;
     while (db_next(&rows)) {
         note_change(adding, db_get_i64(&rows));
@@ -315,14 +322,9 @@ static bool place_known(struct adding *adding, struct error *err)
 
 static bool set_uids(struct adding *adding, struct error *err)
 {
-    struct told told = told_of(adding, FATE_UID);
     struct replica_touch *touch = replica_touch(adding->batch, adding->mailbox_id);
     struct db_rows rows;
-    if (!db_select(adding->batch->db, "replica_uids_set", &rows, err,
-                   db_i64(adding->batch->account_id), db_i64(adding->mailbox_id),
-                   db_i64_array(told.email_ids, told.count), db_i64_array(told.uids, told.count),
-                   db_i32_array(told.flags, told.count), db_text_array(told.keywords, told.count),
-                   db_i64_array(told.modseqs, told.count)))
+    if (!write_told(adding, FATE_UID, "replica_uids_set", &rows, err))
         return false;
     while (db_next(&rows)) {
         note_change(adding, db_get_i64(&rows));

@@ -144,6 +144,27 @@ bool replica_place_of(struct db *db, struct arena *arena, int64_t account_id, in
     return true;
 }
 
+/* With the structure, or with when it was received. */
+static struct replica_wanted *read_wanted(struct db_rows *rows, struct arena *arena,
+                                          bool has_structure, size_t *count)
+{
+    struct replica_wanted *wanted =
+        ARENA_ARRAY(arena, (size_t)rows->row_count, struct replica_wanted);
+    *count = 0;
+    while (db_next(rows)) {
+        struct replica_wanted *one = &wanted[(*count)++];
+        one->email_id = db_get_i64(rows);
+        one->uid = (uint32_t)db_get_i64(rows);
+        one->size_bytes = db_get_i64(rows);
+        if (has_structure)
+            one->structure = db_get_str(rows, arena);
+        else
+            one->received_at = db_get_time(rows);
+    }
+    db_rows_free(rows);
+    return wanted;
+}
+
 bool replica_wanting_text(struct db *db, struct arena *arena, int64_t account_id,
                           int64_t mailbox_id, int64_t since, int limit,
                           struct replica_wanted **wanted, size_t *count, struct error *err)
@@ -152,16 +173,7 @@ bool replica_wanting_text(struct db *db, struct arena *arena, int64_t account_id
     if (!db_select(db, "replica_wanting_text", &rows, err, db_i64(account_id), db_i64(mailbox_id),
                    db_time(since), db_i64(limit)))
         return false;
-    *wanted = ARENA_ARRAY(arena, (size_t)rows.row_count, struct replica_wanted);
-    *count = 0;
-    while (db_next(&rows)) {
-        struct replica_wanted *one = &(*wanted)[(*count)++];
-        one->email_id = db_get_i64(&rows);
-        one->uid = (uint32_t)db_get_i64(&rows);
-        one->size_bytes = db_get_i64(&rows);
-        one->structure = db_get_str(&rows, arena);
-    }
-    db_rows_free(&rows);
+    *wanted = read_wanted(&rows, arena, true, count);
     return true;
 }
 
@@ -176,15 +188,6 @@ bool replica_wanting_whole(struct db *db, struct arena *arena, int64_t account_i
                    db_time(after->email_id ? after->received_at : never), db_i64(after->email_id),
                    db_i64(size_max), db_i64(limit)))
         return false;
-    *wanted = ARENA_ARRAY(arena, (size_t)rows.row_count, struct replica_wanted);
-    *count = 0;
-    while (db_next(&rows)) {
-        struct replica_wanted *one = &(*wanted)[(*count)++];
-        one->email_id = db_get_i64(&rows);
-        one->uid = (uint32_t)db_get_i64(&rows);
-        one->size_bytes = db_get_i64(&rows);
-        one->received_at = db_get_time(&rows);
-    }
-    db_rows_free(&rows);
+    *wanted = read_wanted(&rows, arena, false, count);
     return true;
 }
