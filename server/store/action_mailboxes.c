@@ -324,6 +324,29 @@ static bool clear(struct changing *c, const struct mailbox *mailbox, struct erro
     return true;
 }
 
+/* One that the mail server has not heard of goes without a word to it: neither it nor that it is
+ * gone. Not while another is to lie in it. */
+static bool forget_unheard(struct changing *c, const struct mailbox *mailbox, bool *is_forgotten,
+                           struct error *err)
+{
+    struct db_rows rows;
+    *is_forgotten = mailbox->is_local;
+    for (size_t i = 0; i < c->folders.count; i++)
+        if (c->folders.at[i].parent_id == mailbox->id)
+            return true;
+    if (mailbox->is_local || mailbox->total > 0)
+        return true;
+    if (!db_select(c->db, "action_cancel_folder", &rows, err, db_i64(c->account_id),
+                   db_i64(mailbox->id)))
+        return false;
+    *is_forgotten = rows.row_count > 0;
+    while (db_next(&rows))
+        id_list_add(c->batch->arena, &c->batch->changes[REPLICA_OPERATION].updated,
+                    db_get_i64(&rows));
+    db_rows_free(&rows);
+    return true;
+}
+
 static bool delete_it(struct changing *c, void *context, struct error *err)
 {
     const struct deleting *deleting = context;
@@ -335,8 +358,10 @@ static bool delete_it(struct changing *c, void *context, struct error *err)
     if (was->total > 0 && !deleting->with_emails)
         return error_set(err, ERROR_CONFLICT, "There are messages in this folder.");
     struct mailbox is = {.id = was->id};
-    return clear(c, was, err) && record(c, "mailbox-delete", was, &is, was->is_local, err) &&
-           (!was->is_local || replica_mailbox_remove(c->batch, was->id, err));
+    bool is_here_only;
+    return forget_unheard(c, was, &is_here_only, err) && clear(c, was, err) &&
+           record(c, "mailbox-delete", was, &is, is_here_only, err) &&
+           (!is_here_only || replica_mailbox_remove(c->batch, was->id, err));
 }
 
 bool mailbox_delete(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,

@@ -171,12 +171,56 @@ static bool end_operation(struct replica_batch *batch, int64_t operation_id,
            db_post(batch->db, "replay_notify", err, db_i64(account_id), db_i64(operation_id));
 }
 
+/* Emails of a refused operation that an earlier move passed on to it: it lies where that found
+ * them. Of several mailboxes the first, as an action is on one. */
+struct strays {
+    int64_t from_id, to_id, *emails;
+    size_t count;
+};
+
+static bool find_strays(struct replica_batch *batch, const struct replay *replay,
+                        struct strays *strays, struct error *err)
+{
+    struct db_rows rows;
+    struct done done = take_done(batch, replay);
+    if (!db_select(batch->db, "replay_strays", &rows, err, db_i64(batch->account_id),
+                   db_i64(replay->operation_id), db_i64_array(done.emails, done.count)))
+        return false;
+    strays->emails = ARENA_ARRAY(batch->arena, (size_t)rows.row_count + 1, int64_t);
+    while (db_next(&rows)) {
+        int64_t from_id = db_get_i64(&rows), to_id = db_get_i64(&rows);
+        int64_t email_id = db_get_i64(&rows);
+        if (strays->count > 0 && from_id != strays->from_id)
+            continue;
+        strays->from_id = from_id;
+        strays->to_id = to_id;
+        strays->emails[strays->count++] = email_id;
+    }
+    db_rows_free(&rows);
+    return true;
+}
+
+/* The earlier move is said to be done, so that is where people expect them: a move anew. */
+static bool send_strays(struct replica_batch *batch, const struct strays *strays, struct error *err)
+{
+    struct action action = {.kind = ACTION_MOVE,
+                            .mailbox_id = strays->from_id,
+                            .target_id = strays->to_id,
+                            .email_ids = strays->emails,
+                            .email_count = strays->count};
+    struct action_result result;
+    return strays->count == 0 || action_run_in(batch, batch->arena, &action, &result, err);
+}
+
 bool replay_end(struct replica_batch *batch, struct replay *replay, const struct error *why,
                 struct error *err)
 {
+    struct strays strays = {0};
     replay->is_ended = why || !replay->has_more;
     if (!overlay_lock(batch, replay->operation_id, err) || !write_outcome(batch, replay, err) ||
-        !overlay_end(batch, replay->operation_id, replay->is_ended ? 0 : replay->mailbox_id, err))
+        (why && !find_strays(batch, replay, &strays, err)) ||
+        !overlay_end(batch, replay->operation_id, replay->is_ended ? 0 : replay->mailbox_id, err) ||
+        !send_strays(batch, &strays, err))
         return false;
     return replay->is_ended ? end_operation(batch, replay->operation_id, why, err)
                             : db_execute(batch->db, "replay_operation_go_on", NULL, err,

@@ -44,7 +44,8 @@ bool replay_load(struct db *db, struct arena *arena, int64_t account_id, struct 
 
 /* Within a batch: writes what became of each item, ends their overlay and, if there are no more
  * elsewhere, the operation itself. `why` NULL: it is done; else it has failed for good, and what is
- * not done is as it was before. */
+ * not done is as it was before: what an earlier move had passed on goes where that was to bring it.
+ */
 bool replay_end(struct replica_batch *batch, struct replay *replay, const struct error *why,
                 struct error *err);
 /* The same for an operation on a folder: what else is pending of that is laid over it anew. */

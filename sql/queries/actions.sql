@@ -125,6 +125,22 @@ UPDATE operation SET state = 'cancelled', finished_at = now()
  WHERE account_id = $1 AND id = $2 AND state = 'pending' AND attempts = 0 AND journal IS NULL
 RETURNING id;
 
+-- A folder that the mail server has not heard of yet, with all that was asked of it; not if messages
+-- have to do with it. No row: the server knows it, or is just told.
+-- name: action_cancel_folder
+WITH unheard AS MATERIALIZED (
+    SELECT id FROM operation
+     WHERE account_id = $1 AND kind = 'mailbox-create' AND state = 'pending' AND attempts = 0
+       AND journal IS NULL AND (arguments->>'mailboxId')::bigint = $2
+       FOR UPDATE)
+UPDATE operation o SET state = 'cancelled', finished_at = now()
+ WHERE o.account_id = $1 AND o.state = 'pending' AND starts_with(o.kind, 'mailbox-')
+   AND (o.arguments->>'mailboxId')::bigint = $2
+   AND EXISTS (SELECT FROM unheard)
+   AND NOT EXISTS (SELECT FROM operation_item i WHERE i.account_id = $1 AND i.mailbox_id = $2)
+   AND NOT EXISTS (SELECT FROM placement p WHERE p.account_id = $1 AND p.mailbox_id = $2)
+RETURNING o.id;
+
 -- name: action_of_operation
 SELECT kind, state, coalesce((arguments->>'mailboxId')::bigint, 0),
        coalesce((arguments->>'toId')::bigint, 0), coalesce((arguments->>'thereId')::bigint, 0),
@@ -239,6 +255,17 @@ ended AS (
     DELETE FROM operation_item i USING passed p
      WHERE i.account_id = $1 AND i.operation_id = $2 AND i.email_id = p.email_id)
 SELECT email_id, from_id, to_id FROM passed;
+
+-- Of an operation that is refused: what others passed on to it, but for what is done ($3), with where
+-- it lies and where they were to bring it.
+-- name: replay_strays
+SELECT i.mailbox_id, m.id, i.email_id
+  FROM operation o
+  JOIN operation_item i ON i.account_id = o.account_id AND i.operation_id = o.id AND i.effect = 1
+  JOIN mailbox m ON m.account_id = o.account_id AND m.id = (o.arguments->>'mailboxId')::bigint
+ WHERE o.account_id = $1 AND o.id = $2 AND o.kind IN ('move', 'destroy')
+   AND i.mailbox_id <> m.id AND NOT m.is_doomed AND i.email_id <> ALL ($3)
+ ORDER BY i.mailbox_id, i.email_id;
 
 -- Where what it concerns lies: in one mailbox, but for what moves passed on to it.
 -- name: replay_sources

@@ -1,12 +1,14 @@
 """Folders are here as asked for at once, whether or not the mail server is up, and upstream when it is;
 what it refuses is undone and told, and people take back what they did."""
 
+import re
+
 import pytest
 
 from tests.harness import eventually
 from tests.integration.test_exactly_once import House
 from tests.integration.test_moves import go_away, lies_here, move, undo
-from tests.mailserver.faults import Delay
+from tests.mailserver.faults import Delay, Hear
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,28 @@ def test_a_deleted_folder_comes_back_with_its_mail(house, name, when):
     assert lies_here(house, subject) == [name]
     come_back(house, operations)
     assert house.places(subject) == [(name, ())]
+    assert house.is_true()
+
+
+def test_a_folder_made_and_deleted_offline_is_never_spoken_of(house, name):
+    """Renamed and subscribed to as well, and with one in it; taken back it is made after all."""
+    come_back(house, create(house, name + "kept"))
+    go_away(house)
+    create(house, name)
+    create(house, "inner", name)
+    rename(house, name, name=name + "x", isSubscribed=False)
+    delete(house, f"{name}x/inner")
+    gone = delete(house, name + "x")
+    assert state_of(house, gone[0]) == "done" and name + "x" not in house.here.mailboxes()
+    kept = rename(house, name + "kept", name=name + "last")  # behind all the others
+    heard = Hear()
+    house.proxy.faults = [heard]
+    house.finish(kept)
+    assert b"RENAME" in heard.said
+    assert not re.search(rb" (CREATE|DELETE|SUBSCRIBE) (?!.*%s)" % (name + "last").encode(),
+                         bytes(heard.said)), bytes(heard.said)
+    come_back(house, undo(house, gone))
+    assert name + "x" in house.other.folders() and name + "x" in house.here.mailboxes()
     assert house.is_true()
 
 

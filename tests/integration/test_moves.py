@@ -151,6 +151,27 @@ def test_of_marks_the_last_is_told(house, keywords):
     assert house.is_true()
 
 
+def test_a_message_moved_on_to_where_it_may_not_lies_where_it_was_on_the_way(house):
+    """The first move went over the wire with the second, and both are told as they are."""
+    house.serial_folder = getattr(house, "serial_folder", 0) + 1
+    doomed = f"doomed{house.serial_folder}"
+    house.other.must(house.other.imap.create(doomed))
+    assert eventually(lambda: house.here.check_now() or doomed in house.here.mailboxes(), pause=0.2)
+    subject, email = house.letter()
+    go_away(house)
+    house.other.must(house.other.imap.delete(doomed))
+    first = move(house, email, "INBOX", "Plans")
+    second = move(house, email, "Plans", doomed)
+    come_back(house, first + second)
+    told = house.here.client.get(house.here.path(f"/operations/{second[0]}")).json
+    assert told["state"] == "failed" and told["error"]
+    assert lies_here(house, subject) == ["Plans"]
+    assert house.is_true()
+    assert house.places(subject) == [("Plans", ())]
+    come_back(house, undo(house, first))
+    assert house.places(subject) == [("INBOX", ())] and lies_here(house, subject) == ["INBOX"]
+
+
 def test_what_went_on_can_still_be_taken_back(house):
     """The first move is over by then, as the second has its message."""
     subject, email = house.letter()
