@@ -180,6 +180,13 @@ static void add_row(struct value *list, const struct email *email, const struct 
         set_conversation(row, email, query, arena);
 }
 
+void list_foresee(const struct request *req, struct db *db, int64_t account_id, int64_t mailbox_id)
+{
+    struct list_place place = list_place_of(req);
+    mailbox_page_foresee(db, signed_in(req)->user_id, account_id, mailbox_id, place.cursor,
+                         place.is_backward, signed_in(req)->lists_conversations, LIST_ROWS);
+}
+
 /* One page of the folder, by message or by conversation as the person likes it. A draft stands for
  * itself: it is opened to be written on. */
 static bool read_page(const struct request *req, struct db *db, const struct mailbox *mailbox,

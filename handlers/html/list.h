@@ -39,6 +39,8 @@ struct str list_place_name(struct arena *arena, const struct account *account,
                            const struct mailbox *mailbox);
 /* Whether an empty folder is empty only because its first messages are still on their way. */
 bool list_is_awaited(const struct account *account, const struct mailbox *mailbox);
+/* Has the next round trip bring all that the folder's page asks: see mailbox_page_foresee. */
+void list_foresee(const struct request *req, struct db *db, int64_t account_id, int64_t mailbox_id);
 /* ERROR_NOT_FOUND unless the account is the person's and has the folder. */
 bool list_load_panes(struct request *req, struct db *db, int64_t account_id, int64_t mailbox_id,
                      struct panes *panes, struct error *err);

@@ -86,6 +86,7 @@ static bool show_mailbox(struct request *req, struct response *res, struct db *d
                          int64_t account_id, int64_t mailbox_id, struct error *err)
 {
     struct panes panes;
+    list_foresee(req, db, account_id, mailbox_id);
     if (!list_load_panes(req, db, account_id, mailbox_id, &panes, err))
         return false;
     struct str name = list_folder_name(panes.mailbox);

@@ -150,6 +150,9 @@ bool db_flush(struct db *db, PGresult **last, struct error *err)
                 error_wrap(err, "%s", db->store->queries.at[db->queue[i].query].name);
             }
             is_good = false;
+        } else if (is_good && db->queue[i].foreseen) {
+            db->foreseen[db->queue[i].foreseen - 1].result = result;
+            result = NULL;
         } else if (is_good && last && i == queued - 1) {
             *last = result;
             result = NULL;
@@ -215,6 +218,7 @@ int64_t db_viewer(const struct db *db)
 bool db_begin(struct db *db, struct error *err)
 {
     assert(db->magic == DB_MAGIC && db->transaction == DB_TX_NONE);
+    db_forget(db);
     if (db->is_broken)
         return error_set(err, ERROR_DATABASE, "the connection to the database was lost");
     db->transaction = DB_TX_ASKED;
@@ -313,11 +317,69 @@ static bool run(struct db *db, const char *name, const struct db_value *values, 
     }
 }
 
+/* --- what is asked ahead --------------------------------------------------------------------- */
+
+void db_foresee_values(struct db *db, const char *name, const struct db_value *values)
+{
+    assert(db->magic == DB_MAGIC && db->transaction == DB_TX_NONE);
+    assert(db->foreseen_count < DB_FORESEEN_MAX);
+    struct db_foreseen *seen = &db->foreseen[db->foreseen_count];
+    *seen = (struct db_foreseen){.name = name};
+    size_t count = 0;
+    for (; values[count].type != DB_END; count++) {
+        assert(count < DB_FORESEEN_VALUES && values[count].type <= DB_TIME);
+        seen->values[count] = values[count];
+    }
+    if ((db->queued == 0 && !queue_prologue(db, NULL)) || !db_queue(db, name, seen->values, NULL))
+        return; /* who asks will be told why */
+    db->queue[db->queued - 1].foreseen = ++db->foreseen_count;
+}
+
+static bool is_same_question(const struct db_foreseen *seen, const char *name,
+                             const struct db_value *values)
+{
+    const struct db_value *mine = seen->values;
+    if (!seen->name || strcmp(seen->name, name) != 0)
+        return false;
+    for (; mine->type != DB_END && mine->type == values->type; mine++, values++)
+        if (mine->is_null != values->is_null || mine->number != values->number)
+            return false;
+    return mine->type == values->type;
+}
+
+/* The answer, which the first that is asked for brings along with all others. NULL: it was not
+ * foreseen, or did not go well, and is to be asked. */
+static PGresult *take_foreseen(struct db *db, const char *name, const struct db_value *values)
+{
+    for (int i = 0; i < db->foreseen_count; i++) {
+        struct db_foreseen *seen = &db->foreseen[i];
+        if (!is_same_question(seen, name, values))
+            continue;
+        if (!seen->result && db->queued)
+            db_flush(db, NULL, NULL);
+        PGresult *result = seen->result;
+        *seen = (struct db_foreseen){0};
+        return result;
+    }
+    return NULL;
+}
+
+void db_forget(struct db *db)
+{
+    if (db->foreseen_count && db->queued && db->transaction == DB_TX_NONE)
+        db_flush(db, NULL, NULL);
+    for (int i = 0; i < db->foreseen_count; i++)
+        PQclear(db->foreseen[i].result);
+    db->foreseen_count = 0;
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
 bool db_select_values(struct db *db, const char *name, struct db_rows *rows, struct error *err,
                       const struct db_value *values)
 {
-    PGresult *result;
-    if (!run(db, name, values, &result, err))
+    PGresult *result = take_foreseen(db, name, values);
+    if (!result && !run(db, name, values, &result, err))
         return false;
     *rows = (struct db_rows){.result = result,
                              .row = -1,
@@ -342,6 +404,8 @@ bool db_execute_values(struct db *db, const char *name, int64_t *affected, struc
                        const struct db_value *values)
 {
     PGresult *result;
+    if (db->transaction == DB_TX_NONE)
+        db_forget(db);
     if (!run(db, name, values, &result, err))
         return false;
     if (affected && !str_to_i64(str_of(PQcmdTuples(result)), affected))

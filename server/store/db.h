@@ -12,8 +12,8 @@
  *     }
  *     db_rows_free(&rows);
  *
- * Each statement costs one round trip: BEGIN, the viewer for row-level security, PREPARE and posted
- * statements travel with it. */
+ * Each statement costs one round trip, unless it was foreseen: BEGIN, the viewer for row-level
+ * security, PREPARE and posted statements travel with it. */
 #ifndef RESTANTE_STORE_DB_H
 #define RESTANTE_STORE_DB_H
 
@@ -122,6 +122,13 @@ bool db_select_one_values(struct db *db, const char *name, struct db_rows *rows,
                           const char *missing, struct error *err, const struct db_value *values);
 #define db_select_one(db, name, rows, missing, err, ...) \
     db_select_one_values(db, name, rows, missing, err, DB_VALUES(__VA_ARGS__))
+
+/* Says that db_select will ask this soon, with the same values (numbers and times): the first that
+ * is asked of what was foreseen brings the answers of all, in one round trip. Only for what reads,
+ * outside of transactions. Whatever writes (db_execute, a transaction) forgets them, as does
+ * store_release; a question that nobody foresaw is asked as ever. */
+void db_foresee_values(struct db *db, const char *name, const struct db_value *values);
+#define db_foresee(db, name, ...) db_foresee_values(db, name, DB_VALUES(__VA_ARGS__))
 
 /* Runs one whose rows nobody reads. `affected` (may be NULL) gets the number of rows written. */
 bool db_execute_values(struct db *db, const char *name, int64_t *affected, struct error *err,

@@ -12,9 +12,11 @@
 
 enum {
     DB_MAGIC = 0x44420a01,
-    DB_VALUES_MAX = 48,      /* values of one statement or COPY row */
-    DB_QUEUE_MAX = 64,       /* commands under way before their results are read */
-    DB_QUEUE_ROOM = 8,       /* kept free for BEGIN, viewer, statement and their PREPAREs */
+    DB_VALUES_MAX = 48, /* values of one statement or COPY row */
+    DB_QUEUE_MAX = 64,  /* commands under way before their results are read */
+    DB_QUEUE_ROOM = 8,  /* kept free for BEGIN, viewer, statement and their PREPAREs */
+    DB_FORESEEN_MAX = 8,
+    DB_FORESEEN_VALUES = 6,  /* of one of them */
     DB_VALUE_LIMIT = 1 << 29 /* bytes of all values of a statement */
 };
 
@@ -29,6 +31,14 @@ enum db_transaction {
 struct db_command {
     size_t query;
     bool is_prepare;
+    int foreseen; /* its place among these, from 1; 0: none of them */
+};
+
+/* A question sent ahead (db_foresee), and its answer once that is here. */
+struct db_foreseen {
+    const char *name; /* NULL: it was asked */
+    struct db_value values[DB_FORESEEN_VALUES + 1];
+    PGresult *result;
 };
 
 struct db {
@@ -43,6 +53,8 @@ struct db {
     bool is_copying;
     struct db_command queue[DB_QUEUE_MAX];
     int queued;
+    struct db_foreseen foreseen[DB_FORESEEN_MAX];
+    int foreseen_count;
     struct buf values; /* binary values being bound; rows being copied */
 };
 
@@ -74,6 +86,8 @@ bool db_queue(struct db *db, const char *name, const struct db_value *values, st
 /* Sends what is queued and reads all results; `*last` (may be NULL) gets that of the last command.
  */
 bool db_flush(struct db *db, PGresult **last, struct error *err);
+/* What was foreseen and not asked is as if it had never been; nothing of it is left in the pipe. */
+void db_forget(struct db *db);
 /* Fills `err` from a failed result, or from the connection when `result` is NULL. */
 bool db_fail(struct db *db, const PGresult *result, struct error *err);
 

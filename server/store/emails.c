@@ -43,10 +43,15 @@ static void read_email(struct db_rows *rows, struct arena *arena, struct email *
     email->state = (enum email_state)db_get_i16(rows);
 }
 
-/* One of the four statements that list a mailbox; the last two of `names` go backward. */
-static bool read_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
-                      struct email_cursor cursor, bool is_backward, bool by_thread, int limit,
-                      struct email **emails, size_t *count, bool *has_more, struct error *err)
+/* One of the four statements that list a mailbox, and what it is asked with. */
+struct question {
+    const char *name;
+    struct db_value values[6];
+};
+
+static struct question page_question(int64_t account_id, int64_t mailbox_id,
+                                     struct email_cursor cursor, bool is_backward, bool by_thread,
+                                     int limit)
 {
     static const char *const names[2][2] = {{"emails_page", "emails_page_newer"},
                                             {"threads_page", "threads_page_newer"}};
@@ -55,10 +60,35 @@ static bool read_page(struct db *db, struct arena *arena, int64_t account_id, in
     if (is_from_end) /* beyond everything, on the side where we begin */
         cursor = is_backward ? (struct email_cursor){INT64_MIN / 100, 0}
                              : (struct email_cursor){INT64_MAX, INT64_MAX};
+    return (struct question){names[by_thread][is_backward],
+                             {db_i64(account_id),
+                              db_i64(mailbox_id),
+                              db_time(cursor.received_at),
+                              db_i64(cursor.id),
+                              db_i64(limit + 1),
+                              {.type = DB_END}}};
+}
+
+void mailbox_page_foresee(struct db *db, int64_t user_id, int64_t account_id, int64_t mailbox_id,
+                          struct email_cursor cursor, bool is_backward, bool by_thread, int limit)
+{
+    struct question page =
+        page_question(account_id, mailbox_id, cursor, is_backward, by_thread, limit);
+    db_foresee(db, "account_list", db_i64(user_id));
+    db_foresee(db, "mailbox_list", db_i64(account_id));
+    db_foresee(db, "label_list", db_i64(account_id));
+    db_foresee(db, "operation_news", db_i64(account_id));
+    db_foresee_values(db, page.name, page.values);
+}
+
+static bool read_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                      struct email_cursor cursor, bool is_backward, bool by_thread, int limit,
+                      struct email **emails, size_t *count, bool *has_more, struct error *err)
+{
+    struct question page =
+        page_question(account_id, mailbox_id, cursor, is_backward, by_thread, limit);
     struct db_rows rows;
-    if (!db_select(db, names[by_thread][is_backward], &rows, err, db_i64(account_id),
-                   db_i64(mailbox_id), db_time(cursor.received_at), db_i64(cursor.id),
-                   db_i64(limit + 1)))
+    if (!db_select_values(db, page.name, &rows, err, page.values))
         return false;
     *has_more = rows.row_count > limit;
     *count = (size_t)(*has_more ? limit : rows.row_count);

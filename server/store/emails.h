@@ -72,6 +72,11 @@ enum { EMAIL_THREAD_MAX = 100 };
 bool threads_page(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
                   struct email_cursor cursor, bool is_backward, int limit, struct email **emails,
                   size_t *count, bool *has_more, struct error *err);
+/* All that a page of a folder asks, account_list, mailbox_list, label_list, operation_news and one
+ * of the two above, in one round trip: the first of them that is called brings along what the
+ * others return. */
+void mailbox_page_foresee(struct db *db, int64_t user_id, int64_t account_id, int64_t mailbox_id,
+                          struct email_cursor cursor, bool is_backward, bool by_thread, int limit);
 bool email_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,
                  struct email *email, struct error *err);
 /* Several, in the order of the ids; those that are not there or not seen are left out. `mailbox_id`

@@ -290,6 +290,7 @@ void store_release(struct store *store, struct db **db_at)
     if (db->queued && !db_in_transaction(db))
         db_flush(db, NULL, NULL); /* posted, and no statement came */
     db_rollback(db);
+    db_forget(db);
     if (db->values.capacity > VALUES_KEPT_BYTES)
         buf_free(&db->values);
     bool is_good = !db->is_broken && PQtransactionStatus(db->pg) == PQTRANS_IDLE;

@@ -1,4 +1,6 @@
 /* Lists, messages and conversations as people see them. */
+#include "server/store/accounts.h"
+#include "server/store/labels.h"
 #include "tests/unit/store_mail_fixture.h"
 
 static const int64_t noon = INT64_C(1700000000000000);
@@ -373,6 +375,95 @@ static void test_conversations_list_as_a_plain_look_at_all_says(void **state)
     }
 }
 
+/* --- what is asked ahead --------------------------------------------------------------------- */
+
+static size_t labels_seen(struct db *db)
+{
+    struct label *labels;
+    size_t count;
+    assert_good(label_list(db, mail_arena, ALICE, &labels, &count, &err));
+    return count;
+}
+
+/* A page is foreseen and the first of its questions asked; then somebody makes a label. */
+static struct db *foresee(int64_t mailbox, int label)
+{
+    char sql[256];
+    struct account *accounts;
+    size_t count;
+    struct db *db = store_acquire(mail_web, ALICE, &err);
+    assert_good(db != NULL);
+    mailbox_page_foresee(db, ALICE, ALICE, mailbox, (struct email_cursor){0}, false, true, 50);
+    assert_good(account_list(db, mail_arena, ALICE, &accounts, &count, &err));
+    assert_int_equal(count, 1);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO label (account_id, id, name, keyword) VALUES (1, %d, 'n%d', 'k%d')",
+             9000 + label, label, label);
+    mail_script(sql);
+    return db;
+}
+
+static void test_a_page_foreseen_comes_in_one_flight(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "foreseen", ROLE_NONE, 0);
+    struct mailbox *mailboxes;
+    struct operation_news news;
+    struct email *page;
+    size_t count;
+    bool has_more;
+    struct db *db = foresee(mailbox, 1);
+    add_email(ALICE, mailbox, make_email(1, "foreseen@x", noon, 0));
+    assert_int_equal(labels_seen(db), 0); /* as it was when the first question went */
+    assert_good(threads_page(db, mail_arena, ALICE, mailbox, (struct email_cursor){0}, false, 50,
+                             &page, &count, &has_more, &err));
+    assert_int_equal(count, 0);
+    assert_good(mailbox_list(db, mail_arena, ALICE, &mailboxes, &count, &err) && count > 0);
+    assert_good(operation_news(db, ALICE, &news, &err));
+    assert_int_equal(labels_seen(db), 1); /* each answer is given once */
+    store_release(mail_web, &db);
+}
+
+static void test_what_was_foreseen_ends_with_a_change_and_with_its_owner(void **state)
+{
+    (void)state;
+    int64_t mailbox = add_mailbox(ALICE, "foreseen too", ROLE_NONE, 0);
+    struct db *db = foresee(mailbox, 2);
+    assert_good(db_begin(db, &err) && db_commit(db, &err));
+    assert_int_equal(labels_seen(db), 2);
+    store_release(mail_web, &db);
+
+    db = foresee(mailbox, 3);
+    store_release(mail_web, &db);
+    db = store_acquire(mail_web, BOB, &err); /* the same connection */
+    assert_int_equal(labels_seen(db), 0);
+    store_release(mail_web, &db);
+
+    db = store_acquire(mail_web, BOB, &err); /* nothing was asked after all */
+    mailbox_page_foresee(db, BOB, BOB, mailbox, (struct email_cursor){0}, false, true, 50);
+    store_release(mail_web, &db);
+    db = store_acquire(mail_web, ALICE, &err);
+    assert_int_equal(labels_seen(db), 3);
+    store_release(mail_web, &db);
+}
+
+/* One of them fails: it says so itself, and the others are asked as ever. */
+static void test_a_failure_among_the_foreseen_is_told_to_who_asks(void **state)
+{
+    (void)state;
+    struct db_rows rows;
+    const struct db_value wrong[] = {db_i64(ALICE), db_i64(1),       db_time(0), db_i64(0),
+                                     db_i64(-1),    {.type = DB_END}}; /* no such limit */
+    struct db *db = store_acquire(mail_web, ALICE, &err);
+    db_foresee(db, "account_list", db_i64(ALICE));
+    db_foresee_values(db, "emails_page", wrong);
+    db_foresee(db, "label_list", db_i64(ALICE));
+    assert_int_equal(labels_seen(db), 3);
+    assert_kind((db_select_values(db, "emails_page", &rows, &err, wrong)), ERROR_INVALID);
+    assert_int_equal(labels_seen(db), 3);
+    store_release(mail_web, &db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +475,9 @@ int main(void)
         cmocka_unit_test(test_an_email_in_two_mailboxes_is_seen_only_if_seen_in_both),
         cmocka_unit_test(test_what_is_hidden_is_gone_for_people),
         cmocka_unit_test(test_another_persons_ids_give_nothing_through_the_web_role),
+        cmocka_unit_test(test_a_page_foreseen_comes_in_one_flight),
+        cmocka_unit_test(test_what_was_foreseen_ends_with_a_change_and_with_its_owner),
+        cmocka_unit_test(test_a_failure_among_the_foreseen_is_told_to_who_asks),
     };
     return cmocka_run_group_tests(tests, mail_setup, mail_teardown);
 }
