@@ -8,6 +8,7 @@
 
 #include "handlers/session.h"
 #include "server/store/cluster.h"
+#include "server/store/migrate.h"
 
 enum { PASSWORD_BYTES_MAX = 1024, STATEMENT_MS = 5 * 60 * 1000 };
 
@@ -31,13 +32,21 @@ bool cli_is_closed(struct cli *cli, const char *path)
     return access(config_state_path(cli->arena, &cli->config, path), F_OK) != 0 && errno == EACCES;
 }
 
+/* Said before a statement stumbles over a column. */
+static bool is_of_our_version(struct store *store, struct error *err)
+{
+    struct migrate_state state;
+    return migrate_look(store, &state, err) && migrate_check(&state, err);
+}
+
 struct db *cli_db(struct cli *cli, struct error *err)
 {
     struct store_options options = {.role = STORE_OWNER,
                                     .connections_max = 2,
                                     .statement_timeout_ms = STATEMENT_MS,
-                                    .is_hasty = cli->is_hasty};
-    if (!cli->store) {
+                                    .is_hasty = cli->is_doctor};
+    bool is_first = !cli->store;
+    if (is_first) {
         if (!cli_conninfo(cli->arena, &cli->config, false, &options.conninfo, err))
             return NULL;
         cli->store = store_open(&options, err);
@@ -48,6 +57,8 @@ struct db *cli_db(struct cli *cli, struct error *err)
                             ? "Run this as root, or as the user whom the service runs as."
                             : "The private database runs while `restante serve` does: start it "
                               "first.");
+    if (db && is_first && !cli->is_doctor && !is_of_our_version(cli->store, err))
+        cli_release(cli, &db);
     return db;
 }
 

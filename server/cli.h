@@ -23,7 +23,7 @@ struct cli {
     const char **arguments;
     int argument_count;
     struct store *store; /* set by cli_db */
-    bool is_hasty;       /* of it: an outage is told at once */
+    bool is_doctor;      /* looks at the store itself, and tells an outage at once */
 };
 
 struct cli_command {

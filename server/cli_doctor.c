@@ -118,13 +118,8 @@ static bool check_database(struct cli *cli, struct buf *said, struct error *err)
     if (!is_up && cli->config.database[0])
         return error_hint(err, "Start that PostgreSQL and let this user in, or correct "
                                "\"database\" in the configuration.");
-    if (!is_up || !migrate_look(cli->store, &state, err))
+    if (!is_up || !migrate_look(cli->store, &state, err) || !migrate_check(&state, err))
         return false;
-    if (state.database != state.binary || !state.has_web_role) {
-        error_set(err, ERROR_CONFLICT, "the database is at migration %d, this program at %d",
-                  state.database, state.binary);
-        return error_hint(err, "Run `restante migrate`.");
-    }
     buf_printf(said, "%s, migration %d", cli->config.database[0] ? "configured" : "private",
                state.database);
     return true;
@@ -260,7 +255,7 @@ int cli_doctor(struct cli *cli, struct error *err)
 {
     int failed = 0;
     (void)err;
-    cli->is_hasty = true;
+    cli->is_doctor = true;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct error why = ERROR_INIT;
         struct buf said = BUF_INIT(4096);

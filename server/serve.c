@@ -289,11 +289,7 @@ static bool check_database(const struct serve_context *c, struct error *err)
     store_close(&store);
     if (!is_known)
         LOG_WARN("serve.database", LOG_ERR(&why));
-    if (!is_known || (state.database == state.binary && state.has_web_role))
-        return true;
-    error_set(err, ERROR_CONFLICT, "the database is at migration %d, this program at %d",
-              state.database, state.binary);
-    return error_hint(err, "Run `restante migrate`.");
+    return !is_known || migrate_check(&state, err);
 }
 
 /* One role of a larger installation; others run the rest. */

@@ -3,6 +3,7 @@
 #include <confuse.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/base/config_table_private.h"
@@ -216,6 +217,9 @@ static const char *find_file(const char *path)
 
 static bool parse_file(cfg_t *cfg, const char *path, struct error *err)
 {
+    struct stat found;
+    if (path && stat(path, &found) == 0 && S_ISDIR(found.st_mode)) /* flex would exit */
+        return error_set(err, ERROR_INVALID, "%s is a folder, not a file", path);
     reported = err;
     int status = path ? cfg_parse(cfg, path) : cfg_parse_buf(cfg, "");
     reported = NULL;

@@ -90,6 +90,15 @@ bool migrate_look(struct store *store, struct migrate_state *state, struct error
     return is_good;
 }
 
+bool migrate_check(const struct migrate_state *state, struct error *err)
+{
+    if (state->database == state->binary && state->has_web_role)
+        return true;
+    error_set(err, ERROR_CONFLICT, "the database is at migration %d, this program at %d",
+              state->database, state->binary);
+    return error_hint(err, "Run `restante migrate`.");
+}
+
 static bool apply(struct db *db, const struct migration *migration, struct error *err)
 {
     LOG_INFO("migrate.apply", log_str("name", migration->name));

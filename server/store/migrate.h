@@ -12,6 +12,8 @@ struct migrate_state {
 
 /* Looks, changes nothing. */
 bool migrate_look(struct store *store, struct migrate_state *state, struct error *err);
+/* Whether it is as this binary wants it; else ERROR_CONFLICT with what to do. */
+bool migrate_check(const struct migrate_state *state, struct error *err);
 /* Applies what is missing of sql/migrations/NNNN_name.sql, each in a transaction of its own, one
  * process at a time (advisory lock), and then the web role's grants. `store` is an OWNER store
  * without a statement time-out. A database that is newer than this binary is ERROR_CONFLICT. */

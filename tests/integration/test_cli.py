@@ -121,6 +121,11 @@ def test_the_environment_overrides_the_file_and_is_checked(binary, config_file):
     assert told.returncode == 1 and "RESTANTE_LISTEN" in told.stderr
 
 
+def test_a_folder_is_no_configuration(binary, tmp_path):
+    told = run(binary, "config", "--config", tmp_path)
+    assert told.returncode == 1 and told.stderr.strip() == f"restante config: {tmp_path} is a folder, not a file"
+
+
 def test_a_missing_configuration_is_said_by_its_name(binary):
     told = run(binary, "config", "--config", "/nonexistent/restante.conf")
     assert told.returncode == 1 and "/nonexistent/restante.conf" in told.stderr
@@ -317,6 +322,17 @@ def folder():
     made.chmod(0o755)
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+def test_a_database_of_another_version_is_told_as_such(restante):
+    """Somebody has put a newer program beside the one that runs."""
+    number, name = restante.sql("DELETE FROM schema_migration WHERE version = (SELECT max(version) FROM "
+                                "schema_migration) RETURNING version, name").splitlines()[0].split("|")
+    try:
+        told = complaint(restante, "user", "list")
+        assert f"at migration {int(number) - 1}, this program at {number}" in told and "migrate" in told
+    finally:
+        restante.sql(f"INSERT INTO schema_migration (version, name) VALUES ({number}, '{name}')")
 
 
 def test_who_may_not_look_is_told_whom_to_be(restante):
