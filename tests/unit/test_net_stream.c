@@ -2,6 +2,7 @@
 #include "tests/unit/script_fixture.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <zlib.h>
 
@@ -409,6 +410,31 @@ static void test_connecting_falls_back_to_the_address_that_answers(void **state)
     close(fd);
 }
 
+/* A silent IDLE that a NAT has forgotten is found by the kernel asking: within 60 + 3 * 20 s. */
+static void test_a_silent_connection_is_kept_alive_or_found_dead(void **state)
+{
+    (void)state;
+    int port, fd = listen_somewhere(&port);
+    struct egress *egress = allow("127.0.0.0/8", port);
+    struct stream_params params = {
+        .host = STR("127.0.0.1"), .port = port, .security = STREAM_PLAIN, .egress = egress};
+    struct stream *stream = stream_connect(&params, NULL);
+    assert_non_null(stream);
+    static const int wanted[][3] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                                    {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+                                    {IPPROTO_TCP, TCP_KEEPINTVL, 20},
+                                    {IPPROTO_TCP, TCP_KEEPCNT, 3}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        getsockopt(stream_fd(stream), wanted[i][0], wanted[i][1], &value, &size);
+        assert_int_equal(value, wanted[i][2]);
+    }
+    stream_free(&stream);
+    egress_free(&egress);
+    close(fd);
+}
+
 static void test_the_connected_address_is_what_the_rules_see(void **state)
 {
     (void)state;
@@ -466,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_a_compression_bomb_is_a_limit),
         cmocka_unit_test(test_what_is_not_deflate_is_a_protocol_error),
         cmocka_unit_test(test_connecting_falls_back_to_the_address_that_answers),
+        cmocka_unit_test(test_a_silent_connection_is_kept_alive_or_found_dead),
         cmocka_unit_test(test_the_connected_address_is_what_the_rules_see),
         cmocka_unit_test(test_a_closed_port_is_unreachable),
     };
