@@ -29,6 +29,7 @@ bool note_send(struct request *req, struct db *db, const struct note *note, int6
                struct error *err)
 {
     int delay_s;
+    struct submission submission;
     struct writing_send how = {.idempotency_key = note->key,
                                .is_from_nobody = note->is_from_nobody};
     struct draft draft = {.account_id = note->account_id,
@@ -52,8 +53,10 @@ bool note_send(struct request *req, struct db *db, const struct note *note, int6
         return false;
     how.send_at = clock_now_us() + (int64_t)delay_s * 1000000;
     if (attach(db, note, &draft, err) &&
-        writing_send(req, db, note->account_id, draft.email_id, &how, submission_id, err))
+        writing_send(req, db, note->account_id, draft.email_id, &how, &submission, err)) {
+        *submission_id = submission.id;
         return true;
+    }
     struct error why = ERROR_INIT; /* nobody asked for a draft: the first error counts */
     draft_delete(db, note->account_id, draft.email_id, &why);
     return false;

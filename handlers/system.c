@@ -196,6 +196,8 @@ static bool get_metrics(struct request *req, struct response *res, struct error 
     write_durations(&res->body, app->request_counts);
     write_parsers(&res->body, app->parsers);
     bool is_up = write_service(&res->body, app, &why);
+    write_number(&res->body, "database_round_trips_total", "counter",
+                 "Times that a request waited for PostgreSQL.", store_round_trips(app->store));
     write_number(&res->body, "database_up", "gauge", "Whether PostgreSQL answers.", is_up);
     return true;
 }

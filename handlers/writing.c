@@ -278,11 +278,11 @@ bool writing_copy(struct request *req, struct db *db, const struct blob *blob, i
 struct sending {
     struct request *req;
     struct db *db;
-    struct draft draft;
-    struct identity identity;
+    struct submission_look look;
+    const struct draft *draft; /* of the look, like what follows */
+    const struct identity *identity;
     struct compose_addresses to, cc, bcc, reply_to;
     struct compose_attachment *attachments;
-    size_t attachment_count;
     struct submission submission;
     struct error write_err;
     struct blob_writer *writer;
@@ -304,14 +304,14 @@ static bool read_people(struct sending *s, struct error *err)
     struct arena *arena = s->req->arena;
     struct compose_addresses own;
     struct str to, cc, bcc;
-    if (!writing_expand(s->req, s->db, s->draft.to, &to, err) ||
-        !writing_expand(s->req, s->db, s->draft.cc, &cc, err) ||
-        !writing_expand(s->req, s->db, s->draft.bcc, &bcc, err) ||
+    if (!writing_expand(s->req, s->db, s->draft->to, &to, err) ||
+        !writing_expand(s->req, s->db, s->draft->cc, &cc, err) ||
+        !writing_expand(s->req, s->db, s->draft->bcc, &bcc, err) ||
         !compose_addresses_read(arena, to, &s->to, err) ||
         !compose_addresses_read(arena, cc, &s->cc, err) ||
         !compose_addresses_read(arena, bcc, &s->bcc, err) ||
-        !compose_addresses_read(arena, s->identity.reply_to, &s->reply_to, err) ||
-        !compose_addresses_read(arena, s->identity.bcc, &own, err))
+        !compose_addresses_read(arena, s->identity->reply_to, &s->reply_to, err) ||
+        !compose_addresses_read(arena, s->identity->bcc, &own, err))
         return false;
     if (own.count) { /* copies that this sender always wants */
         size_t count = s->bcc.count + own.count;
@@ -331,16 +331,13 @@ static bool read_people(struct sending *s, struct error *err)
 
 static bool read_attachments(struct sending *s, struct error *err)
 {
-    struct draft_attachment *list;
     struct arena *arena = s->req->arena;
-    if (!draft_attachments(s->db, arena, s->draft.account_id, s->draft.email_id, &list,
-                           &s->attachment_count, err))
-        return false;
-    s->attachments = ARENA_ARRAY(arena, s->attachment_count, struct compose_attachment);
-    for (size_t i = 0; i < s->attachment_count; i++) {
+    const struct draft_attachment *list = s->look.attachments;
+    s->attachments = ARENA_ARRAY(arena, s->look.attachment_count, struct compose_attachment);
+    for (size_t i = 0; i < s->look.attachment_count; i++) {
         struct blob *blob = ARENA_NEW(arena, struct blob);
         struct attached_blob *source = ARENA_NEW(arena, struct attached_blob);
-        if (!blob_by_id(s->db, arena, s->draft.account_id, list[i].blob_id, blob, err))
+        if (!blob_by_id(s->db, arena, s->draft->account_id, list[i].blob_id, blob, err))
             return false;
         *source = (struct attached_blob){s->db, blob};
         s->attachments[i] = (struct compose_attachment){.type = list[i].type,
@@ -394,22 +391,22 @@ static bool freeze(struct sending *s, struct error *err)
 {
     struct submission *submission = &s->submission;
     struct compose_needs needs = {0};
-    struct compose compose = {.from = {s->identity.name, s->identity.email},
+    struct compose compose = {.from = {s->identity->name, s->identity->email},
                               .reply_to = s->reply_to,
                               .to = s->to,
                               .cc = s->cc,
-                              .subject = s->draft.subject,
-                              .text = s->draft.text,
-                              .html = s->draft.html,
+                              .subject = s->draft->subject,
+                              .text = s->draft->text,
+                              .html = s->draft->html,
                               .message_id = submission->message_id,
-                              .in_reply_to = s->draft.in_reply_to,
-                              .references = s->draft.references,
+                              .in_reply_to = s->draft->in_reply_to,
+                              .references = s->draft->references,
                               .date_at = clock_now_us(),
                               .date_offset_minutes = writing_zone(),
-                              .priority = (enum compose_priority)s->draft.priority,
-                              .wants_receipt = s->draft.wants_receipt,
+                              .priority = (enum compose_priority)s->draft->priority,
+                              .wants_receipt = s->draft->wants_receipt,
                               .attachments = s->attachments,
-                              .attachment_count = s->attachment_count};
+                              .attachment_count = s->look.attachment_count};
     s->writer = blob_begin(s->db, submission->account_id, submission->blob_id, 0, STR_EMPTY, err);
     bool is_good = s->writer && compose_write(&compose, take_bytes, s, &needs, err);
     if (!is_good && s->write_err.kind != ERROR_NONE)
@@ -442,12 +439,9 @@ static void collect_people(struct sending *s)
 }
 
 /* What could never leave is refused while the person is here. */
-static bool has_server(struct sending *s, struct error *err)
+static bool check_server(const struct sending *s, struct error *err)
 {
-    struct account account;
-    if (!session_account(s->req, s->db, s->draft.account_id, &account, err))
-        return false;
-    if (account.smtp.host.length)
+    if (s->look.account.smtp.host.length)
         return true;
     error_set(err, ERROR_INVALID, "This account has no server for outgoing mail.");
     return error_hint(err, "Add one in the settings of the account.");
@@ -458,10 +452,10 @@ static bool prepare(struct sending *s, struct error *err)
     struct arena *arena = s->req->arena;
     struct submission *submission = &s->submission;
     struct str from;
-    if (!has_server(s, err) ||
-        !writing_identity(s->req, s->db, s->draft.account_id, s->draft.identity_id, &s->identity,
-                          err) ||
-        !compose_email_check(arena, s->identity.email, &from, err) || !read_people(s, err) ||
+    if (!check_server(s, err) ||
+        !(s->identity = writing_identity_choose(s->look.identities, s->look.identity_count,
+                                                s->draft->identity_id, err)) ||
+        !compose_email_check(arena, s->identity->email, &from, err) || !read_people(s, err) ||
         !read_attachments(s, err))
         return false;
     struct buf bcc = BUF_INIT(JSON_BYTES_MAX);
@@ -469,43 +463,44 @@ static bool prepare(struct sending *s, struct error *err)
         return false;
     submission->bcc_field = arena_str(arena, buf_view(&bcc));
     buf_free(&bcc);
-    submission->account_id = s->draft.account_id;
-    submission->identity_id = s->identity.id;
-    submission->draft_id = s->draft.email_id;
-    submission->wants_report = s->draft.wants_report;
-    submission->answers_id = s->draft.answers_id;
-    submission->answers_how = s->draft.answers_how;
+    submission->account_id = s->draft->account_id;
+    submission->id = s->look.first_id;
+    submission->blob_id = s->look.first_id + 1;
+    submission->identity_id = s->identity->id;
+    submission->draft_id = s->draft->email_id;
+    submission->wants_report = s->draft->wants_report;
+    submission->answers_id = s->draft->answers_id;
+    submission->answers_how = s->draft->answers_how;
     submission->message_id = compose_message_id(arena, from);
     submission->mail_from = from;
-    submission->subject = s->draft.subject;
-    submission->to = s->draft.to.length ? s->draft.to : s->draft.cc;
+    submission->subject = s->draft->subject;
+    submission->to = s->draft->to.length ? s->draft->to : s->draft->cc;
     write_recipients(s);
     return true;
 }
 
 bool writing_send(struct request *req, struct db *db, int64_t account_id, int64_t draft_id,
-                  const struct writing_send *how, int64_t *submission_id, struct error *err)
+                  const struct writing_send *how, struct submission *submission, struct error *err)
 {
     struct sending s = {.req = req, .db = db};
-    if (!submission_known(db, account_id, how->idempotency_key, submission_id, err))
+    if (!submission_look(db, req->arena, account_id, draft_id, how->idempotency_key, &s.look, err))
         return false;
-    if (*submission_id)
-        return true;
-    if (!draft_by_id(db, req->arena, account_id, draft_id, &s.draft, err))
-        return false;
-    if (s.draft.is_hidden)
+    if (s.look.known_id)
+        return submission_by_id(db, req->arena, account_id, s.look.known_id, submission, err);
+    s.draft = &s.look.draft;
+    if (s.draft->is_hidden)
         return error_set(err, ERROR_CONFLICT, "This message is being sent already.");
     s.submission.send_at = how->send_at;
     if (!prepare(&s, err))
         return false;
     if (how->is_from_nobody)
         s.submission.mail_from = STR_EMPTY;
-    if (!submission_allocate(db, &s.submission, err) || !db_begin(db, err))
+    if (!db_begin(db, err))
         return false;
     bool is_good =
         freeze(&s, err) && submission_create(db, &s.submission, how->idempotency_key, err);
     if (is_good && db_commit(db, err)) {
-        *submission_id = s.submission.id;
+        *submission = s.submission;
         collect_people(&s);
         return true;
     }

@@ -10,6 +10,8 @@
 #include "server/store/submissions.h"
 
 /* The sender of a draft: the one it names, else the account's first. */
+const struct identity *writing_identity_choose(const struct identity *list, size_t count,
+                                               int64_t identity_id, struct error *err);
 bool writing_identity(const struct request *req, struct db *db, int64_t account_id,
                       int64_t identity_id, struct identity *identity, struct error *err);
 
@@ -59,9 +61,9 @@ struct writing_send {
 };
 /* Makes the message of a draft and accepts it for sending: from then on it is not lost.
  * ERROR_INVALID says which address is none, or that there is nobody to send to. With a key that is
- * known already, the earlier submission's id. */
+ * known already, the earlier submission. */
 bool writing_send(struct request *req, struct db *db, int64_t account_id, int64_t draft_id,
-                  const struct writing_send *how, int64_t *submission_id, struct error *err);
+                  const struct writing_send *how, struct submission *submission, struct error *err);
 
 /* Minutes east of UTC, now, here. */
 int writing_zone(void);

@@ -5,6 +5,16 @@
 
 enum { TYPED_BYTES_MAX = 500, SIGNATURE_BYTES_MAX = 64 * 1024 };
 
+const struct identity *writing_identity_choose(const struct identity *list, size_t count,
+                                               int64_t identity_id, struct error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].id == identity_id || !identity_id)
+            return &list[i];
+    error_set(err, ERROR_NOT_FOUND, "There is no such sender.");
+    return NULL;
+}
+
 bool writing_identity(const struct request *req, struct db *db, int64_t account_id,
                       int64_t identity_id, struct identity *identity, struct error *err)
 {
@@ -12,13 +22,10 @@ bool writing_identity(const struct request *req, struct db *db, int64_t account_
     size_t count;
     if (!identity_list(db, req->arena, account_id, &list, &count, err))
         return false;
-    for (size_t i = 0; i < count; i++) {
-        if (list[i].id == identity_id || (!identity_id && i == 0)) {
-            *identity = list[i];
-            return true;
-        }
-    }
-    return error_set(err, ERROR_NOT_FOUND, "There is no such sender.");
+    const struct identity *chosen = writing_identity_choose(list, count, identity_id, err);
+    if (chosen)
+        *identity = *chosen;
+    return chosen != NULL;
 }
 
 static bool check_signature(struct request *req, struct identity *identity, struct error *err)

@@ -151,13 +151,21 @@ bool answer_account(struct request *req, struct db **db, struct account *account
 bool answer_account_id(struct request *req, struct db **db, int64_t *account_id, struct error *err)
 {
     struct account account;
-    *db = NULL;
-    if (!request_param_id(req, "account", account_id, err))
+    if (req->method & (HTTP_GET | HTTP_HEAD))
+        return answer_account_named(req, db, account_id, err) &&
+               (session_owns(req, *db, *account_id, err) || answer_done(req, db, false));
+    *account_id = 0;
+    if (!answer_account(req, db, &account, err))
         return false;
-    if (!(req->method & (HTTP_GET | HTTP_HEAD)))
-        return answer_account(req, db, &account, err);
-    return (*db = app_db(req, err)) &&
-           (session_owns(req, *db, *account_id, err) || answer_done(req, db, false));
+    *account_id = account.id;
+    return true;
+}
+
+bool answer_account_named(struct request *req, struct db **db, int64_t *account_id,
+                          struct error *err)
+{
+    *db = NULL;
+    return request_param_id(req, "account", account_id, err) && (*db = app_db(req, err));
 }
 
 /* --- emails ---------------------------------------------------------------------------------- */

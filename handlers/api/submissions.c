@@ -44,13 +44,14 @@ static bool read_time(struct request *req, struct db *db, const json_t *body, in
                       struct error *err)
 {
     struct str text;
-    int seconds;
+    int seconds = 0;
     if (!body_str(req->arena, body, "sendAt", false, &text, err))
         return false;
     if (text.length)
         return clock_parse_rfc3339(text, send_at) ||
                error_set(err, ERROR_INVALID, "\"sendAt\" is no date like 2026-11-25T08:00:00Z.");
-    if (!send_delay(db, signed_in(req)->user_id, &seconds, err))
+    if (!json_object_get(body, "delaySeconds") &&
+        !send_delay(db, signed_in(req)->user_id, &seconds, err))
         return false;
     int64_t delay = seconds;
     if (!body_int(body, "delaySeconds", 0, SEND_DELAY_MAX_S, &delay, err))
@@ -73,7 +74,8 @@ static bool show(struct request *req, struct response *res, struct db *db, int64
 bool api_submission_create(struct request *req, struct response *res, struct error *err)
 {
     struct db *db = NULL;
-    int64_t account_id, draft_id = 0, id;
+    int64_t account_id, draft_id = 0;
+    struct submission submission;
     struct writing_send how = {.idempotency_key = once_key(req)};
     struct str draft;
     if (!may_send(req, err))
@@ -82,13 +84,15 @@ bool api_submission_create(struct request *req, struct response *res, struct err
     bool is_good = body && body_str(req->arena, body, "draftId", true, &draft, err) &&
                    ((str_to_i64(draft, &draft_id) && draft_id > 0) ||
                     error_set(err, ERROR_INVALID, "\"draftId\" is no id.")) &&
-                   answer_account_id(req, &db, &account_id, err) &&
+                   answer_account_named(req, &db, &account_id, err) &&
                    read_time(req, db, body, &how.send_at, err) &&
-                   writing_send(req, db, account_id, draft_id, &how, &id, err) &&
-                   show(req, res, db, account_id, id, err);
+                   writing_send(req, db, account_id, draft_id, &how, &submission, err);
     json_decref(body);
-    if (is_good)
+    if (is_good) {
+        struct json json = answer_json(res);
+        write_submission(&json, &submission);
         res->status = 201;
+    }
     return answer_done(req, &db, is_good);
 }
 

@@ -19,7 +19,6 @@ enum {
 
 /* What a request asks for. */
 struct asked {
-    struct account account;
     struct mailbox mailbox;
     struct http_fields form;
     const struct verb *verb;
@@ -131,8 +130,7 @@ static bool read_place(struct request *req, struct db *db, struct asked *asked, 
         !request_form(req, &asked->form, err))
         return false;
     asked->open_id = form_id(&asked->form, "open");
-    return session_account(req, db, account_id, &asked->account, err) &&
-           mailbox_by_id(db, req->arena, account_id, mailbox_id, &asked->mailbox, err);
+    return mailbox_by_id(db, req->arena, account_id, mailbox_id, &asked->mailbox, err);
 }
 
 /* "do" is a verb, or with a row's own button "verb.id". */
@@ -163,7 +161,7 @@ static struct str place_with(const struct request *req, const struct asked *aske
                              bool is_message_left, struct str argument)
 {
     struct str query = list_query(req->arena, list_place_of(req));
-    struct str path = arena_printf(req->arena, "/mail/%lld/%lld", (long long)asked->account.id,
+    struct str path = arena_printf(req->arena, "/mail/%lld/%lld", (long long)asked->mailbox.account_id,
                                    (long long)asked->mailbox.id);
     if (asked->open_id && !is_message_left)
         path = arena_printf(req->arena, "%s/%lld", path.at, (long long)asked->open_id);
@@ -229,7 +227,7 @@ static bool run(struct request *req, struct db *db, const struct asked *asked,
     if (action.kind != ACTION_KEYWORDS || asked->is_everything)
         action.mailbox_id = asked->mailbox.id;
     action.idempotency_key = key_of(asked, step, req->arena);
-    if (!action_run(db, req->arena, asked->account.id, &action, &result, err))
+    if (!action_run(db, req->arena, asked->mailbox.account_id, &action, &result, err))
         return false;
     for (size_t i = 0; i < result.operation_count && *count < OPERATIONS_MAX; i++)
         ids[(*count)++] = result.operation_ids[i];
@@ -246,7 +244,7 @@ static bool begin_bulk(struct request *req, struct response *res, struct db *db,
     action.target_id = how->target_id;
     action.until = how->until;
     action.idempotency_key = key_of(asked, ".all", req->arena);
-    if (!bulk_add(db, asked->account.id, &action, STR_EMPTY, 0, &id, err))
+    if (!bulk_add(db, asked->mailbox.account_id, &action, STR_EMPTY, 0, &id, err))
         return false;
     response_redirect(res, place_with(req, asked, leaves_message(asked), STR_EMPTY));
     return true;
@@ -261,11 +259,11 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
     int64_t ids[OPERATIONS_MAX];
     size_t count = 0;
     if (verb->role != ROLE_NONE) {
-        if (!mailbox_by_role(db, req->arena, asked->account.id, verb->role, &target, err))
+        if (!mailbox_by_role(db, req->arena, asked->mailbox.account_id, verb->role, &target, err))
             return false;
         action.target_id = target.id;
     }
-    if (verb->is_snooze && !snooze_prepare(req, db, asked->account.id, asked->until, &action, err))
+    if (verb->is_snooze && !snooze_prepare(req, db, asked->mailbox.account_id, asked->until, &action, err))
         return false;
     if (asked->is_everything && asked->mailbox.total > AT_ONCE_MAX)
         return begin_bulk(req, res, db, asked, &action, err);
@@ -308,7 +306,7 @@ static bool ask_again(struct request *req, struct response *res, const struct as
     for (size_t i = 0; i < asked->email_count; i++)
         view_set_i64(view_add_object(emails), "id", asked->email_ids[i]);
     view_set_url(sure, "backUrl", place_with(req, asked, false, STR_EMPTY));
-    view_set_path(sure, "actUrl", "/mail/%lld/%lld/act%" STR_FMT, (long long)asked->account.id,
+    view_set_path(sure, "actUrl", "/mail/%lld/%lld/act%" STR_FMT, (long long)asked->mailbox.account_id,
                   (long long)asked->mailbox.id,
                   STR_ARG(list_query(req->arena, list_place_of(req))));
     return page_send(req, res, "sure", page, err);
@@ -334,7 +332,7 @@ static bool act(struct request *req, struct response *res, struct db *db, struct
         return true;
     }
     if (asked.verb->is_label &&
-        !labels_asked(req, db, asked.account.id, &asked.form, &asked.label)) {
+        !labels_asked(req, db, asked.mailbox.account_id, &asked.form, &asked.label)) {
         say(req, res, &asked, "label");
         return true;
     }
@@ -372,7 +370,7 @@ static bool undo(struct request *req, struct response *res, struct db *db, struc
     while (rest.at && count < OPERATIONS_MAX)
         if (!str_to_i64(str_cut(&rest, '-'), &ids[count++]))
             return error_set(err, ERROR_INVALID, "There is nothing to take back.");
-    if (action_undo(db, req->arena, asked.account.id, ids, count, NULL, &why)) {
+    if (action_undo(db, req->arena, asked.mailbox.account_id, ids, count, NULL, &why)) {
         say(req, res, &asked, "undone");
         return true;
     }

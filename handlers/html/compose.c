@@ -403,14 +403,15 @@ static bool read_send_at(const struct form *form, int64_t *at, struct error *err
 static bool send(struct request *req, struct response *res, struct db *db,
                  const struct composing *c, const struct form *form, struct error *err)
 {
-    int64_t delay = 0, id;
+    int64_t delay = 0;
+    struct submission submission;
     struct str text = form_text(&form->fields, "delay");
     int64_t user_id = signed_in(req)->user_id;
     bool has_delay = str_to_i64(text, &delay) && delay >= 0 && delay <= SEND_DELAY_MAX_S;
     struct writing_send how = {.send_at = clock_now_us() + (has_delay ? delay : 0) * 1000000};
     if (!read_send_at(form, &how.send_at, err) ||
         (has_delay && !send_delay_set(db, user_id, (int)delay, err)) ||
-        !writing_send(req, db, c->account_id, c->draft.email_id, &how, &id, err))
+        !writing_send(req, db, c->account_id, c->draft.email_id, &how, &submission, err))
         return false;
     response_redirect(res, arena_printf(req->arena, "/mail/%lld/outbox", (long long)c->account_id));
     return true;

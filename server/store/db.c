@@ -127,6 +127,22 @@ static PGresult *read_result(struct db *db)
     return result;
 }
 
+static struct db_rows rows_of(PGresult *result)
+{
+    return (struct db_rows){.result = result,
+                            .row = -1,
+                            .row_count = PQntuples(result),
+                            .column_count = PQnfields(result)};
+}
+
+/* Rows that came when something sent with them has failed. */
+static void take_back_rows(struct db *db, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (db->queue[i].rows)
+            db_rows_free(db->queue[i].rows);
+}
+
 bool db_flush(struct db *db, PGresult **last, struct error *err)
 {
     assert(!db->is_copying);
@@ -139,6 +155,7 @@ bool db_flush(struct db *db, PGresult **last, struct error *err)
         return error_set(err, ERROR_DATABASE, "the connection to the database was lost");
     if (!PQpipelineSync(db->pg))
         return db_fail(db, NULL, err);
+    atomic_fetch_add_explicit(&db->store->round_trips, 1, memory_order_relaxed);
     for (int i = 0; i < queued; i++) {
         PGresult *result = read_result(db);
         ExecStatusType status = PQresultStatus(result);
@@ -156,6 +173,9 @@ bool db_flush(struct db *db, PGresult **last, struct error *err)
         } else if (is_good && last && i == queued - 1) {
             *last = result;
             result = NULL;
+        } else if (is_good && db->queue[i].rows) {
+            *db->queue[i].rows = rows_of(result);
+            result = NULL;
         }
         PQclear(result);
         if (db->is_broken)
@@ -167,6 +187,8 @@ bool db_flush(struct db *db, PGresult **last, struct error *err)
             is_good = db_fail(db, NULL, is_good ? err : NULL);
         PQclear(sync);
     }
+    if (!is_good)
+        take_back_rows(db, queued);
     if (!is_good && last) {
         PQclear(*last);
         *last = NULL;
@@ -256,6 +278,8 @@ void db_rollback(struct db *db)
     assert(db->magic == DB_MAGIC);
     if (db->transaction == DB_TX_NONE)
         return;
+    for (int i = 0; i < db->queued; i++)
+        db->queue[i].rows = NULL; /* whoever waited for them may be gone */
     if (db->queued)
         db_flush(db, NULL, NULL);
     if (!db->is_broken && PQtransactionStatus(db->pg) != PQTRANS_IDLE &&
@@ -381,10 +405,7 @@ bool db_select_values(struct db *db, const char *name, struct db_rows *rows, str
     PGresult *result = take_foreseen(db, name, values);
     if (!result && !run(db, name, values, &result, err))
         return false;
-    *rows = (struct db_rows){.result = result,
-                             .row = -1,
-                             .row_count = PQntuples(result),
-                             .column_count = PQnfields(result)};
+    *rows = rows_of(result);
     return true;
 }
 
@@ -414,12 +435,25 @@ bool db_execute_values(struct db *db, const char *name, int64_t *affected, struc
     return true;
 }
 
+bool db_post_select_values(struct db *db, const char *name, struct db_rows *rows, struct error *err,
+                           const struct db_value *values)
+{
+    assert(!rows || db->transaction != DB_TX_NONE);
+    if (rows)
+        *rows = (struct db_rows){0};
+    if (!run(db, name, values, NULL, err))
+        return false;
+    db->queue[db->queued - 1].rows = rows;
+    return db->queued < DB_QUEUE_MAX - DB_QUEUE_ROOM || db_flush(db, NULL, err);
+}
+
 bool db_post_values(struct db *db, const char *name, struct error *err,
                     const struct db_value *values)
 {
-    if (!run(db, name, values, NULL, err))
-        return false;
-    if (db->queued < DB_QUEUE_MAX - DB_QUEUE_ROOM)
-        return true;
-    return db_flush(db, NULL, err);
+    return db_post_select_values(db, name, NULL, err, values);
+}
+
+bool db_catch_up(struct db *db, struct error *err)
+{
+    return db->queued == 0 || db_flush(db, NULL, err);
 }

@@ -13,7 +13,8 @@
  *     db_rows_free(&rows);
  *
  * Each statement costs one round trip, unless it was foreseen: BEGIN, the viewer for row-level
- * security, PREPARE and posted statements travel with it. */
+ * security, PREPARE and posted statements, those that are read too (db_post_select), travel with it
+ * or with the commit. */
 #ifndef RESTANTE_STORE_DB_H
 #define RESTANTE_STORE_DB_H
 
@@ -141,6 +142,15 @@ bool db_execute_values(struct db *db, const char *name, int64_t *affected, struc
 bool db_post_values(struct db *db, const char *name, struct error *err,
                     const struct db_value *values);
 #define db_post(db, name, err, ...) db_post_values(db, name, err, DB_VALUES(__VA_ARGS__))
+
+/* The same of one whose rows are read once it was sent: `rows`, empty until then and after a
+ * failure of anything sent with it, must last until then. The caller frees them in any case. */
+bool db_post_select_values(struct db *db, const char *name, struct db_rows *rows, struct error *err,
+                           const struct db_value *values);
+#define db_post_select(db, name, rows, err, ...) \
+    db_post_select_values(db, name, rows, err, DB_VALUES(__VA_ARGS__))
+/* Sends what was posted, when nothing else is to be sent now. */
+bool db_catch_up(struct db *db, struct error *err);
 
 bool db_in_transaction(const struct db *db);
 /* Whose rows a statement that names its viewer may touch: the person given to store_acquire, -1 for

@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "server/base/buf.h"
 #include "server/base/clock.h"
@@ -32,6 +33,7 @@ struct db_command {
     size_t query;
     bool is_prepare;
     int foreseen; /* its place among these, from 1; 0: none of them */
+    struct db_rows *rows; /* of db_post_select; NULL: nobody reads them */
 };
 
 /* A question sent ahead (db_foresee), and its answer once that is here. */
@@ -67,6 +69,7 @@ struct store {
     bool is_bulk;        /* store_options */
     struct arena *arena; /* of the queries */
     struct queries queries;
+    atomic_uint_fast64_t round_trips; /* for store_round_trips */
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;

@@ -6,7 +6,7 @@
 #include "server/store/drafts_private.h"
 #include "server/store/emails.h"
 
-static const char no_draft[] = "there is no such draft";
+const char draft_missing[] = "there is no such draft";
 
 const char *answers_how_name(enum answers_how how)
 {
@@ -165,7 +165,7 @@ static bool create(struct db *db, struct draft *draft, const struct draft_face *
 static bool explain(struct db *db, const struct draft *draft, struct error *err)
 {
     struct db_rows rows;
-    if (!db_select_one(db, "draft_lock", &rows, no_draft, err, db_i64(draft->account_id),
+    if (!db_select_one(db, "draft_lock", &rows, draft_missing, err, db_i64(draft->account_id),
                        db_i64(draft->email_id)))
         return false;
     db_skip(&rows);
@@ -228,33 +228,38 @@ bool draft_known(struct db *db, int64_t account_id, struct str idempotency_key, 
     return true;
 }
 
+void draft_read(struct db_rows *rows, struct arena *arena, int64_t account_id, struct draft *draft)
+{
+    *draft = (struct draft){.account_id = account_id};
+    draft->email_id = db_get_i64(rows);
+    draft->revision = db_get_i32(rows);
+    draft->identity_id = db_get_i64(rows);
+    draft->to = db_get_str(rows, arena);
+    draft->cc = db_get_str(rows, arena);
+    draft->bcc = db_get_str(rows, arena);
+    draft->subject = db_get_str(rows, arena);
+    draft->text = db_get_str(rows, arena);
+    draft->html = db_get_str(rows, arena);
+    draft->in_reply_to = db_get_str(rows, arena);
+    draft->references = db_get_str(rows, arena);
+    draft->answers_id = db_get_i64(rows);
+    draft->answers_how = answers_how_parse(db_get_slice(rows));
+    draft->priority = (enum draft_priority)db_get_i16(rows);
+    draft->wants_receipt = db_get_bool(rows);
+    draft->wants_report = db_get_bool(rows);
+    draft->changed_at = db_get_time(rows);
+    draft->mailbox_id = db_get_i64(rows);
+    draft->is_hidden = db_get_bool(rows);
+}
+
 bool draft_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t email_id,
                  struct draft *draft, struct error *err)
 {
     struct db_rows rows;
-    if (!db_select_one(db, "draft_by_id", &rows, no_draft, err, db_i64(account_id),
+    if (!db_select_one(db, "draft_by_id", &rows, draft_missing, err, db_i64(account_id),
                        db_i64(email_id)))
         return false;
-    *draft = (struct draft){.account_id = account_id};
-    draft->email_id = db_get_i64(&rows);
-    draft->revision = db_get_i32(&rows);
-    draft->identity_id = db_get_i64(&rows);
-    draft->to = db_get_str(&rows, arena);
-    draft->cc = db_get_str(&rows, arena);
-    draft->bcc = db_get_str(&rows, arena);
-    draft->subject = db_get_str(&rows, arena);
-    draft->text = db_get_str(&rows, arena);
-    draft->html = db_get_str(&rows, arena);
-    draft->in_reply_to = db_get_str(&rows, arena);
-    draft->references = db_get_str(&rows, arena);
-    draft->answers_id = db_get_i64(&rows);
-    draft->answers_how = answers_how_parse(db_get_slice(&rows));
-    draft->priority = (enum draft_priority)db_get_i16(&rows);
-    draft->wants_receipt = db_get_bool(&rows);
-    draft->wants_report = db_get_bool(&rows);
-    draft->changed_at = db_get_time(&rows);
-    draft->mailbox_id = db_get_i64(&rows);
-    draft->is_hidden = db_get_bool(&rows);
+    draft_read(&rows, arena, account_id, draft);
     db_rows_free(&rows);
     return true;
 }
@@ -425,22 +430,29 @@ bool upload_allocate(struct db *db, int64_t account_id, int64_t *blob_id, struct
     return account_next_ids(db, account_id, 1, blob_id, err);
 }
 
+struct draft_attachment *draft_attachments_read(struct db_rows *rows, struct arena *arena,
+                                                size_t *count)
+{
+    *count = (size_t)rows->row_count;
+    struct draft_attachment *all = ARENA_ARRAY(arena, *count, struct draft_attachment);
+    for (struct draft_attachment *one = all; db_next(rows); one++) {
+        one->n = db_get_i32(rows);
+        one->blob_id = db_get_i64(rows);
+        one->name = db_get_str(rows, arena);
+        one->type = db_get_str(rows, arena);
+        one->cid = db_get_str(rows, arena);
+        one->size_bytes = db_get_i64(rows);
+    }
+    return all;
+}
+
 bool draft_attachments(struct db *db, struct arena *arena, int64_t account_id, int64_t email_id,
                        struct draft_attachment **attachments, size_t *count, struct error *err)
 {
     struct db_rows rows;
     if (!db_select(db, "draft_attachments", &rows, err, db_i64(account_id), db_i64(email_id)))
         return false;
-    *count = (size_t)rows.row_count;
-    *attachments = ARENA_ARRAY(arena, *count, struct draft_attachment);
-    for (struct draft_attachment *one = *attachments; db_next(&rows); one++) {
-        one->n = db_get_i32(&rows);
-        one->blob_id = db_get_i64(&rows);
-        one->name = db_get_str(&rows, arena);
-        one->type = db_get_str(&rows, arena);
-        one->cid = db_get_str(&rows, arena);
-        one->size_bytes = db_get_i64(&rows);
-    }
+    *attachments = draft_attachments_read(&rows, arena, count);
     db_rows_free(&rows);
     return true;
 }
@@ -449,7 +461,7 @@ bool draft_attachments(struct db *db, struct arena *arena, int64_t account_id, i
 static bool lock_draft(struct db *db, int64_t account_id, int64_t email_id, struct error *err)
 {
     struct db_rows rows;
-    if (!db_select_one(db, "draft_lock", &rows, no_draft, err, db_i64(account_id),
+    if (!db_select_one(db, "draft_lock", &rows, draft_missing, err, db_i64(account_id),
                        db_i64(email_id)))
         return false;
     db_skip(&rows);
@@ -472,7 +484,7 @@ bool draft_attach(struct db *db, int64_t account_id, int64_t email_id, struct dr
     if (!db_enter(db, &started, err))
         return false;
     bool is_good = lock_draft(db, account_id, email_id, err) &&
-                   db_select_one(db, "draft_attach", &rows, no_draft, err, db_i64(account_id),
+                   db_select_one(db, "draft_attach", &rows, draft_missing, err, db_i64(account_id),
                                  db_i64(email_id), db_i64(one->blob_id), db_text(one->name),
                                  db_text(one->type), db_text(one->cid));
     if (is_good) {

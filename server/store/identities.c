@@ -2,6 +2,7 @@
 
 #include "server/store/changes_private.h"
 #include "server/store/db.h"
+#include "server/store/drafts_private.h"
 
 static const char no_identity[] = "there is no such sender";
 
@@ -39,16 +40,23 @@ static void read_identity(struct db_rows *rows, struct arena *arena, int64_t acc
     identity->is_html = db_get_bool(rows);
 }
 
+struct identity *identities_read(struct db_rows *rows, struct arena *arena, int64_t account_id,
+                                 size_t *count)
+{
+    *count = (size_t)rows->row_count;
+    struct identity *all = ARENA_ARRAY(arena, *count, struct identity);
+    for (struct identity *identity = all; db_next(rows); identity++)
+        read_identity(rows, arena, account_id, identity);
+    return all;
+}
+
 bool identity_list(struct db *db, struct arena *arena, int64_t account_id,
                    struct identity **identities, size_t *count, struct error *err)
 {
     struct db_rows rows;
     if (!db_select(db, "identity_list", &rows, err, db_i64(account_id)))
         return false;
-    *count = (size_t)rows.row_count;
-    *identities = ARENA_ARRAY(arena, *count, struct identity);
-    for (struct identity *identity = *identities; db_next(&rows); identity++)
-        read_identity(&rows, arena, account_id, identity);
+    *identities = identities_read(&rows, arena, account_id, count);
     db_rows_free(&rows);
     return true;
 }

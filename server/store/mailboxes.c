@@ -170,7 +170,7 @@ bool mailbox_by_id(struct db *db, struct arena *arena, int64_t account_id, int64
 {
     struct db_rows rows;
     if (!db_select_one(db, "mailbox_by_id", &rows, "there is no such folder", err,
-                       db_i64(account_id), db_i64(id)))
+                       db_i64(account_id), db_i64(id), db_i64(db_viewer(db))))
         return false;
     read_mailbox(&rows, arena, account_id, mailbox);
     db_rows_free(&rows);

@@ -224,7 +224,8 @@ bool replica_write_counts(struct replica_batch *batch, struct error *err)
     return true;
 }
 
-static bool write_changes(struct replica_batch *batch, struct error *err)
+/* `modseq` as for changes_write. What was written is forgotten: it is written once. */
+static bool write_changes(struct replica_batch *batch, int64_t *modseq, struct error *err)
 {
     static const enum change_type types[REPLICA_TYPES] = {
         [REPLICA_MAILBOX] = CHANGE_MAILBOX,
@@ -253,13 +254,18 @@ static bool write_changes(struct replica_batch *batch, struct error *err)
             .destroyed_count = destroyed->count,
         };
     }
-    int64_t modseq = 0;
-    if (!changes_write(batch->db, batch->account_id, changes, REPLICA_TYPES, &modseq, err))
+    const struct id_list mailboxes = batch->changes[REPLICA_MAILBOX].updated;
+    if (!changes_write(batch->db, batch->account_id, changes, REPLICA_TYPES, modseq, err))
         return false;
-    const struct id_list *mailboxes = &batch->changes[REPLICA_MAILBOX].updated;
-    return !modseq || !mailboxes->count ||
+    memset(batch->changes, 0, sizeof batch->changes);
+    return !mailboxes.count ||
            db_post(batch->db, "replica_mailbox_modseq", err, db_i64(batch->account_id),
-                   db_i64_array(mailboxes->at, mailboxes->count), db_i64(modseq));
+                   db_i64_array(mailboxes.at, mailboxes.count));
+}
+
+bool replica_post_changes(struct replica_batch *batch, struct error *err)
+{
+    return replica_write_counts(batch, err) && write_changes(batch, NULL, err);
 }
 
 /* A first sync fills empty tables faster than autovacuum looks at them; the statistics follow here.
@@ -286,7 +292,8 @@ bool replica_commit(struct replica_batch **batch_at, struct error *err)
     assert(batch->magic == REPLICA_MAGIC);
     bool is_good = db_in_transaction(batch->db) ||
                    error_set(err, ERROR_DATABASE, "the batch has failed already");
-    is_good = is_good && replica_write_counts(batch, err) && write_changes(batch, err) &&
+    int64_t modseq;
+    is_good = is_good && replica_write_counts(batch, err) && write_changes(batch, &modseq, err) &&
               db_commit(batch->db, err);
     db_rollback(batch->db);
     if (is_good && batch->emails_added)

@@ -65,6 +65,9 @@ struct replica_touch *replica_touch(struct replica_batch *batch, int64_t mailbox
 /* Writes the counts now rather than at the commit, where the account's row is to be locked before
  * that: nothing of the batch may touch placements afterwards. */
 bool replica_write_counts(struct replica_batch *batch, struct error *err);
+/* The counts and the change log likewise, for a batch that takes nothing but operations afterwards:
+ * posted, so that the commit needs no round trip but its own. */
+bool replica_post_changes(struct replica_batch *batch, struct error *err);
 /* Ids for this batch: of those given to it, else new ones, before its transaction if nothing was
  * done in it yet. */
 bool replica_take_ids(struct replica_batch *batch, int count, int64_t *first, struct error *err);

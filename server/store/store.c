@@ -319,6 +319,11 @@ bool store_may_be_bulk(struct store *store)
     return may;
 }
 
+uint64_t store_round_trips(const struct store *store)
+{
+    return atomic_load_explicit(&store->round_trips, memory_order_relaxed);
+}
+
 bool store_is_ready(struct store *store, struct error *err)
 {
     struct db *db = store_acquire(store, 0, err);

@@ -53,6 +53,9 @@ void db_rollback(struct db *db);
  * in the ordinary way makes it durable too. */
 void db_be_lazy(struct db *db);
 
+/* Times that somebody waited for an answer of the database since the process began; for metrics. */
+uint64_t store_round_trips(const struct store *store);
+
 /* True when a trivial statement is answered: /readyz. */
 bool store_is_ready(struct store *store, struct error *err);
 

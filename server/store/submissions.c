@@ -49,64 +49,6 @@ static void read_submission(struct db_rows *rows, struct arena *arena, int64_t a
     s->ended_at = db_get_time(rows);
 }
 
-/* --- accepting ------------------------------------------------------------------------------- */
-
-bool submission_known(struct db *db, int64_t account_id, struct str idempotency_key, int64_t *id,
-                      struct error *err)
-{
-    struct db_rows rows;
-    *id = 0;
-    if (idempotency_key.length == 0)
-        return true;
-    if (!db_select(db, "submission_known", &rows, err, db_i64(account_id),
-                   db_text(idempotency_key)))
-        return false;
-    if (db_next(&rows))
-        *id = db_get_i64(&rows);
-    db_rows_free(&rows);
-    return true;
-}
-
-bool submission_allocate(struct db *db, struct submission *s, struct error *err)
-{
-    int64_t first;
-    if (!account_next_ids(db, s->account_id, 2, &first, err))
-        return false;
-    s->id = first;
-    s->blob_id = first + 1;
-    return true;
-}
-
-/* Of two that send the same draft at once the second one finds it hidden. */
-static bool hide_once(struct db *db, const struct submission *s, struct error *err)
-{
-    bool is_changed = true;
-    if (s->draft_id && !draft_hide(db, s->account_id, s->draft_id, true, &is_changed, err))
-        return false;
-    return is_changed || error_set(err, ERROR_CONFLICT, "This message is being sent already.");
-}
-
-bool submission_create(struct db *db, struct submission *s, struct str idempotency_key,
-                       struct error *err)
-{
-    bool started;
-    assert(s->id > 0 && s->blob_id > 0);
-    if (!db_enter(db, &started, err))
-        return false;
-    struct change change = {.type = CHANGE_SUBMISSION, .created = &s->id, .created_count = 1};
-    bool is_good =
-        db_post(db, "submission_create", err, db_i64(s->account_id), db_i64(s->id),
-                db_or_null(db_i64(s->identity_id)), db_or_null(db_i64(s->draft_id)),
-                db_or_null(db_i64(s->answers_id)), db_name(answers_how_name(s->answers_how)),
-                db_i64(s->blob_id), db_text(s->message_id), db_text(s->mail_from),
-                db_json(s->recipients), db_bool(s->needs_smtputf8), db_bool(s->needs_8bit),
-                db_text(s->bcc_field), db_text(s->subject), db_text(s->to), db_time(s->send_at),
-                db_or_null(db_text(idempotency_key)), db_bool(s->wants_report)) &&
-        hide_once(db, s, err) && changes_write(db, s->account_id, &change, 1, NULL, err) &&
-        db_post(db, "submission_notify", err, db_i64(s->account_id));
-    return db_leave(db, started, is_good, err);
-}
-
 /* --- looking --------------------------------------------------------------------------------- */
 
 bool submission_by_id(struct db *db, struct arena *arena, int64_t account_id, int64_t id,

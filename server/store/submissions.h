@@ -12,7 +12,9 @@
 #ifndef RESTANTE_STORE_SUBMISSIONS_H
 #define RESTANTE_STORE_SUBMISSIONS_H
 
+#include "server/store/accounts.h"
 #include "server/store/drafts.h"
+#include "server/store/identities.h"
 
 enum submission_phase {
     SUBMISSION_QUEUED,
@@ -55,10 +57,23 @@ struct submission {
     int64_t created_at, ended_at /* 0: under way */;
 };
 
-/* Fills `id` and `blob_id`: before the transaction, since it locks the account's row. */
-bool submission_allocate(struct db *db, struct submission *submission, struct error *err);
+/* What sending a draft needs, in the arena. */
+struct submission_look {
+    int64_t known_id; /* the submission with that key, and nothing else; 0: none */
+    int64_t first_id; /* two ids, for the submission and its blob */
+    struct draft draft;
+    struct account account;
+    struct identity *identities; /* of the account */
+    size_t identity_count;
+    struct draft_attachment *attachments;
+    size_t attachment_count;
+};
+/* All of it in one round trip, outside of a transaction, since it locks the account's row.
+ * ERROR_NOT_FOUND: no such account of the viewer's, or no such draft. */
+bool submission_look(struct db *db, struct arena *arena, int64_t account_id, int64_t draft_id,
+                     struct str idempotency_key, struct submission_look *look, struct error *err);
 /* Accepts a message whose bytes are written in the same transaction; hides its draft; NOTIFYs at
- * commit. ERROR_CONFLICT: the draft is being sent already. */
+ * commit; fills what is read only. ERROR_CONFLICT: the draft is being sent already. */
 bool submission_create(struct db *db, struct submission *submission, struct str idempotency_key,
                        struct error *err);
 /* The submission with that key; `*id` 0: none. Keys are kept a week after the end. */

@@ -13,8 +13,11 @@ SELECT id FROM operation
  ORDER BY id;
 
 -- name: action_mailboxes
-SELECT id, role, is_selectable AND NOT is_doomed, is_local
-  FROM mailbox WHERE account_id = $1 ORDER BY id;
+SELECT m.id, m.role, m.is_selectable AND NOT m.is_doomed, m.is_local
+  FROM mailbox m
+  JOIN account a ON a.id = m.account_id
+ WHERE m.account_id = $1 AND NOT a.is_gone AND ($2 = 0 OR a.user_id = $2)
+ ORDER BY m.id;
 
 -- The placements that an action concerns, locked in the order in which everybody locks them; with all
 -- others of the same emails, as one of those may be where they go to.
@@ -104,10 +107,23 @@ RETURNING flags;
 -- name: action_remove
 DELETE FROM placement WHERE account_id = $1 AND mailbox_id = $2 AND email_id = ANY ($3);
 
--- name: action_items
-INSERT INTO operation_item (account_id, operation_id, email_id, mailbox_id, effect, set_flags,
-                            clear_flags)
-SELECT $1, $2, email_id, $3, $5, $6, $7 FROM unnest($4::bigint[]) AS t (email_id);
+-- An operation as by operation_enqueue, of a key that nobody else can take now (action_key_lock), and
+-- what it lays over each of the emails $6: in the mailboxes $7 the effects $8, with the flags $9 and $10.
+-- name: action_enqueue
+WITH next AS (
+    UPDATE account SET next_id = next_id + 1
+     WHERE id = $1 AND NOT is_gone AND ($2 = 0 OR user_id = $2) RETURNING next_id - 1 AS id),
+added AS (
+    INSERT INTO operation (account_id, id, kind, arguments, idempotency_key)
+    SELECT $1, next.id, $3, $4, $5 FROM next
+    RETURNING id),
+items AS (
+    INSERT INTO operation_item (account_id, operation_id, email_id, mailbox_id, effect, set_flags,
+                                clear_flags)
+    SELECT $1, added.id, t.email_id, p.mailbox_id, p.effect, $9, $10
+      FROM added, unnest($7::bigint[], $8::int[]) AS p (mailbox_id, effect),
+           unnest($6::bigint[]) AS t (email_id))
+SELECT added.id FROM added, LATERAL pg_notify('restante', format('op %s', ($1)::bigint));
 
 -- What was done here and now (local mailboxes), for undo.
 -- name: action_record

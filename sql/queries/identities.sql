@@ -29,4 +29,4 @@ DELETE FROM identity
 SELECT send_delay_s FROM "user" WHERE id = $1;
 
 -- name: send_delay_set
-UPDATE "user" SET send_delay_s = $2 WHERE id = $1;
+UPDATE "user" SET send_delay_s = $2 WHERE id = $1 AND send_delay_s <> $2;

@@ -16,7 +16,8 @@ SELECT id, CASE WHEN shown_name IS NULL THEN parent_id ELSE shown_parent_id END,
        coalesce(shown_subscribed, is_subscribed), is_selectable, is_local, total, unread,
        upstream_total, is_local OR is_pending OR NOT is_selectable OR backfill_uid = 1
   FROM mailbox
- WHERE account_id = $1 AND id = $2 AND NOT is_doomed;
+ WHERE account_id = $1 AND id = $2 AND NOT is_doomed
+   AND ($3 = 0 OR EXISTS (SELECT FROM account a WHERE a.id = $1 AND a.user_id = $3));
 
 -- name: mailbox_by_role
 SELECT id, CASE WHEN shown_name IS NULL THEN parent_id ELSE shown_parent_id END,

@@ -65,8 +65,10 @@ UPDATE mailbox m
            FOR NO KEY UPDATE OF mailbox) t
  WHERE m.account_id = $1 AND m.id = t.id;
 
+-- With the account's number, which this transaction has just counted (change_begin).
 -- name: replica_mailbox_modseq
-UPDATE mailbox SET modseq = $3 WHERE account_id = $1 AND id = ANY ($2);
+UPDATE mailbox SET modseq = (SELECT modseq FROM account WHERE id = $1)
+ WHERE account_id = $1 AND id = ANY ($2);
 
 -- === adding messages =============================================================================
 

@@ -6,8 +6,8 @@ SELECT id FROM submission WHERE account_id = $1 AND idempotency_key = $2;
 -- name: submission_create
 INSERT INTO submission (account_id, id, identity_id, draft_id, answers_id, answers_how, blob_id,
                         message_id, mail_from, recipients, needs_smtputf8, needs_8bit, bcc_field,
-                        subject, to_text, send_at, idempotency_key, wants_report)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
+                        subject, to_text, send_at, idempotency_key, wants_report, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19);
 
 -- name: submission_notify
 SELECT pg_notify('restante', format('send %s', ($1)::bigint));

@@ -1,4 +1,5 @@
 /* Drafts, messages on their way, senders and contacts, as both roles see them. */
+#include "server/store/changes_private.h"
 #include "server/store/contacts.h"
 #include "server/store/emails.h"
 #include "server/store/identities.h"
@@ -85,7 +86,8 @@ static struct submission accept(const struct bench *b, int64_t draft_id, const c
                            .subject = STR("hi"),
                            .to = STR("b@c"),
                            .send_at = 1};
-    assert_good(submission_allocate(b->db, &s, &err));
+    assert_good(account_next_ids(b->db, b->account_id, 2, &s.id, &err));
+    s.blob_id = s.id + 1;
     assert_good(db_begin(b->db, &err));
     struct blob_writer *writer = blob_begin(b->db, b->account_id, s.blob_id, 0, STR_EMPTY, &err);
     assert_good(writer && blob_append(writer, STR("bytes"), &err) &&
