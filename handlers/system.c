@@ -6,6 +6,7 @@
 
 #include "handlers/session.h"
 #include "server/base/log.h"
+#include "server/http/door.h"
 #include "server/store/status.h"
 
 enum { CLASSES = 6, METRICS_BYTES_MAX = 1024 * 1024 };
@@ -159,6 +160,16 @@ static void write_parsers(struct buf *out, struct parser_pool *parsers)
                  c.poison);
 }
 
+static void write_doors(struct buf *out)
+{
+    write_number(out, "http_connections", "gauge", "Connections to the HTTP door.",
+                 door_gauges.connections);
+    write_number(out, "http_streams", "gauge", "Answers under way that take long: events, files.",
+                 door_gauges.streams);
+    write_number(out, "http_waiting", "gauge", "Requests that wait for a worker.",
+                 door_gauges.waiting);
+}
+
 static bool write_service(struct buf *out, const struct app *app, struct error *err)
 {
     struct service_status status;
@@ -194,6 +205,7 @@ static bool get_metrics(struct request *req, struct response *res, struct error 
     response_set_header(res, "Content-Type", STR("text/plain; version=0.0.4; charset=utf-8"));
     write_requests(&res->body, app->request_counts);
     write_durations(&res->body, app->request_counts);
+    write_doors(&res->body);
     write_parsers(&res->body, app->parsers);
     bool is_up = write_service(&res->body, app, &why);
     write_number(&res->body, "database_round_trips_total", "counter",

@@ -275,6 +275,12 @@ class Client:
         return self.request("DELETE", path, **options)
 
 
+def metric(service, name):
+    """What /metrics says of one that has no labels."""
+    text = service.client().get("//metrics").text
+    return int(re.search(rf"^restante_{name} (\d+)$", text, re.M)[1])
+
+
 def eventually(check, patience=30, pause=0.02):
     """What `check()` returns once that is true; None when the patience is at its end. For what
     happens by itself a moment later: never for measuring time."""

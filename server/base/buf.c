@@ -111,13 +111,3 @@ bool buf_printf(struct buf *b, const char *format, ...)
     va_end(args);
     return fits;
 }
-
-void buf_consume(struct buf *b, size_t n)
-{
-    assert(n <= b->length);
-    if (n == 0)
-        return;
-    memmove(b->at, b->at + n, b->length - n);
-    b->length -= n;
-    b->at[b->length] = '\0';
-}

@@ -37,8 +37,6 @@ bool buf_vprintf(struct buf *b, const char *format, va_list args)
 /* Room for `length` more bytes to be written at `at + length` by the caller (a read(2), say), who
  * then adds what was written to `length`. NULL when the limit forbids it. */
 char *buf_reserve(struct buf *b, size_t length);
-/* Drops the first `n` bytes. */
-void buf_consume(struct buf *b, size_t n);
 
 /* What is in it, valid until the next change. */
 static inline struct str buf_view(const struct buf *b)

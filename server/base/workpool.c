@@ -97,11 +97,3 @@ bool workpool_add(struct workpool *pool, workpool_job *job, void *context)
     pthread_mutex_unlock(&pool->lock);
     return has_room;
 }
-
-size_t workpool_waiting(struct workpool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    size_t count = pool->count;
-    pthread_mutex_unlock(&pool->lock);
-    return count;
-}

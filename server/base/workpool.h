@@ -16,7 +16,5 @@ struct workpool *workpool_new(const char *name, int threads, size_t capacity);
 void workpool_free(struct workpool **pool);
 /* Hands over a job; false when the queue is full or the pool is stopping. Any thread. */
 bool workpool_add(struct workpool *pool, workpool_job *job, void *context);
-/* Jobs waiting now, for metrics. */
-size_t workpool_waiting(struct workpool *pool);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "server/http/door.h"
+
 enum { STACK_BYTES = 512 * 1024 };
 
 struct errand {
@@ -29,6 +31,7 @@ static bool enter(struct apart *apart)
     pthread_mutex_lock(&apart->lock);
     bool has_room = apart->count < apart->most;
     apart->count += has_room;
+    atomic_fetch_add(&door_gauges.streams, has_room);
     pthread_mutex_unlock(&apart->lock);
     return has_room;
 }
@@ -38,6 +41,7 @@ static void leave(struct apart *apart)
 {
     pthread_mutex_lock(&apart->lock);
     apart->count--;
+    atomic_fetch_sub(&door_gauges.streams, 1);
     pthread_cond_broadcast(&apart->calmer);
     pthread_mutex_unlock(&apart->lock);
 }
@@ -76,14 +80,6 @@ bool apart_start(struct apart *apart, void (*run)(void *context), void *context)
     free(errand);
     leave(apart);
     return false;
-}
-
-int apart_count(struct apart *apart)
-{
-    pthread_mutex_lock(&apart->lock);
-    int count = apart->count;
-    pthread_mutex_unlock(&apart->lock);
-    return count;
 }
 
 void apart_wait(struct apart *apart)

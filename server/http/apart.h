@@ -20,8 +20,6 @@ void apart_free(struct apart *apart);
 /* Runs `run(context)` on a thread of its own, which ends with it. False when none can be had: then
  * nothing was run. */
 bool apart_start(struct apart *apart, void (*run)(void *context), void *context);
-/* How many run now. */
-int apart_count(struct apart *apart);
 /* Waits without limit until none runs. */
 void apart_wait(struct apart *apart);
 

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+struct door_gauges door_gauges;
+
 struct door_options door_defaults(const struct router *router)
 {
     return (struct door_options){
@@ -344,6 +346,15 @@ void exchange_refuse_events(struct exchange *exchange)
     error_set(&err, ERROR_UNAVAILABLE, "Too many clients listen for events; poll instead.");
     err.retry_after_ms = 60 * 1000;
     exchange_refuse(exchange, &err);
+}
+
+bool door_add_work(struct workpool *pool, workpool_job *job, void *context)
+{
+    atomic_fetch_add(&door_gauges.waiting, 1);
+    if (workpool_add(pool, job, context))
+        return true;
+    atomic_fetch_sub(&door_gauges.waiting, 1);
+    return false;
 }
 
 bool exchange_has_body(const struct exchange *exchange)

@@ -4,9 +4,22 @@
 #ifndef RESTANTE_HTTP_DOOR_H
 #define RESTANTE_HTTP_DOOR_H
 
+#include <stdatomic.h>
+
+#include "server/base/workpool.h"
 #include "server/http/router.h"
 
 struct sockaddr;
+
+/* What is under way at the doors of this process, for metrics: like the log, of all of it. */
+struct door_gauges {
+    atomic_size_t connections; /* of the HTTP door */
+    atomic_size_t streams;     /* answers with a thread of their own: events, long files */
+    atomic_size_t waiting;     /* requests that wait for a worker */
+};
+extern struct door_gauges door_gauges;
+/* workpool_add of a job that says itself when it begins: it takes one from door_gauges.waiting. */
+bool door_add_work(struct workpool *pool, workpool_job *job, void *context);
 
 /* One network whose X-Forwarded-For and X-Forwarded-Proto are believed. */
 struct network {

@@ -271,6 +271,7 @@ static void work(void *context)
     uint64_t length;
     if (!exchange)
         abort();
+    atomic_fetch_sub(&door_gauges.waiting, 1);
     exchange->peer = peer;
     /* Its accept would go on to accept(2) after a broken request; on -1 it cannot. With a
      * descriptor and keepConnection set it takes the connection as an open one of its own. */
@@ -324,7 +325,7 @@ static void look_at(struct peer *peer, char *window)
     pthread_mutex_lock(&door->lock);
     peer->is_parked = false;
     pthread_mutex_unlock(&door->lock);
-    if (head == FCGI_HEAD_BAD || !workpool_add(door->pool, work, peer))
+    if (head == FCGI_HEAD_BAD || !door_add_work(door->pool, work, peer))
         free_peer(peer);
 }
 

@@ -146,6 +146,7 @@ static void work(void *context)
 {
     struct http_exchange *exchange = context;
     struct response *res = &exchange->base.res;
+    atomic_fetch_sub(&door_gauges.waiting, 1);
     exchange_serve(&exchange->base);
     bool is_stream = res->stream && exchange_has_body(&exchange->base);
     bool is_events = is_stream && res->is_events;
@@ -179,7 +180,7 @@ static enum MHD_Result dispatch(struct http_exchange *exchange)
     MHD_suspend_connection(exchange->connection);
     pthread_mutex_lock(&door->lock);
     door->active++;
-    bool is_taken = door->pool && workpool_add(door->pool, work, exchange);
+    bool is_taken = door->pool && door_add_work(door->pool, work, exchange);
     pthread_mutex_unlock(&door->lock);
     if (!is_taken) {
         struct error err = ERROR_INIT;
@@ -392,15 +393,4 @@ void door_http_stop(struct door_http **owner)
     apart_free(&door->apart);
     free(door);
     *owner = NULL;
-}
-
-void door_http_gauges(struct door_http *door, struct door_http_gauges *gauges)
-{
-    pthread_mutex_lock(&door->clients.lock);
-    gauges->connections = door->clients.count;
-    pthread_mutex_unlock(&door->clients.lock);
-    gauges->events = (size_t)apart_count(&door->apart);
-    pthread_mutex_lock(&door->lock);
-    gauges->waiting = door->pool ? workpool_waiting(door->pool) : 0;
-    pthread_mutex_unlock(&door->lock);
 }

@@ -18,11 +18,4 @@ struct door_http *door_http_start(const struct door_options *options, int listen
  * ended before, or each ends at its next write. */
 void door_http_stop(struct door_http **door);
 
-struct door_http_gauges {
-    size_t connections;
-    size_t events;  /* ROUTE_EVENTS streams */
-    size_t waiting; /* requests that wait for a worker */
-};
-void door_http_gauges(struct door_http *door, struct door_http_gauges *gauges);
-
 #endif

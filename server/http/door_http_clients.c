@@ -47,7 +47,7 @@ struct client *clients_add(struct clients *clients, const struct sockaddr *peer,
     if (client->next)
         client->next->link = &client->next;
     *client->link = client;
-    clients->count++;
+    atomic_fetch_add(&door_gauges.connections, 1);
     pthread_mutex_unlock(&clients->lock);
     return client;
 }
@@ -58,7 +58,7 @@ void clients_remove(struct clients *clients, struct client *client)
     *client->link = client->next;
     if (client->next)
         client->next->link = client->link;
-    clients->count--;
+    atomic_fetch_sub(&door_gauges.connections, 1);
     pthread_mutex_unlock(&clients->lock);
     free(client);
 }

@@ -31,7 +31,6 @@ struct clients {
     pthread_mutex_t lock; /* guards all below but the deadlines */
     pthread_cond_t stopping;
     bool is_stopping;
-    size_t count;
     struct client *buckets[CLIENT_BUCKETS]; /* by address (IPv6: its /64) */
     pthread_t reaper;
 };

@@ -73,7 +73,6 @@ bool imap_has(const struct imap_client *client, enum imap_capability capability)
 /* True once ENABLED listed it; QRESYNC implies CONDSTORE. */
 bool imap_has_condstore(const struct imap_client *client);
 bool imap_has_qresync(const struct imap_client *client);
-bool imap_has_utf8(const struct imap_client *client);
 /* The capabilities in effect as one line, for trials and logs. Lives as long as the client. */
 struct str imap_capabilities(const struct imap_client *client);
 const struct imap_host *imap_host(const struct imap_client *client);
@@ -109,10 +108,6 @@ bool imap_look(struct imap_client *client, struct arena *arena, struct imap_mail
 /* STATUS of several mailboxes, pipelined. `has` stays 0 in those that the server refuses. */
 bool imap_status(struct imap_client *client, struct arena *arena, const struct str *wire_paths,
                  size_t count, struct imap_status *statuses, struct error *err);
-
-/* The personal, other users' and shared namespaces; empty without NAMESPACE. */
-bool imap_namespaces(struct imap_client *client, struct arena *arena,
-                     struct imap_namespace **namespaces, size_t *count, struct error *err);
 
 /* With a SPECIAL-USE attribute (one IMAP_USE_ bit, 0: none) where the server takes it. An existing
  * one is a success: the end state matches (ref: exactly once). */

@@ -77,8 +77,6 @@ struct mime_message *mime_inner(struct arena *arena, const struct mime_part *par
 
 /* The part of that number ("1.2"), or NULL; an empty id is the root. */
 struct mime_part *mime_find(const struct mime_message *message, struct str id);
-/* The part with that Content-ID (without <>), not within messages that are attached, or NULL. */
-struct mime_part *mime_find_cid(const struct mime_message *message, struct str cid);
 /* Depth first: the part after `part`, or NULL. */
 struct mime_part *mime_next(const struct mime_part *part);
 

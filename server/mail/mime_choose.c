@@ -238,25 +238,6 @@ struct mime_part *mime_find(const struct mime_message *message, struct str id)
     return NULL;
 }
 
-/* The part after `part` that belongs to the same message: not into messages within it, whose ids
- * are their own (ref security 13). */
-static struct mime_part *next_of_message(struct mime_part *part)
-{
-    if (mime_is_multipart(part) && part->first_child)
-        return part->first_child;
-    while (part && !part->next)
-        part = part->parent;
-    return part ? part->next : NULL;
-}
-
-struct mime_part *mime_find_cid(const struct mime_message *message, struct str cid)
-{
-    for (struct mime_part *part = message->root; cid.length && part; part = next_of_message(part))
-        if (str_equal(part->cid, cid))
-            return part;
-    return NULL;
-}
-
 /* --- JSON ------------------------------------------------------------------------------------- */
 
 static void write_text(struct json *json, const char *name, struct str value)

@@ -195,11 +195,6 @@ bool stream_start_deflate(struct stream *stream, struct error *err)
     return true;
 }
 
-bool stream_is_deflated(const struct stream *stream)
-{
-    return stream->deflate;
-}
-
 void stream_set_deadline(struct stream *stream, struct deadline deadline)
 {
     stream->deadline = deadline;
@@ -447,19 +442,6 @@ ptrdiff_t stream_read_some(struct stream *stream, void *at, size_t length, struc
     return (ptrdiff_t)n;
 }
 
-bool stream_read_exact(struct stream *stream, void *at, size_t length, struct error *err)
-{
-    char *to = at;
-    while (length) {
-        ptrdiff_t n = stream_read_some(stream, to, length, err);
-        if (n < 0)
-            return false;
-        to += n;
-        length -= (size_t)n;
-    }
-    return true;
-}
-
 int stream_wait(struct stream *stream, int timeout_ms, struct error *err)
 {
     check(stream);
@@ -547,14 +529,6 @@ bool stream_flush(struct stream *stream, struct error *err)
     return is_sent || stream_fail(stream, err);
 }
 
-bool stream_write(struct stream *stream, const struct str *pieces, size_t count, struct error *err)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!stream_put(stream, pieces[i], err))
-            return false;
-    return stream_flush(stream, err);
-}
-
 /* --- parking ---------------------------------------------------------------------------------- */
 
 int stream_fd(const struct stream *stream)
@@ -579,14 +553,4 @@ void stream_park(struct stream *stream)
     buf_free(&stream->out);
     if (stream->ssl)
         SSL_free_buffers(stream->ssl);
-}
-
-uint64_t stream_bytes_received(const struct stream *stream)
-{
-    return stream->received;
-}
-
-uint64_t stream_bytes_sent(const struct stream *stream)
-{
-    return stream->sent;
 }

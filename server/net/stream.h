@@ -90,7 +90,6 @@ const char *stream_tls_version(const struct stream *stream);
 /* Both directions deflated from here on (RFC 4978). What was received already is taken as
  * compressed. Inflated bytes are capped to 100 times the received ones beyond a first MiB. */
 bool stream_start_deflate(struct stream *stream, struct error *err);
-bool stream_is_deflated(const struct stream *stream);
 
 /* --- limits of what follows ------------------------------------------------------------------- */
 /* The whole of what follows must be done by then; DEADLINE_NEVER: it may take however long, but
@@ -103,8 +102,6 @@ void stream_set_stall_ms(struct stream *stream, int stall_ms);
 /* Appends one line to `line`, its LF (and CR before it) left out. ERROR_LIMIT when the line does
  * not fit into the buffer's limit. */
 bool stream_read_line(struct stream *stream, struct buf *line, struct error *err);
-/* Exactly `length` bytes. */
-bool stream_read_exact(struct stream *stream, void *at, size_t length, struct error *err);
 /* What is there, at most `length` bytes; waits for the first. Returns how many (> 0) or -1. */
 ptrdiff_t stream_read_some(struct stream *stream, void *at, size_t length, struct error *err);
 /* Waits at most that long for content: 1 there is some to read, 0 the time passed, -1 closed,
@@ -122,8 +119,6 @@ bool stream_put_secret(struct stream *stream, struct str bytes, struct error *er
 /* The same in base64, as SASL's answers go. */
 bool stream_put_secret_base64(struct stream *stream, struct str bytes, struct error *err);
 bool stream_flush(struct stream *stream, struct error *err);
-/* put and flush of several pieces at once. */
-bool stream_write(struct stream *stream, const struct str *pieces, size_t count, struct error *err);
 
 /* --- parking ---------------------------------------------------------------------------------- */
 /* For epoll; owned by the stream. */
@@ -133,9 +128,5 @@ int stream_fd(const struct stream *stream);
 bool stream_is_quiet(const struct stream *stream);
 /* Gives back all memory that an idle connection does not need. Only when quiet. */
 void stream_park(struct stream *stream);
-
-/* Bytes over the wire since the start (TLS records not counted), for metrics. */
-uint64_t stream_bytes_received(const struct stream *stream);
-uint64_t stream_bytes_sent(const struct stream *stream);
 
 #endif

@@ -180,12 +180,3 @@ const struct value *view_get(const struct value *object, struct str name)
             return object->at[i].value;
     return NULL;
 }
-
-struct str view_get_str(const struct value *object, struct str name)
-{
-    const struct value *value = view_get(object, name);
-    if (!value ||
-        (value->kind != VALUE_TEXT && value->kind != VALUE_HTML && value->kind != VALUE_URL))
-        return STR_EMPTY;
-    return value->text;
-}

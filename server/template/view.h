@@ -56,7 +56,5 @@ struct value *value_url(struct arena *arena, struct str url);
 
 /* The member of that name, or NULL. */
 const struct value *view_get(const struct value *object, struct str name);
-/* A text, HTML or URL value's bytes; the empty slice for NULL and other kinds. */
-struct str view_get_str(const struct value *object, struct str name);
 
 #endif

@@ -2,10 +2,10 @@
 these waits and one flush to the disk are."""
 
 import itertools
-import re
 
 import pytest
 
+from tests.harness import metric
 from tests.integration.test_api import Reader
 from tests.integration.test_sending import Writer
 
@@ -17,8 +17,7 @@ TRIES = 5  # statements are prepared in the first; others may come between in an
 def waits(restante, ask):
     """How often PostgreSQL was waited for by what `ask` asks for, at the least."""
     def count():
-        text = restante.client().get("//metrics").text
-        return int(re.search(r"^restante_database_round_trips_total (\d+)$", text, re.M)[1])
+        return metric(restante, "database_round_trips_total")
 
     def least(ask):
         found = []

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from tests.harness import eventually
+from tests.harness import eventually, metric
 from tests.integration.test_signing_in import move_on
 
 PATIENCE = 60
@@ -132,6 +132,15 @@ def test_who_comes_back_misses_nothing_and_hears_nothing_twice(restante, reader,
     assert [reader.email(id)["subject"] for id in told] == ["two"] and not set(first) & set(told)
     assert min(again.ids) > last
     again.close()
+
+
+def test_open_streams_are_counted_for_administrators(restante, reader):
+    before = metric(restante, "http_streams")
+    stream = Stream(restante, reader.token, reader.account)
+    assert eventually(lambda: metric(restante, "http_streams") == before + 1)
+    assert metric(restante, "http_connections") >= 2  # it, and who asks
+    stream.close()
+    assert eventually(lambda: metric(restante, "http_streams") == before)
 
 
 def test_an_id_that_is_too_old_says_begin_anew(restante, reader):

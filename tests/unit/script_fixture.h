@@ -143,6 +143,14 @@ static bool script_receive(struct script *script)
     return true;
 }
 
+/* Drops the first `n` bytes that came. */
+static void script_forget(struct script *script, size_t n)
+{
+    struct buf *in = &script->in;
+    memmove(in->at, in->at + n, in->length - n);
+    in->length -= n;
+}
+
 static bool script_expect(struct script *script, struct str pattern)
 {
     ptrdiff_t end;
@@ -169,7 +177,7 @@ static bool script_expect(struct script *script, struct str pattern)
                  "s\" is not \"%" STR_FMT "\"",
                  line.length ? line.at : "", STR_ARG(pattern));
     buf_free(&wanted);
-    buf_consume(&script->in, (size_t)end + 2);
+    script_forget(script, (size_t)end + 2);
     return is_good;
 }
 
@@ -183,7 +191,7 @@ static bool script_expect_bytes(struct script *script, struct str number)
                      (unsigned long long)count);
             return false;
         }
-    buf_consume(&script->in, (size_t)count);
+    script_forget(script, (size_t)count);
     return true;
 }
 

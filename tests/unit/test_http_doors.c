@@ -391,9 +391,8 @@ static void test_event_streams_do_not_take_the_workers(void **state)
     assert_int_equal(ask(fd, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n"), 503);
     assert_true(holds(&heard, "Retry-After: 60\r\n"));
     close(fd);
-    struct door_http_gauges gauges;
-    door_http_gauges(door, &gauges);
-    assert_int_equal(gauges.events, LISTENERS);
+    assert_int_equal(door_gauges.streams, LISTENERS);
+    assert_int_equal(door_gauges.waiting, 0);
     close(fds[0]); /* one has left unseen */
     house_let_events_go_on(&house);
     for (int i = 1; i < LISTENERS; i++) {

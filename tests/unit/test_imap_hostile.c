@@ -201,6 +201,12 @@ static void test_responses_without_end_take_bounded_memory(void **state)
     must_end("", "* 9 EXISTS\r\n");
 }
 
+static void say(struct stream *stream, struct str line)
+{
+    stream_put(stream, line, NULL);
+    stream_flush(stream, NULL);
+}
+
 static void *compress_from_the_second_command_on(void *context)
 {
     struct stream_params params = {.host = STR("x.org")};
@@ -208,13 +214,13 @@ static void *compress_from_the_second_command_on(void *context)
     struct buf line = BUF_INIT(1000);
     struct str says[] = {STR("* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] hi\r\n"),
                          STR("A1 OK\r\n"), STR("* 5 EXISTS\r\nA2 OK\r\n")};
-    stream_write(stream, &says[0], 1, NULL);
+    say(stream, says[0]);
     stream_read_line(stream, &line, NULL);
     if (str_equal(buf_view(&line), STR("A1 COMPRESS DEFLATE"))) {
-        stream_write(stream, &says[1], 1, NULL);
+        say(stream, says[1]);
         stream_start_deflate(stream, NULL);
         stream_read_line(stream, &line, NULL);
-        stream_write(stream, &says[2], 1, NULL);
+        say(stream, says[2]);
         stream_read_line(stream, &line, NULL);
     }
     buf_free(&line);
@@ -230,7 +236,6 @@ static void test_a_session_is_compressed_where_that_is_offered(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     pthread_create(&thread, NULL, compress_from_the_second_command_on, &fds[0]);
     struct imap_client *client = attach(fds[1], true);
-    assert_true(stream_is_deflated(imap_stream(client)));
     assert_true(imap_noop(client, NULL));
     assert_int_equal(imap_selected(client)->exists, 5);
     imap_free(&client);

@@ -171,22 +171,10 @@ static void test_parts_have_their_bytes_and_their_names(void **state)
     assert_str(picture->disposition, "attachment");
     assert_str(picture->description, "café");
     assert_int_equal(picture->size, 5);
-    assert_ptr_equal(mime_find_cid(m, STR("pic@x")), picture);
-    assert_null(mime_find_cid(m, STR("")));
+    assert_str(picture->cid, "pic@x");
     assert_null(mime_find(m, STR("3")));
     assert_ptr_equal(mime_find(m, STR("")), m->root);
     buf_free(&out);
-}
-
-static void test_a_cid_names_no_part_of_an_attached_message(void **state)
-{
-    struct mime_message *m = mime_parse(
-        *state, STR(MULTIPART("mixed", "b") "--b\r\nContent-Type: message/rfc822\r\n\r\n"
-                                            "Content-Type: image/png\r\nContent-ID: <c>\r\n\r\nx"
-                                            "\r\n--b\r\nContent-ID: <d>\r\n\r\ny\r\n--b--"));
-    assert_str(mime_find(m, STR("1.1"))->cid, "c");
-    assert_null(mime_find_cid(m, STR("c")));
-    assert_str(mime_find_cid(m, STR("d"))->id, "2");
 }
 
 static void test_text_is_utf8_with_plain_line_ends(void **state)
@@ -369,7 +357,6 @@ int main(void)
         MAIL_TEST(test_structures),
         MAIL_TEST(test_broken_structures_lose_no_text),
         MAIL_TEST(test_parts_have_their_bytes_and_their_names),
-        MAIL_TEST(test_a_cid_names_no_part_of_an_attached_message),
         MAIL_TEST(test_text_is_utf8_with_plain_line_ends),
         MAIL_TEST(test_uuencoded_files_in_text_are_parts),
         MAIL_TEST(test_what_only_looks_uuencoded_stays_text),

@@ -53,14 +53,15 @@ static void test_a_line_without_end_is_a_limit(void **state)
     script_finish(&script);
 }
 
-static void test_bytes_are_read_exactly(void **state)
+static void test_no_more_bytes_are_read_than_asked_for(void **state)
 {
     (void)state;
     struct script *script = script_start("split 3\nS~: 0123456789ab\nS: c\n");
     struct stream *stream = adopt(script, (struct stream_params){0});
     char bytes[11] = "";
     struct buf line = BUF_INIT(100);
-    assert_true(stream_read_exact(stream, bytes, 10, NULL));
+    for (ptrdiff_t at = 0, n; at < 10; at += n)
+        assert_true((n = stream_read_some(stream, bytes + at, (size_t)(10 - at), NULL)) > 0);
     assert_string_equal(bytes, "0123456789");
     assert_true(stream_read_line(stream, &line, NULL));
     assert_true(str_equal(buf_view(&line), STR("abc")));
@@ -196,12 +197,11 @@ static void test_waiting_tells_whether_there_is_news(void **state)
     (void)state;
     struct script *script = script_start("C: go\nS: news\nS: more\nstall\n");
     struct stream *stream = adopt(script, (struct stream_params){0});
-    struct str go = STR("go\r\n");
     struct buf line = BUF_INIT(100);
     assert_int_equal(stream_wait(stream, 0, NULL), 0);
     assert_true(stream_is_quiet(stream));
     stream_park(stream);
-    assert_true(stream_write(stream, &go, 1, NULL));
+    assert_true(stream_put(stream, STR("go\r\n"), NULL) && stream_flush(stream, NULL));
     assert_int_equal(stream_wait(stream, 10000, NULL), 1);
     assert_true(stream_read_line(stream, &line, NULL));
     assert_true(stream_read_line(stream, &line, NULL));
@@ -247,7 +247,6 @@ static void test_what_is_large_is_sent_whole(void **state)
     assert_true(stream_put(stream, str_make(bytes, 1000000), NULL));
     assert_true(stream_flush(stream, NULL));
     assert_true(stream_read_line(stream, &line, NULL));
-    assert_int_equal(stream_bytes_sent(stream), 1000000);
     free(bytes);
     buf_free(&line);
     stream_free(&stream);
@@ -284,12 +283,12 @@ static void test_deflate_goes_both_ways(void **state)
         char text[200];
         snprintf(text, sizeof text, "* %d EXISTS and some more of it\r\n", round);
         struct str piece = str_of(text);
-        assert_true(stream_write(round % 2 ? a : b, &piece, 1, NULL));
+        struct stream *from = round % 2 ? a : b;
+        assert_true(stream_put(from, piece, NULL) && stream_flush(from, NULL));
         buf_reset(&line);
         assert_true(stream_read_line(round % 2 ? b : a, &line, NULL));
         assert_int_equal(line.length, piece.length - 2);
     }
-    assert_true(stream_bytes_received(a) < 50 * 34);
     assert_true(stream_is_quiet(a) && stream_is_quiet(b));
     buf_free(&line);
     stream_free(&a);
@@ -478,7 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_end_with_crlf_or_lf_and_may_come_byte_by_byte),
         cmocka_unit_test(test_a_line_without_end_is_a_limit),
-        cmocka_unit_test(test_bytes_are_read_exactly),
+        cmocka_unit_test(test_no_more_bytes_are_read_than_asked_for),
         cmocka_unit_test(test_silence_ends_at_the_stall_time),
         cmocka_unit_test(test_a_line_now_and_then_is_too_slow_in_the_long_run),
         cmocka_unit_test(test_a_byte_now_and_then_does_not_count_as_progress),

@@ -167,7 +167,7 @@ static void test_bytes_before_tls_end_the_session(void **state)
     assert_true(stream_read_line(stream, &line, NULL));
     assert_false(stream_start_tls(stream, &err));
     assert_int_equal(err.kind, ERROR_PROTOCOL);
-    assert_false(stream_write(stream, &(struct str){"x", 1}, 1, NULL));
+    assert_false(stream_put(stream, STR("x"), NULL) && stream_flush(stream, NULL));
     buf_free(&line);
     stream_free(&stream);
     tls_server_finish(&server);
