@@ -299,14 +299,15 @@ bool draft_hide(struct db *db, int64_t account_id, int64_t email_id, bool is_hid
            note(db, account_id, email_id, mailbox_id, is_hidden ? -1 : 1, false, err);
 }
 
+/* `is_sent`: although it is being sent; `only_here`: unless it lies upstream. */
 static bool delete_draft(struct db *db, int64_t account_id, int64_t email_id, bool is_sent,
-                         bool *is_gone, struct error *err)
+                         bool only_here, bool *is_gone, struct error *err)
 {
     struct db_rows rows;
     int64_t mailbox_id = 0;
     bool was_hidden = false;
     if (!db_select(db, "draft_delete", &rows, err, db_i64(account_id), db_i64(email_id),
-                   db_bool(is_sent)))
+                   db_bool(is_sent), db_bool(only_here)))
         return false;
     *is_gone = db_next(&rows);
     if (*is_gone) {
@@ -333,9 +334,8 @@ static bool is_upstream(struct db *db, int64_t account_id, int64_t email_id, boo
 /* One that lies upstream stays, hidden, until the sync role has removed it there. */
 bool draft_drop(struct db *db, int64_t account_id, int64_t email_id, struct error *err)
 {
-    bool is_there, is_gone;
-    return is_upstream(db, account_id, email_id, &is_there, err) &&
-           (is_there || delete_draft(db, account_id, email_id, true, &is_gone, err));
+    bool is_gone;
+    return delete_draft(db, account_id, email_id, true, true, &is_gone, err);
 }
 
 /* The copy upstream goes by an operation, like any message that is destroyed. */
@@ -363,7 +363,7 @@ bool draft_delete(struct db *db, int64_t account_id, int64_t email_id, struct er
         return destroy_filed(db, account_id, email_id, err);
     if (!db_enter(db, &started, err))
         return false;
-    bool is_good = delete_draft(db, account_id, email_id, false, &is_gone, err) &&
+    bool is_good = delete_draft(db, account_id, email_id, false, false, &is_gone, err) &&
                    (is_gone || explain(db, &draft, err));
     return db_leave(db, started, is_good, err);
 }
@@ -405,7 +405,7 @@ bool draft_remove_sent(struct db *db, int64_t account_id, int64_t email_id, stru
     bool started, is_gone;
     if (!db_enter(db, &started, err))
         return false;
-    bool is_good = delete_draft(db, account_id, email_id, true, &is_gone, err);
+    bool is_good = delete_draft(db, account_id, email_id, true, false, &is_gone, err);
     return db_leave(db, started, is_good, err);
 }
 

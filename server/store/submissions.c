@@ -253,30 +253,45 @@ static bool tell_reading(struct db *db, const struct submission *s, enum submiss
            db_post(db, "account_notify", err, db_i64(s->account_id));
 }
 
+/* Phases that leave draft and original alone, as far as there are any. */
+static bool concerns_others(const struct submission *s, const struct submission_turn *turn)
+{
+    bool is_quiet = turn->phase == s->phase || turn->phase == SUBMISSION_QUEUED ||
+                    turn->phase == SUBMISSION_TRANSMITTING || turn->phase == SUBMISSION_FILED;
+    return !is_quiet && (s->draft_id || s->answers_id);
+}
+
+/* Whether there was a row to turn, once that is known; the draft it has. */
+static bool take_turn(struct db_rows *rows, int64_t *draft_id, struct error *err)
+{
+    bool is_turned = db_next(rows);
+    *draft_id = is_turned ? db_get_i64(rows) : 0;
+    return is_turned || error_set(err, ERROR_CONFLICT, "the message is in another phase by now");
+}
+
+/* What concerns nobody else goes with its commit. */
 bool submission_turn(struct db *db, struct submission *s, const struct submission_turn *turn,
                      struct error *err)
 {
     struct db_rows rows;
-    bool started;
+    int64_t draft_id;
+    bool started, concerns = concerns_others(s, turn);
     if (!db_enter(db, &started, err))
         return false;
     if (turn->is_lazy && started)
         db_be_lazy(db);
-    bool is_good =
-        db_select_one(db, "submission_turn", &rows, "the message is in another phase by now", err,
-                      db_i64(s->account_id), db_i64(s->id), db_name(phase_names[s->phase]),
-                      db_name(phase_names[turn->phase]), db_or_null(db_json(turn->recipients)),
-                      db_text(turn->error), db_i32(turn->is_attempt),
-                      db_or_null(db_time(turn->not_before)), db_i32(turn->is_filing));
-    if (!is_good && err && err->kind == ERROR_NOT_FOUND)
-        err->kind = ERROR_CONFLICT;
-    if (is_good) {
-        int64_t draft_id = db_get_i64(&rows);
-        db_rows_free(&rows);
-        is_good = settle_draft(db, s, turn, draft_id, err) &&
-                  tell_reading(db, s, turn->phase, err) && changed(db, s->account_id, s->id, err);
-    }
-    is_good = db_leave(db, started, is_good, err);
+    bool is_good = db_post_select(
+        db, "submission_turn", &rows, err, db_i64(s->account_id), db_i64(s->id),
+        db_name(phase_names[s->phase]), db_name(phase_names[turn->phase]),
+        db_or_null(db_json(turn->recipients)), db_text(turn->error), db_i32(turn->is_attempt),
+        db_or_null(db_time(turn->not_before)), db_i32(turn->is_filing));
+    if (concerns)
+        is_good = is_good && db_catch_up(db, err) && take_turn(&rows, &draft_id, err) &&
+                  settle_draft(db, s, turn, draft_id, err);
+    is_good = is_good && tell_reading(db, s, turn->phase, err) &&
+              changed(db, s->account_id, s->id, err) && (started || db_catch_up(db, err));
+    is_good = db_leave(db, started, is_good, err) && (concerns || take_turn(&rows, &draft_id, err));
+    db_rows_free(&rows);
     if (is_good)
         s->phase = turn->phase;
     return is_good;

@@ -127,7 +127,7 @@ UPDATE draft SET to_text = $3, cc_text = '', bcc_text = '', revision = revision 
                  changed_at = now()
  WHERE account_id = $1 AND email_id = $2;
 
--- Not while it is being sent.
+-- Not while it is being sent, but for $3; with $4 not what lies upstream.
 -- name: draft_delete
 WITH gone AS (
     DELETE FROM email e
@@ -136,6 +136,9 @@ WITH gone AS (
        AND ($3 OR NOT EXISTS (SELECT FROM submission s
                                WHERE s.account_id = $1 AND s.draft_id = $2
                                  AND s.phase IN ('queued', 'transmitting', 'accepted')))
+       AND NOT ($4 AND EXISTS (SELECT FROM placement u
+                                WHERE u.account_id = $1 AND u.email_id = $2
+                                  AND u.uid IS NOT NULL))
     RETURNING e.id)
 SELECT p.mailbox_id, p.is_hidden
   FROM placement p, gone WHERE p.account_id = $1 AND p.email_id = gone.id;
