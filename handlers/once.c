@@ -15,7 +15,20 @@ enum {
 
 struct str once_key(const struct request *req)
 {
-    return signed_in(req)->request_key;
+    const struct request_key *key = signed_in(req)->request_key;
+    return key ? arena_printf(req->arena, "request-%lld", (long long)key->id) : STR_EMPTY;
+}
+
+int64_t once_made(const struct request *req)
+{
+    const struct request_key *key = signed_in(req)->request_key;
+    return key ? key->made_id : 0;
+}
+
+bool once_note_made(const struct request *req, struct db *db, int64_t id, struct error *err)
+{
+    const struct request_key *key = signed_in(req)->request_key;
+    return !key || request_key_note_made(db, key, id, err);
 }
 
 static void add(crypto_generichash_state *hash, struct str bytes)
@@ -136,8 +149,9 @@ bool once_run(struct request *req, const struct route *route, struct response *r
     if (state != REQUEST_NEW)
         return refuse(state, err);
     struct signed_in *who = req->session;
-    who->request_key = arena_printf(req->arena, "request-%lld", (long long)key.id);
+    who->request_key = &key;
     bool is_good = route->handler(req, res, &why);
+    who->request_key = NULL;
     settle(req, route, &key, res, is_good, &why);
     if (!is_good)
         *err = why;

@@ -7,6 +7,7 @@
 #define RESTANTE_HANDLERS_ONCE_H
 
 #include "server/http/router.h"
+#include "server/store/store.h"
 
 /* router_hooks.run */
 bool once_run(struct request *req, const struct route *route, struct response *res,
@@ -15,5 +16,10 @@ bool once_run(struct request *req, const struct route *route, struct response *r
  * same when it is carried out again because its process died before it answered. Empty: the request
  * has no key. */
 struct str once_key(const struct request *req);
+/* The same for what keeps no such row. What this request made before its process died, to be
+ * answered again; 0: nothing. */
+int64_t once_made(const struct request *req);
+/* Notes it within the transaction that makes it, posted; nothing for a request without a key. */
+bool once_note_made(const struct request *req, struct db *db, int64_t id, struct error *err);
 
 #endif

@@ -6,6 +6,8 @@
 #include "handlers/app.h"
 #include "server/store/users.h"
 
+struct request_key;
+
 /* req->session of a route that is not public (and of public ones when someone is signed in). */
 struct signed_in {
     int64_t user_id;
@@ -15,7 +17,7 @@ struct signed_in {
     bool is_token;                              /* a program with an API token, not a browser */
     unsigned scopes;                            /* enum token_scope; browsers have all */
     unsigned char token_hash[TOKEN_HASH_BYTES]; /* of this session or token */
-    struct str request_key;                     /* see handlers/once.h */
+    const struct request_key *request_key;      /* see handlers/once.h; NULL: none */
     struct str csrf; /* the form token of this session (also for sign-in forms); base64url */
 };
 

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "handlers/once.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/mail/address.h"
@@ -213,24 +214,40 @@ static bool intake_end(struct intake *in, bool is_good)
     return is_good;
 }
 
+/* Bytes [offset, offset + length) of the request's body. */
+static bool take_body(const struct request *req, struct intake *in, uint64_t offset,
+                      uint64_t length)
+{
+    char *piece = arena_alloc(req->arena, PIECE_BYTES);
+    while (length > 0) {
+        ssize_t n = request_body_read(req, offset, piece,
+                                      length < PIECE_BYTES ? (size_t)length : PIECE_BYTES, in->err);
+        if (n == 0)
+            error_set(in->err, ERROR_INVALID, "The upload is cut off.");
+        if (n <= 0 || !blob_append(in->writer, str_make(piece, (size_t)n), in->err))
+            return false;
+        offset += (uint64_t)n;
+        length -= (uint64_t)n;
+    }
+    return true;
+}
+
 bool writing_upload(struct request *req, struct db *db, int64_t account_id, uint64_t offset,
                     uint64_t length, int64_t *blob_id, struct error *err)
 {
     struct intake in;
-    char *piece = arena_alloc(req->arena, PIECE_BYTES);
-    bool is_good = true;
-    if (!intake_begin(&in, db, account_id, blob_id, err))
-        return false;
-    while (is_good && length > 0) {
-        ssize_t n = request_body_read(req, offset, piece,
-                                      length < PIECE_BYTES ? (size_t)length : PIECE_BYTES, err);
-        is_good = n > 0   ? blob_append(in.writer, str_make(piece, (size_t)n), err)
-                  : n < 0 ? false
-                          : error_set(err, ERROR_INVALID, "The upload is cut off.");
-        offset += n > 0 ? (uint64_t)n : 0;
-        length -= n > 0 ? (uint64_t)n : 0;
-    }
-    return intake_end(&in, is_good);
+    return intake_begin(&in, db, account_id, blob_id, err) &&
+           intake_end(&in, take_body(req, &in, offset, length));
+}
+
+bool writing_upload_once(struct request *req, struct db *db, int64_t account_id, int64_t *blob_id,
+                         struct error *err)
+{
+    struct intake in;
+    *blob_id = once_made(req);
+    return *blob_id || (intake_begin(&in, db, account_id, blob_id, err) &&
+                        intake_end(&in, take_body(req, &in, 0, req->body_bytes) &&
+                                            once_note_made(req, db, *blob_id, err)));
 }
 
 bool writing_put(struct db *db, int64_t account_id, struct str bytes, int64_t *blob_id,

@@ -41,6 +41,9 @@ bool writing_begin(struct request *req, struct db **db, struct draft *draft, int
 /* Bytes [offset, offset + length) of the request's body into a new blob, a chunk at a time. */
 bool writing_upload(struct request *req, struct db *db, int64_t account_id, uint64_t offset,
                     uint64_t length, int64_t *blob_id, struct error *err);
+/* The whole body, once for a request that comes again under its key (once.h). */
+bool writing_upload_once(struct request *req, struct db *db, int64_t account_id, int64_t *blob_id,
+                         struct error *err);
 /* Bytes of a blob that is here, decoded, into a new one: what a message forwards. */
 bool writing_copy(struct request *req, struct db *db, const struct blob *blob, int64_t offset,
                   int64_t length, enum mime_encoding encoding, int64_t *blob_id, struct error *err);

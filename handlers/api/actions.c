@@ -187,7 +187,7 @@ bool api_actions(struct request *req, struct response *res, struct error *err)
     json_decref(body);
     if (is_bulk)
         return api_bulk_accept(req, res, &action, query, err);
-    return is_good && answer_account_named(req, &db, &account_id, err) &&
+    return is_good && answer_account_known(req, &db, &account_id, err) &&
            answer_done(req, &db, action_run(db, req->arena, account_id, &action, &result, err)) &&
            api_answer_result(res, &result);
 }

@@ -152,8 +152,7 @@ bool answer_account_id(struct request *req, struct db **db, int64_t *account_id,
 {
     struct account account;
     if (req->method & (HTTP_GET | HTTP_HEAD))
-        return answer_account_named(req, db, account_id, err) &&
-               (session_owns(req, *db, *account_id, err) || answer_done(req, db, false));
+        return answer_account_known(req, db, account_id, err);
     *account_id = 0;
     if (!answer_account(req, db, &account, err))
         return false;
@@ -161,11 +160,12 @@ bool answer_account_id(struct request *req, struct db **db, int64_t *account_id,
     return true;
 }
 
-bool answer_account_named(struct request *req, struct db **db, int64_t *account_id,
+bool answer_account_known(struct request *req, struct db **db, int64_t *account_id,
                           struct error *err)
 {
     *db = NULL;
-    return request_param_id(req, "account", account_id, err) && (*db = app_db(req, err));
+    return request_param_id(req, "account", account_id, err) && (*db = app_db(req, err)) &&
+           (session_owns(req, *db, *account_id, err) || answer_done(req, db, false));
 }
 
 /* --- emails ---------------------------------------------------------------------------------- */

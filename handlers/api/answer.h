@@ -48,8 +48,8 @@ bool answer_account(struct request *req, struct db **db, struct account *account
                     struct error *err);
 /* The same where the id is enough: what only reads hardly ever asks the database for it. */
 bool answer_account_id(struct request *req, struct db **db, int64_t *account_id, struct error *err);
-/* The same for what writes, where the store's function asks itself whose account it is. */
-bool answer_account_named(struct request *req, struct db **db, int64_t *account_id,
+/* The same for what writes, where the store's function asks for the account once more. */
+bool answer_account_known(struct request *req, struct db **db, int64_t *account_id,
                           struct error *err);
 /* Gives the connection back and passes `is_good` on. */
 static inline bool answer_done(struct request *req, struct db **db, bool is_good)

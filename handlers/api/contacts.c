@@ -2,6 +2,7 @@
 #include "handlers/api/answer.h"
 #include "handlers/api/api.h"
 #include "handlers/contact_cards.h"
+#include "handlers/once.h"
 #include "handlers/writing.h"
 #include "server/store/contact_groups.h"
 
@@ -100,15 +101,28 @@ bool api_contact(struct request *req, struct response *res, struct error *err)
     return answer_done(req, &db, is_good);
 }
 
+static bool put(const struct request *req, struct db *db, struct contact *contact,
+                struct error *err)
+{
+    if (!db_begin(db, err))
+        return false;
+    bool is_good = contact_put(db, signed_in(req)->user_id, contact, err) &&
+                   once_note_made(req, db, contact->id, err);
+    if (!is_good)
+        db_rollback(db);
+    return is_good && db_commit(db, err);
+}
+
+/* `id` 0: a new one, or what this very request has made already. */
 static bool save(struct request *req, struct response *res, int64_t id, struct error *err)
 {
     struct contact contact = {0};
-    int64_t user_id = signed_in(req)->user_id;
+    int64_t user_id = signed_in(req)->user_id, known_id = id ? id : once_made(req);
     json_t *body = body_json(req, err);
     struct db *db = body ? app_db(req, err) : NULL;
-    bool is_good = db && (!id || contact_by_id(db, req->arena, user_id, id, &contact, err)) &&
-                   read_contact(req, body, &contact, err) &&
-                   contact_put(db, user_id, &contact, err);
+    bool is_good = db &&
+                   (!known_id || contact_by_id(db, req->arena, user_id, known_id, &contact, err)) &&
+                   read_contact(req, body, &contact, err) && put(req, db, &contact, err);
     json_decref(body);
     contact.is_collected = false;
     if (is_good) {

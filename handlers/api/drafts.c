@@ -255,7 +255,7 @@ bool api_upload(struct request *req, struct response *res, struct error *err)
     int64_t blob_id;
     if (!answer_account(req, &db, &account, err))
         return false;
-    bool is_good = writing_upload(req, db, account.id, 0, req->body_bytes, &blob_id, err);
+    bool is_good = writing_upload_once(req, db, account.id, &blob_id, err);
     if (is_good) {
         res->status = 201;
         struct json json = answer_json(res);
@@ -275,6 +275,23 @@ static struct str argument(const struct request *req, const char *name, size_t b
     return text.at ? str_sub(text, 0, bytes_max) : STR_EMPTY;
 }
 
+/* Bytes that a crash leaves without their attachment are swept after a day. */
+static bool attach(struct request *req, struct db *db, int64_t account_id, int64_t id,
+                   struct draft_attachment *one, struct error *err)
+{
+    if (once_made(req))
+        return true;
+    if ((!one->blob_id &&
+         !writing_upload(req, db, account_id, 0, req->body_bytes, &one->blob_id, err)) ||
+        !db_begin(db, err))
+        return false;
+    bool is_good =
+        draft_attach(db, account_id, id, one, err) && once_note_made(req, db, one->n, err);
+    if (!is_good)
+        db_rollback(db);
+    return is_good && db_commit(db, err);
+}
+
 /* POST ?name=…&cid=…: the body's bytes, or with &blobId=… an upload's. */
 bool api_draft_attach(struct request *req, struct response *res, struct error *err)
 {
@@ -292,9 +309,7 @@ bool api_draft_attach(struct request *req, struct response *res, struct error *e
     bool is_good =
         request_param_id(req, "draft", &id, err) && answer_account_id(req, &db, &account_id, err) &&
         draft_by_id(db, req->arena, account_id, id, &draft, err) &&
-        (one.blob_id ||
-         writing_upload(req, db, account_id, 0, req->body_bytes, &one.blob_id, err)) &&
-        draft_attach(db, account_id, id, &one, err) && show(req, res, db, account_id, id, err);
+        attach(req, db, account_id, id, &one, err) && show(req, res, db, account_id, id, err);
     if (is_good)
         res->status = 201;
     return answer_done(req, &db, is_good);

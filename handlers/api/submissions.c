@@ -84,7 +84,7 @@ bool api_submission_create(struct request *req, struct response *res, struct err
     bool is_good = body && body_str(req->arena, body, "draftId", true, &draft, err) &&
                    ((str_to_i64(draft, &draft_id) && draft_id > 0) ||
                     error_set(err, ERROR_INVALID, "\"draftId\" is no id.")) &&
-                   answer_account_named(req, &db, &account_id, err) &&
+                   answer_account_known(req, &db, &account_id, err) &&
                    read_time(req, db, body, &how.send_at, err) &&
                    writing_send(req, db, account_id, draft_id, &how, &submission, err);
     json_decref(body);

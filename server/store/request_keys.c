@@ -41,12 +41,16 @@ bool request_key_take(struct db *db, struct arena *arena, struct request_key *ke
     bool started;
     if (!db_enter(db, &started, err))
         return false;
+    if (started)
+        db_be_lazy(db); /* whatever is done under it commits after this */
     bool is_good = db_post(db, "request_key_expire", err, db_i64(key->user_id), hash_of(key)) &&
                    db_select(db, "request_key_take", &rows, err, db_i64(key->user_id), hash_of(key),
                              fingerprint_of(key), db_i64(held_s));
     bool is_taken = is_good && db_next(&rows);
-    if (is_taken)
+    if (is_taken) {
         key->id = db_get_i64(&rows);
+        key->made_id = db_get_i64(&rows);
+    }
     if (is_good)
         db_rows_free(&rows);
     if (!db_leave(db, started, is_good, err))
@@ -64,6 +68,13 @@ bool request_key_answer(struct db *db, const struct request_key *key,
                       db_i64(key->id), db_i32(answer->status),
                       db_or_null(db_text(answer->media_type)),
                       db_or_null(db_text(answer->location)), body);
+}
+
+bool request_key_note_made(struct db *db, const struct request_key *key, int64_t made_id,
+                           struct error *err)
+{
+    return db_post(db, "request_key_made", err, db_i64(key->user_id), hash_of(key), db_i64(key->id),
+                   db_i64(made_id));
 }
 
 bool request_key_let_go(struct db *db, const struct request_key *key, struct error *err)

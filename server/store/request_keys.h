@@ -11,6 +11,8 @@ struct request_key {
     unsigned char hash[TOKEN_HASH_BYTES];        /* of the key */
     unsigned char fingerprint[TOKEN_HASH_BYTES]; /* of what is asked for under it */
     int64_t id; /* what the request is known by further down, the same when it comes again */
+    int64_t
+        made_id; /* what it has made already, before its process died; 0: nothing that is known */
 };
 
 struct request_answer {
@@ -28,9 +30,12 @@ enum request_state {
 };
 
 /* Takes the key for `held_s` seconds: when the process dies meanwhile, the same request may come
- * again after them. Fills the id. */
+ * again after them. Fills both ids. */
 bool request_key_take(struct db *db, struct arena *arena, struct request_key *key, int held_s,
                       enum request_state *state, struct request_answer *answer, struct error *err);
+/* Within the transaction that makes it; posted. */
+bool request_key_note_made(struct db *db, const struct request_key *key, int64_t made_id,
+                           struct error *err);
 /* Keeps the answer for those who ask again. */
 bool request_key_answer(struct db *db, const struct request_key *key,
                         const struct request_answer *answer, struct error *err);

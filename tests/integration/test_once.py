@@ -1,11 +1,13 @@
 """Requests with an Idempotency-Key are carried out once, whatever they ask for: the same request is
 answered the same again, another one under its key is refused."""
 
+import contextlib
 import itertools
 import threading
 
 import pytest
 
+from tests.harness import eventually
 from tests.integration.test_api import Reader
 from tests.integration.test_sending import Writer
 
@@ -204,6 +206,63 @@ def test_mail_whose_acceptance_was_not_told_is_not_sent_twice(restante, person):
     again = send()
     assert (again.status, again.json["id"]) == (201, first.json["id"])
     assert len(writer.api.get(f"{writer.base}/submissions").json["submissions"]) == 1
+
+
+@pytest.fixture
+def answers_are_not_kept(restante):
+    """Whoever keeps an answer waits: between doing and storing there is time for a kill."""
+    restante.sql("""CREATE FUNCTION wait_for_the_kill() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM pg_sleep(600); RETURN NULL; END $$;
+                 CREATE TRIGGER wait BEFORE UPDATE OF status ON request_key
+                 FOR EACH ROW EXECUTE FUNCTION wait_for_the_kill()""")
+    waiting = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+
+    def kill(count):
+        """The web role, once that many requests have done what they were asked for."""
+        assert eventually(lambda: restante.sql(f"SELECT count(*) {waiting}") == str(count), 120)
+        restante.kill("web")
+        restante.sql(f"SELECT pg_terminate_backend(pid, 60000) {waiting}")
+        restante.sql("DROP FUNCTION wait_for_the_kill CASCADE")
+        restante.sql("UPDATE request_key SET held_until = now() WHERE status IS NULL")
+        restante.wait_ready()
+    yield kill
+    restante.sql("DROP FUNCTION IF EXISTS wait_for_the_kill CASCADE")
+
+
+def test_what_was_made_before_a_kill_is_not_made_again(restante, person, answers_are_not_kept):
+    writer = Writer(restante, person)
+    api, base = writer.api, writer.base
+    drafts = [writer.draft(subject="files")["id"] for _ in range(2)]
+    upload = api.post(f"{base}/uploads", body=b"by its id").json["blobId"]
+    asked = {
+        "/contacts": {"json_body": {"name": "Ada", "emails": ["ada@example.org"]}},
+        f"{base}/uploads": {"body": b"an upload"},
+        f"{base}/drafts/{drafts[0]}/attachments?name=a": {"body": b"a file"},
+        f"{base}/drafts/{drafts[1]}/attachments?name=b&blobId={upload}": {"body": b""}}
+    by_path = {path: next(keys) for path in asked}
+
+    def begin(path):
+        with contextlib.suppress(OSError):  # the process dies under it
+            ask(api, "POST", path, by_path[path], **asked[path])
+
+    threads = [threading.Thread(target=begin, args=[path]) for path in asked]
+    for thread in threads:
+        thread.start()
+    answers_are_not_kept(len(asked))
+    for thread in threads:
+        thread.join()
+    blobs = f"SELECT max(id), count(*) FROM blob WHERE account_id = {writer.account} AND email_id IS NULL"
+    before = restante.sql(blobs)
+    answers = {path: ask(api, "POST", path, by_path[path], **asked[path]) for path in asked}
+    assert {answer.status for answer in answers.values()} == {201}, answers
+    assert restante.sql(blobs) == before  # nor were their bytes taken in again
+    contacts = api.get("/contacts").json["contacts"]
+    assert [each["id"] for each in contacts] == [answers["/contacts"].json["id"]]
+    assert answers[f"{base}/uploads"].json["blobId"]
+    for draft in drafts:
+        assert len(api.get(f"{base}/drafts/{draft}").json["attachments"]) == 1
+    again = {path: ask(api, "POST", path, by_path[path], **asked[path]) for path in asked}
+    assert [each.text for each in again.values()] == [each.text for each in answers.values()]
 
 
 def test_keys_are_kept_for_a_day(restante, api):

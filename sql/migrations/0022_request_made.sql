@@ -1,0 +1,3 @@
+-- What a request under an Idempotency-Key has made, noted in the transaction that makes it: asked again
+-- after a crash before its answer was kept, it is told of that, and makes no other.
+ALTER TABLE request_key ADD COLUMN made_id bigint; -- in the words of the resource: a contact, a blob, …
