@@ -143,8 +143,9 @@ bool db_post_values(struct db *db, const char *name, struct error *err,
                     const struct db_value *values);
 #define db_post(db, name, err, ...) db_post_values(db, name, err, DB_VALUES(__VA_ARGS__))
 
-/* The same of one whose rows are read once it was sent: `rows`, empty until then and after a
- * failure of anything sent with it, must last until then. The caller frees them in any case. */
+/* The same, within a transaction, of one whose rows are read once it was sent: `rows`, empty until
+ * then and after a failure of anything sent with it, must last until then. The caller frees them in
+ * any case. */
 bool db_post_select_values(struct db *db, const char *name, struct db_rows *rows, struct error *err,
                            const struct db_value *values);
 #define db_post_select(db, name, rows, err, ...) \
