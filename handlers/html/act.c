@@ -161,8 +161,9 @@ static struct str place_with(const struct request *req, const struct asked *aske
                              bool is_message_left, struct str argument)
 {
     struct str query = list_query(req->arena, list_place_of(req));
-    struct str path = arena_printf(req->arena, "/mail/%lld/%lld", (long long)asked->mailbox.account_id,
-                                   (long long)asked->mailbox.id);
+    struct str path =
+        arena_printf(req->arena, "/mail/%lld/%lld", (long long)asked->mailbox.account_id,
+                     (long long)asked->mailbox.id);
     if (asked->open_id && !is_message_left)
         path = arena_printf(req->arena, "%s/%lld", path.at, (long long)asked->open_id);
     path = arena_printf(req->arena, "%s%" STR_FMT "%s%" STR_FMT, path.at, STR_ARG(query),
@@ -263,7 +264,8 @@ static bool do_asked(struct request *req, struct response *res, struct db *db, s
             return false;
         action.target_id = target.id;
     }
-    if (verb->is_snooze && !snooze_prepare(req, db, asked->mailbox.account_id, asked->until, &action, err))
+    if (verb->is_snooze &&
+        !snooze_prepare(req, db, asked->mailbox.account_id, asked->until, &action, err))
         return false;
     if (asked->is_everything && asked->mailbox.total > AT_ONCE_MAX)
         return begin_bulk(req, res, db, asked, &action, err);
@@ -306,8 +308,8 @@ static bool ask_again(struct request *req, struct response *res, const struct as
     for (size_t i = 0; i < asked->email_count; i++)
         view_set_i64(view_add_object(emails), "id", asked->email_ids[i]);
     view_set_url(sure, "backUrl", place_with(req, asked, false, STR_EMPTY));
-    view_set_path(sure, "actUrl", "/mail/%lld/%lld/act%" STR_FMT, (long long)asked->mailbox.account_id,
-                  (long long)asked->mailbox.id,
+    view_set_path(sure, "actUrl", "/mail/%lld/%lld/act%" STR_FMT,
+                  (long long)asked->mailbox.account_id, (long long)asked->mailbox.id,
                   STR_ARG(list_query(req->arena, list_place_of(req))));
     return page_send(req, res, "sure", page, err);
 }

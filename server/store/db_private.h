@@ -32,7 +32,7 @@ enum db_transaction {
 struct db_command {
     size_t query;
     bool is_prepare;
-    int foreseen; /* its place among these, from 1; 0: none of them */
+    int foreseen;         /* its place among these, from 1; 0: none of them */
     struct db_rows *rows; /* of db_post_select; NULL: nobody reads them */
 };
 
