@@ -65,7 +65,7 @@ static struct str attachment_name(const struct mime_part *part)
 /* A picture that the HTML shows in its place. */
 static bool is_in_text(const struct mime_part *part, const struct body *body, bool as_text)
 {
-    return body->has_html && !as_text && part->cid.length &&
+    return body->has_html && !as_text && !body->wrapped.length && part->cid.length &&
            str_starts(part->type, STR("image/")) &&
            !str_equal(part->disposition, STR("attachment"));
 }

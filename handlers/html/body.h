@@ -34,6 +34,13 @@ struct body_options {
 bool body_load(struct request *req, struct db **db, const struct email *email,
                const struct body_options *options, struct body *body, struct error *err);
 
+/* inside.c: the bytes of the message that lies in a part that is here, decoded; ERROR_NOT_FOUND
+ * unless it is one and not too large. What it is made of. */
+bool inside_read(struct request *req, struct db *db, const struct content_place *place,
+                 struct str *raw, struct error *err);
+bool inside_parse(struct request *req, struct str raw, struct parser_summary *summary,
+                  const struct mime_message **message, struct error *err);
+
 /* A ticket that lets a sandboxed frame, which has no cookies, load this message's pictures for an
  * hour or until the person signs out: "/picture/<ticket>/". */
 bool picture_prefix(const struct request *req, struct db *db, const struct email *email,

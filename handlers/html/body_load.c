@@ -84,6 +84,39 @@ static bool render_parts(struct request *req, struct db *db, const struct email 
     return true;
 }
 
+/* The message within that part is encoded: its parts lie in its own bytes. What stands in them as
+ * cid: has no number on the mail server, so such pictures are left out. */
+static bool render_wrapped(struct request *req, struct db *db, const struct email *email,
+                           const struct body_options *options, const struct mime_part *around,
+                           struct body *body, struct str *missing, size_t *missing_count,
+                           struct error *err)
+{
+    struct content_place place;
+    struct str raw = STR_EMPTY;
+    struct parser_summary summary;
+    const struct mime_message *message;
+    if (!content_find(req, db, email, around, &place, err))
+        return false;
+    if (!place.is_here) {
+        missing[(*missing_count)++] = around->id;
+        return true;
+    }
+    if (!inside_read(req, db, &place, &raw, err) ||
+        !inside_parse(req, raw, &summary, &message, err))
+        return false;
+    choose(message, options->as_text, body);
+    body->wrapped = around->id;
+    struct parser_render_options render = {.allow_remote = options->allow_remote,
+                                           .as_text = options->as_text};
+    for (size_t i = 0; i < body->count; i++)
+        if (!parser_render(app_of(req)->parsers, req->arena, body->parts[i].part,
+                           mime_body(raw, body->parts[i].part), &render, &body->parts[i].rendered,
+                           err))
+            return false;
+    body->is_here = true;
+    return true;
+}
+
 static bool render_email(struct request *req, struct db *db, const struct email *email,
                          const struct body_options *options, struct body *body, struct str *missing,
                          size_t *missing_count, struct error *err)
@@ -97,6 +130,9 @@ static bool render_email(struct request *req, struct db *db, const struct email 
     if (message && options->inside.length) {
         const struct mime_part *around = mime_find(message, options->inside);
         shown = around ? mime_inner(req->arena, around) : NULL;
+        if (around && !shown)
+            return render_wrapped(req, db, email, options, around, body, missing, missing_count,
+                                  err);
         if (!shown)
             return error_set(err, ERROR_NOT_FOUND, "There is no such message in it.");
     }

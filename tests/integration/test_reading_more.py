@@ -313,7 +313,8 @@ def test_messages_within_messages_are_opened_each_with_its_own(restante, new_per
 def test_an_encoded_message_within_a_message_is_opened_too(opened):
     wrapped = ("From: Eve <eve@example.com>\nSubject: wrapped\nMIME-Version: 1.0\n"
                "Content-Type: multipart/mixed; boundary=b\n\n"
-               "--b\nContent-Type: text/html\n\n<p>in <b>wraps</b></p><script>alert(1)</script>\n" +
+               "--b\nContent-Type: text/html\n\n<p>in <b>wraps</b></p><script>alert(1)</script>"
+               "<img src='http://elsewhere.example/1.png'><img src='cid:pic'>\n" +
                part("application/pdf", "paper.pdf", PDF) + "--b--\n")
     client, page, base, _ = opened(
         "From: a@example.org\nSubject: wrapping\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=o\n\n"
@@ -321,8 +322,18 @@ def test_an_encoded_message_within_a_message_is_opened_too(opened):
         base64.encodebytes(wrapped.replace("\n", "\r\n").encode()).decode() + "--o--\n", "wrapping")
     inside = re.search(r'href="(/mail/[^"]*/inside/[^"]*)"', page.text).group(1)
     shown = client.get("/" + inside)
-    assert shown.status == 200 and "wrapped" in shown.text and "in wraps" in shown.text
-    assert "<iframe" not in shown.text and "<script>" not in shown.text
+    assert shown.status == 200 and "wrapped" in shown.text and "1.png" not in shown.text
+    assert shown.text.count("<iframe") == 1 and 'sandbox="allow-popups ' in shown.text and "<script>" not in shown.text
+    assert "not loaded" in shown.text and "elsewhere.example" in shown.text
+
+    def frame_of(page):
+        return client.get("/" + re.search(r'src="(/mail/[^"]*/body[^"]*)"', page.text).group(1).replace("&amp;", "&"))
+    frame = frame_of(shown)
+    assert "in <b>wraps</b>" in frame.text and "<script" not in frame.text and "/1.png" not in frame.text
+    assert "sandbox" in frame.headers["Content-Security-Policy"] and "https:" not in frame.headers[
+        "Content-Security-Policy"]
+    assert "http://elsewhere.example/1.png" in frame_of(client.get("/" + inside + "?remote=1")).text
+    assert client.get(f"{base}/body?inside=1").status == 404
     file = re.search(r'href="(/mail/[^"]*)" download>\s*<svg[^>]*>.*?paper.pdf', shown.text, re.DOTALL).group(1)
     assert file.startswith(inside + "/part/")
     answer = client.get("/" + file)
