@@ -55,7 +55,7 @@ function openMenu(name) {
     const scope = root.dataset.open && !chosen().length ? ".actions" : ".bulk";
     const menu = document.querySelector(`${scope} details[data-menu="${name}"]`);
     if (!menu) return;
-    menu.open = true;
+    for (let outer = menu; outer; outer = outer.parentElement.closest("details")) outer.open = true;
     menu.querySelector("select, a")?.focus();
   };
 }

@@ -167,8 +167,8 @@ let last = null; // the row whose box was clicked last
 
 function tellCount() {
   const number = chosen().length;
-  const place = document.querySelector(".bulk-count");
-  if (place) place.textContent = number ? `${number} chosen` : "";
+  const place = document.querySelector(".bulk-number");
+  if (place) place.textContent = number;
   const all = document.querySelector(".bulk-all");
   if (all) all.checked = number > 0 && number === rows().length;
 }
@@ -182,14 +182,16 @@ function onClick(event) {
     if (event.shiftKey && last?.isConnected) choosePart(last, row, box.checked);
     last = row;
   } else {
-    if (!event.target.closest("details.menu")) closeMenus();
+    closeMenus(event.target);
     return;
   }
   tellCount();
 }
 
-function closeMenus() {
-  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+// All but those around `place`.
+function closeMenus(place = null) {
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(place)) menu.open = false;
 }
 
 function choosePart(from, to, isChosen) {

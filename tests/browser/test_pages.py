@@ -343,6 +343,40 @@ def test_every_page_is_named_and_fits_desk_and_phone(screen):
     assert bad == {} and told == []
 
 
+def test_what_can_be_done_with_the_chosen_is_one_row(screen):
+    def tops():
+        return screen.browser.execute_script(
+            """return [...new Set([...document.querySelector(".bulk").children]
+                 .filter((each) => each.getClientRects().length).map((each) => {
+                   const box = each.getBoundingClientRect();
+                   return Math.round(box.top + box.height / 2);
+                 }))]""")
+
+    choose(screen, "letter one", "letter three")
+    screen.browser.execute_script('document.querySelector(".bulk-number").textContent = "50"')
+    try:
+        for width in (360, 390, 820, 1024, 1280, 1600):
+            screen.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+                "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500})
+            screen.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width < 500})
+            screen.keep(f"chosen-{width}")
+            assert len(tops()) == 1, width
+        screen.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": 360, "height": 844, "deviceScaleFactor": 1, "mobile": True})
+        screen.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        screen.one(".bulk [aria-label=More]").click()
+        for part in screen.all(".bulk .is-more > details > summary"):
+            part.click()
+        screen.keep("more-360")
+        assert screen.browser.execute_script(TOUCH) == []
+        screen.audit()
+        assert screen.browser.execute_script(
+            "return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    finally:
+        screen.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        screen.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
 def test_pages_need_no_script(screen):
     screen.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
@@ -363,6 +397,8 @@ def test_dark_pages_look_as_carefully(screen):
     try:
         choose(screen, "letter one")
         screen.keep("dark-chosen")
+        screen.one(".bulk [aria-label=More]").click()
+        screen.keep("dark-more")
         screen.one(".bulk [value=star]").click()
         screen.until(lambda: "starred" in screen.notice(), "the notice")
         screen.keep("dark-notice")
@@ -374,14 +410,19 @@ def test_dark_pages_look_as_carefully(screen):
 
 
 def test_messages_are_dragged_to_a_folder_and_come_back(screen):
-    def drag(subject, folder):
+    def drag(subject, folder, *keys):
         there = next(each for each in screen.all(".folders a") if folder in each.text)
         hand = ActionChains(screen.browser)
         hand.click_and_hold(screen.row(subject).find_element(By.CSS_SELECTOR, ".row-subject"))
+        for key in keys:
+            hand.key_down(key)
         hand.move_by_offset(-20, 6).move_to_element(there).move_by_offset(2, 1)
         hand.perform()
         screen.keep("dragged")
-        ActionChains(screen.browser).release().perform()
+        hand = ActionChains(screen.browser).release()
+        for key in keys:
+            hand.key_up(key)
+        hand.perform()
 
     choose(screen, "letter one", "letter three")
     drag("letter one", "Archive")
@@ -389,6 +430,16 @@ def test_messages_are_dragged_to_a_folder_and_come_back(screen):
     screen.until(lambda: sorted(screen.subjects()) == ["letter four", "letter two"], "the list")
     screen.one(".notice button.is-quiet").click()
     screen.until(lambda: len(screen.subjects()) == 4, "the messages")
+
+    # with Ctrl held they stay, and a copy lies there; it can be taken back, too
+    drag("letter one", "Archive", Keys.CONTROL)
+    screen.until(lambda: "1 message copied to Archive." in screen.notice(), "the notice")
+    assert len(screen.subjects()) == 4
+    archive = next(each for each in screen.all(".folders a") if "Archive" in each.text).get_attribute("href")
+    inbox = screen.browser.current_url
+    screen.browser.get(archive)
+    screen.until(lambda: screen.subjects() == ["letter one"], "the copy")
+    screen.browser.get(inbox)
 
     drag("letter two", "Junk")
     screen.until(lambda: "1 message moved to Junk." in screen.notice(), "the notice")
