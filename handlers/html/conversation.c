@@ -87,6 +87,7 @@ static bool set_actions(const struct request *req, struct db *db, struct value *
         !mailbox_list(db, req->arena, open->account_id, &mailboxes, &count, err))
         return false;
     act_set_forms(req, page, &mailbox, mailboxes, count, 0);
+    list_set_folders(req, page, mailboxes, count, mailbox.id);
     view_set_i64(page, "thread", open->thread_id);
     *place = list_place_name(req->arena, account, &mailbox);
     return true;
