@@ -116,21 +116,23 @@ static void read_message(const struct unzip_entry *entry, struct archive_batch *
                                               [UNZIP_WRONG] = ARCHIVE_DAMAGED};
     uint64_t offset = batch->bytes.length;
     batch->bytes.limit = offset + ARCHIVE_MESSAGE_BYTES_MAX;
-    enum unzip_result result = unzip_read(entry, 0, &batch->bytes);
+    enum unzip_result result = unzip_read(entry, 0, NULL, &batch->bytes);
     batch->bytes.limit = BYTES_MAX;
     batch->unpacked += batch->bytes.length - offset;
     add(batch, offset, 0, fates[result]);
 }
 
-/* A mailbox file within: unpacked from its beginning each time, which is quick, and kept from the
- * cursor on. True when it is done. */
-static bool read_packed_mbox(const struct unzip_entry *entry, uint64_t *position,
+/* A mailbox file within, the entry `at`: from the cursor on. True when it is done. */
+static bool read_packed_mbox(const struct unzip_entry *entry, uint64_t at, uint64_t *position,
                              struct archive_batch *batch)
 {
+    struct archive_point *point = &batch->point;
+    if (point->entry != at)
+        *point = (struct archive_point){.entry = at};
     size_t limit = WINDOW_BYTES, before = batch->count;
     for (;;) {
         struct buf window = BUF_INIT(limit);
-        enum unzip_result result = unzip_read(entry, *position, &window);
+        enum unzip_result result = unzip_read(entry, *position, &point->at, &window);
         uint64_t used = 0, length = window.length;
         read_mbox(buf_view(&window), result == UNZIP_ALL, &used, batch);
         buf_free(&window);
@@ -166,7 +168,7 @@ static void read_zip(const struct unzip *zip, struct archive_batch *batch)
             break;
         }
         enum entry_kind kind = kind_of(entry.name);
-        if (kind == ENTRY_MBOX && !read_packed_mbox(&entry, &position, batch))
+        if (kind == ENTRY_MBOX && !read_packed_mbox(&entry, at, &position, batch))
             break; /* more of it next time */
         if (kind == ENTRY_MESSAGE)
             read_message(&entry, batch);

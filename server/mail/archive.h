@@ -4,7 +4,7 @@
 #ifndef RESTANTE_MAIL_ARCHIVE_H
 #define RESTANTE_MAIL_ARCHIVE_H
 
-#include "server/base/buf.h"
+#include "server/mail/unzip.h"
 
 enum {
     ARCHIVE_MESSAGES_MAX = 200,            /* of one batch */
@@ -20,6 +20,13 @@ enum {
 struct archive_cursor {
     uint64_t entry, position;
     uint64_t unpacked; /* bytes so far, wanted or not */
+};
+
+/* From where a packed mailbox file can be read on: of `entry`, as in the cursor. All 0: from its
+ * beginning. It only saves work: any will do. */
+struct archive_point {
+    uint64_t entry;
+    struct unzip_point at;
 };
 
 enum archive_fate {
@@ -50,6 +57,7 @@ struct archive_batch {
     uint32_t others;   /* files in the archive that are no mail */
     uint64_t unpacked; /* bytes of this batch, wanted or not */
     struct archive_cursor next;
+    struct archive_point point; /* stays when the next batch is read */
     bool is_end;
     enum archive_trouble trouble; /* then it is the end, too */
 };

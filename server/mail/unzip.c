@@ -14,6 +14,7 @@ enum {
     METHOD_STORED = 0,
     METHOD_DEFLATE = 8,
     PIECE_BYTES = 64 * 1024,
+    POINT_STRIDE_BYTES = 256 * 1024, /* moving costs copying the window */
 };
 static const uint32_t SEE_ZIP64 = 0xffffffff;
 
@@ -141,40 +142,96 @@ static bool let_out(struct outlet *outlet, struct str bytes)
     return buf_str(outlet->out, str_sub(bytes, 0, room)) && bytes.length <= room;
 }
 
-static enum unzip_result inflate_all(struct outlet *outlet, struct str packed)
+/* Moves the point to the block that begins here, unless it would move but little. */
+static void move_point(struct unzip_point *point, struct str packed, z_stream *stream,
+                       const struct outlet *outlet, uint64_t unpacked)
+{
+    uInt length = 0;
+    if (unpacked < point->unpacked + POINT_STRIDE_BYTES ||
+        inflateGetDictionary(stream, (unsigned char *)point->window, &length) != Z_OK)
+        return;
+    point->packed = packed.length - stream->avail_in;
+    point->unpacked = unpacked;
+    point->crc = outlet->crc;
+    point->bits = stream->data_type & 7;
+    point->window_length = (uint16_t)length;
+}
+
+/* Begins at the point. */
+static bool begin_inflating(z_stream *stream, struct str packed, const struct unzip_point *point)
+{
+    if (packed.length > UINT32_MAX || inflateInit2(stream, -MAX_WBITS) != Z_OK)
+        return false;
+    if (point->unpacked == 0)
+        return true;
+    const char *last = packed.at + point->packed - 1;
+    int bits = (unsigned char)*last >> (8 - point->bits);
+    if ((point->bits == 0 || inflatePrime(stream, point->bits, bits) == Z_OK) &&
+        inflateSetDictionary(stream, (const unsigned char *)point->window, point->window_length) ==
+            Z_OK)
+        return true;
+    inflateEnd(stream);
+    return false;
+}
+
+/* The point may be anybody's: it need not make sense, but it must lie within. */
+static bool is_usable(const struct unzip_point *point, struct str packed, uint64_t skip)
+{
+    return point->unpacked > 0 && point->unpacked <= skip && point->packed > 0 &&
+           point->packed <= packed.length && point->bits < 8 &&
+           point->window_length <= sizeof point->window;
+}
+
+static enum unzip_result inflate_all(struct outlet *outlet, struct str packed,
+                                     struct unzip_point *point)
 {
     unsigned char piece[PIECE_BYTES];
-    z_stream stream = {.next_in = (const unsigned char *)packed.at};
-    enum unzip_result result = UNZIP_WRONG;
-    int status = Z_OK;
-    if (packed.length > UINT32_MAX || inflateInit2(&stream, -MAX_WBITS) != Z_OK)
+    uint64_t skip = outlet->skip, unpacked;
+    if (!is_usable(point, packed, skip))
+        point->packed = point->unpacked = point->crc = 0;
+    z_stream stream = {.next_in = (const unsigned char *)packed.at + point->packed};
+    if (!begin_inflating(&stream, packed, point))
         return UNZIP_WRONG;
-    stream.avail_in = (uInt)packed.length;
-    while (status == Z_OK) {
+    stream.avail_in = (uInt)(packed.length - point->packed);
+    outlet->crc = point->crc;
+    outlet->skip -= point->unpacked;
+    unpacked = point->unpacked;
+    enum unzip_result result = UNZIP_WRONG;
+    for (;;) {
         stream.next_out = piece;
         stream.avail_out = sizeof piece;
-        status = inflate(&stream, Z_NO_FLUSH);
-        bool is_more = status == Z_OK || status == Z_STREAM_END;
-        if (is_more && !let_out(outlet, str_make(piece, sizeof piece - stream.avail_out))) {
+        int status = inflate(&stream, Z_BLOCK);
+        bool is_block = stream.data_type & 128; /* it stopped in front of one */
+        if (status != Z_OK && status != Z_STREAM_END && !(status == Z_BUF_ERROR && is_block))
+            break;
+        size_t length = sizeof piece - stream.avail_out;
+        unpacked += length;
+        if (!let_out(outlet, str_make(piece, length))) {
             result = UNZIP_FULL;
             break;
         }
-        if (status == Z_STREAM_END)
+        if (status == Z_STREAM_END) {
             result = UNZIP_ALL;
+            break;
+        }
+        if (is_block && unpacked <= skip)
+            move_point(point, packed, &stream, outlet, unpacked);
     }
     inflateEnd(&stream);
     return result;
 }
 
-enum unzip_result unzip_read(const struct unzip_entry *entry, uint64_t skip, struct buf *out)
+enum unzip_result unzip_read(const struct unzip_entry *entry, uint64_t skip,
+                             struct unzip_point *point, struct buf *out)
 {
     struct outlet outlet = {.skip = skip, .out = out};
+    struct unzip_point beginning = {0};
     enum unzip_result result = UNZIP_WRONG;
     if (entry->is_encrypted)
         return UNZIP_WRONG;
     if (entry->method == METHOD_STORED)
         result = let_out(&outlet, entry->packed) ? UNZIP_ALL : UNZIP_FULL;
     else if (entry->method == METHOD_DEFLATE)
-        result = inflate_all(&outlet, entry->packed);
+        result = inflate_all(&outlet, entry->packed, point ? point : &beginning);
     return result == UNZIP_ALL && outlet.crc != entry->crc ? UNZIP_WRONG : result;
 }

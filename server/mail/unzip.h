@@ -30,7 +30,20 @@ enum unzip_result {
     UNZIP_FULL,  /* `out` came to its limit */
     UNZIP_WRONG, /* damaged, encrypted, or of an unknown method */
 };
-/* Appends what an entry unpacks to, without its first `skip` bytes, up to the buffer's limit. */
-enum unzip_result unzip_read(const struct unzip_entry *entry, uint64_t skip, struct buf *out);
+
+/* From where an entry can be unpacked without what lies before: where one of its blocks begins. All
+ * 0: the entry's beginning. */
+struct unzip_point {
+    uint64_t packed, unpacked; /* bytes that lie before, packed and unpacked */
+    uint32_t crc;              /* of those unpacked */
+    uint8_t bits;              /* so many of the last byte before belong to the block */
+    uint16_t window_length;
+    char window[32768]; /* the last unpacked bytes, to which blocks refer (RFC 1951 section 2) */
+};
+/* Appends what an entry unpacks to, without its first `skip` bytes, up to the buffer's limit.
+ * `point`, which may be NULL: unpacks from there if that is not behind `skip`, and moves it close
+ * to `skip`, so that who reads on need not unpack all of it again. Whatever is in it is checked. */
+enum unzip_result unzip_read(const struct unzip_entry *entry, uint64_t skip,
+                             struct unzip_point *point, struct buf *out);
 
 #endif

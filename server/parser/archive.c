@@ -7,6 +7,35 @@
 #include "server/parser/answer_private.h"
 #include "server/parser/pool.h"
 
+/* --- both sides ------------------------------------------------------------------------------ */
+
+static void put_point(struct buf *out, const struct archive_point *point)
+{
+    wire_put_u64(out, point->entry);
+    wire_put_u64(out, point->at.packed);
+    wire_put_u64(out, point->at.unpacked);
+    wire_put_u32(out, point->at.crc);
+    wire_put_u8(out, point->at.bits);
+    wire_put_str(out, str_make(point->at.window, point->at.window_length));
+}
+
+static void read_point(struct wire *in, struct archive_point *point)
+{
+    point->entry = wire_u64(in);
+    point->at.packed = wire_u64(in);
+    point->at.unpacked = wire_u64(in);
+    point->at.crc = wire_u32(in);
+    point->at.bits = wire_u8(in);
+    struct str window = wire_str(in);
+    if (window.length > sizeof point->at.window) {
+        in->is_bad = true;
+        return;
+    }
+    if (window.length > 0)
+        memcpy(point->at.window, window.at, window.length);
+    point->at.window_length = (uint16_t)window.length;
+}
+
 /* --- the child's side ------------------------------------------------------------------------- */
 
 static void put_batch(struct buf *reply, const struct archive_batch *batch)
@@ -14,6 +43,7 @@ static void put_batch(struct buf *reply, const struct archive_batch *batch)
     wire_put_u64(reply, batch->next.entry);
     wire_put_u64(reply, batch->next.position);
     wire_put_u64(reply, batch->next.unpacked);
+    put_point(reply, &batch->point);
     wire_put_u8(reply, batch->is_end);
     wire_put_u8(reply, (uint8_t)batch->trouble);
     wire_put_u32(reply, batch->others);
@@ -33,17 +63,18 @@ bool answer_archive(struct wire *in, int fd, struct buf *reply)
     cursor.entry = wire_u64(in);
     cursor.position = wire_u64(in);
     cursor.unpacked = wire_u64(in);
-    if (!wire_is_done(in) || fd < 0 || length == 0 || length > PARSER_ARCHIVE_BYTES_MAX)
-        return false;
-    void *map = mmap(NULL, (size_t)length, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED)
-        return false;
     struct archive_batch *batch = archive_batch_new();
-    archive_read(str_make(map, (size_t)length), cursor, batch);
-    put_batch(reply, batch);
+    read_point(in, &batch->point);
+    void *map = MAP_FAILED;
+    if (wire_is_done(in) && fd >= 0 && length > 0 && length <= PARSER_ARCHIVE_BYTES_MAX)
+        map = mmap(NULL, (size_t)length, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map != MAP_FAILED) {
+        archive_read(str_make(map, (size_t)length), cursor, batch);
+        put_batch(reply, batch);
+        munmap(map, (size_t)length);
+    }
     archive_batch_free(&batch);
-    munmap(map, (size_t)length);
-    return true;
+    return map != MAP_FAILED;
 }
 
 /* --- the caller's side ------------------------------------------------------------------------ */
@@ -51,6 +82,7 @@ bool answer_archive(struct wire *in, int fd, struct buf *reply)
 struct reading {
     struct arena *arena;
     struct parser_archive *archive;
+    struct archive_point *point;
 };
 
 static bool read_archive(void *context, struct wire *in)
@@ -62,6 +94,7 @@ static bool read_archive(void *context, struct wire *in)
     a->next.entry = wire_u64(in);
     a->next.position = wire_u64(in);
     a->next.unpacked = wire_u64(in);
+    read_point(in, reading->point);
     a->is_end = wire_u8(in);
     uint8_t trouble = wire_u8(in);
     a->others = wire_u32(in);
@@ -87,10 +120,11 @@ static bool read_archive(void *context, struct wire *in)
 }
 
 bool parser_archive(struct parser_pool *pool, struct arena *arena, int fd, uint64_t length,
-                    struct archive_cursor cursor, struct parser_archive *archive, struct error *err)
+                    struct archive_cursor cursor, struct archive_point *point,
+                    struct parser_archive *archive, struct error *err)
 {
-    struct buf head = BUF_INIT(64);
-    struct reading reading = {arena, archive};
+    struct buf head = BUF_INIT(64 + sizeof *point);
+    struct reading reading = {arena, archive, point};
     if (length == 0 || length > PARSER_ARCHIVE_BYTES_MAX)
         return error_set(err, ERROR_LIMIT, "The file is empty or larger than %d GB.",
                          (int)(PARSER_ARCHIVE_BYTES_MAX >> 30));
@@ -98,6 +132,7 @@ bool parser_archive(struct parser_pool *pool, struct arena *arena, int fd, uint6
     wire_put_u64(&head, cursor.entry);
     wire_put_u64(&head, cursor.position);
     wire_put_u64(&head, cursor.unpacked);
+    put_point(&head, point);
     const struct parser_ask ask = {
         .kind = PROTOCOL_ARCHIVE, .head = buf_view(&head), .tail = STR_EMPTY, .fd = fd, .tries = 2};
     enum parser_outcome outcome = parser_exchange(pool, &ask, read_archive, &reading, err);

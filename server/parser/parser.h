@@ -131,7 +131,8 @@ bool parser_texts(struct parser_pool *pool, struct arena *arena,
                   struct parser_text_summary *summaries, struct error *err);
 
 /* A batch of messages out of a file of somebody's (mail/archive.h), in the arena. `length`: of the
- * file. ERROR_INVALID when the file fells its parser, ERROR_LIMIT when it is too large. */
+ * file. `point`: begins zeroed, and stays with the file from batch to batch. ERROR_INVALID when the
+ * file fells its parser, ERROR_LIMIT when it is too large. */
 struct parser_archive {
     struct str bytes; /* the messages one after the other */
     const struct archive_message *at;
@@ -142,8 +143,8 @@ struct parser_archive {
     enum archive_trouble trouble;
 };
 bool parser_archive(struct parser_pool *pool, struct arena *arena, int fd, uint64_t length,
-                    struct archive_cursor cursor, struct parser_archive *archive,
-                    struct error *err);
+                    struct archive_cursor cursor, struct archive_point *point,
+                    struct parser_archive *archive, struct error *err);
 
 /* --- what is shown --------------------------------------------------------------------------- */
 

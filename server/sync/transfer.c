@@ -18,12 +18,6 @@ enum {
 
 /* --- the file -------------------------------------------------------------------------------- */
 
-struct transfer_spool {
-    int64_t transfer_id;
-    int fd;
-    uint64_t length;
-};
-
 void transfer_spool_free(struct transfer_spool **spool)
 {
     if (*spool)
@@ -98,10 +92,9 @@ static bool import_step(struct slice *slice, const struct transfer *t, struct er
         if (!there)
             return error_set(err, ERROR_UNAVAILABLE, "The folder is not on the mail server now.");
     }
-    const struct transfer_spool *spool = slice->account->spool;
     struct transfer_batch batch = {
         .slice = slice, .transfer = t, .arena = arena_new(), .spool = -1};
-    bool is_good = transfer_read(&batch, spool->fd, spool->length, there != NULL, err) &&
+    bool is_good = transfer_read(&batch, slice->account->spool, there != NULL, err) &&
                    (there ? transfer_append(&batch, there, err) : transfer_store(&batch, err));
     if (batch.spool >= 0)
         close(batch.spool);

@@ -16,7 +16,12 @@ bool transfer_run(struct slice *slice, bool *has_more, struct error *err);
 int64_t transfer_wait_ms(struct slice *slice, int64_t wait_ms);
 
 /* The file of the import under way as one of ours, unlinked: kept between slices. */
-struct transfer_spool;
+struct transfer_spool {
+    int64_t transfer_id;
+    int fd;
+    uint64_t length;
+    struct archive_point point;
+};
 void transfer_spool_free(struct transfer_spool **spool);
 
 /* A batch of the file on its way in. */
@@ -37,10 +42,10 @@ struct transfer_batch {
     struct transfer_step step; /* what it comes to */
 };
 
-/* transfer_import.c: reads the next batch of the file and leaves in it what is not here yet. `file`
- * has `length` bytes. `is_straight`: lines end in CRLF, as mail servers want them. A batch without
+/* transfer_import.c: reads the next batch of the file and leaves in it what is not here yet.
+ * `is_straight`: lines end in CRLF, as mail servers want them. A batch without
  * messages is none the worse. ERROR_INVALID, ERROR_LIMIT: the file is at fault. */
-bool transfer_read(struct transfer_batch *batch, int file, uint64_t length, bool is_straight,
+bool transfer_read(struct transfer_batch *batch, struct transfer_spool *file, bool is_straight,
                    struct error *err);
 /* The messages into a local folder, with the step of the transfer, in one transaction. */
 bool transfer_store(struct transfer_batch *batch, struct error *err);

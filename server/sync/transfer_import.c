@@ -140,15 +140,16 @@ static void take_step(struct transfer_batch *batch)
     };
 }
 
-bool transfer_read(struct transfer_batch *batch, int file, uint64_t length, bool is_straight_wanted,
-                   struct error *err)
+bool transfer_read(struct transfer_batch *batch, struct transfer_spool *file,
+                   bool is_straight_wanted, struct error *err)
 {
     const struct transfer_place *at = &batch->transfer->at;
     const struct archive_cursor cursor = {.entry = (uint64_t)at->entry,
                                           .position = (uint64_t)at->position,
                                           .unpacked = (uint64_t)at->unpacked};
     struct parser_archive *a = &batch->archive;
-    if (!parser_archive(batch->slice->sync->parsers, batch->arena, file, length, cursor, a, err))
+    if (!parser_archive(batch->slice->sync->parsers, batch->arena, file->fd, file->length, cursor,
+                        &file->point, a, err))
         return false;
     take_step(batch);
     batch->at = ARENA_ARRAY(batch->arena, a->count, struct transfer_message);

@@ -23,6 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         assert(batch->next.entry != cursor.entry || batch->next.position != cursor.position);
         cursor = batch->next;
     }
+    /* from a point that makes no sense, in the middle of the first entry */
+    batch->point.entry = cursor.entry = batch->next.entry;
+    memcpy(&batch->point.at, bytes,
+           length < sizeof batch->point.at ? length : sizeof batch->point.at);
+    cursor.position = batch->point.at.unpacked;
+    archive_read(str_make(bytes, length), cursor, batch);
     archive_batch_free(&batch);
     return 0;
 }

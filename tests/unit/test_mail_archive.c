@@ -118,6 +118,53 @@ static void test_a_mailbox_file_is_read_in_batches_packed_or_not(void **state)
     buf_free(&file);
 }
 
+/* 3,000 messages of 3 kB that hardly can be packed, so that there are many blocks. */
+static void make_dense_mbox(struct buf *mbox)
+{
+    uint32_t dice = 1;
+    for (int i = 0; i < 3000; i++) {
+        buf_printf(mbox, "From a@b Mon Jan  2 15:04:05 2006\nSubject: %d\n\n", i);
+        for (int k = 0; k < 3000; k++) {
+            dice = dice * 1664525 + 1013904223;
+            buf_char(mbox, k % 72 == 71 ? '\n' : (char)(' ' + (dice >> 16) % 95));
+        }
+        buf_text(mbox, "\n\n");
+    }
+}
+
+/* What lies before the point is made unreadable: whoever needed it again would find damage. */
+static void test_a_packed_mailbox_file_is_not_unpacked_from_its_beginning_each_time(void **state)
+{
+    (void)state;
+    struct buf mbox = BUF_INIT(LIMIT), file = BUF_INIT(LIMIT);
+    enum { CONTENT_AT = 30 + sizeof "all.mbox" - 1 }; /* a local header, its name */
+    make_dense_mbox(&mbox);
+    struct zip *zip = zip_new(keep, &file);
+    add(zip, "all.mbox", buf_view(&mbox));
+    finish(&zip);
+    struct archive_batch *batch = archive_batch_new();
+    struct archive_cursor cursor = {0};
+    uint64_t extra = (unsigned char)file.at[28];
+    int messages = 0, batches = 0;
+    do {
+        if (batch->point.at.packed > 1)
+            memset(file.at + CONTENT_AT + extra, 0xff, batch->point.at.packed - 1);
+        archive_read(buf_view(&file), cursor, batch);
+        for (size_t i = 0; i < batch->count; i++)
+            messages += batch->at[i].fate == ARCHIVE_MESSAGE;
+        if (cursor.position > 0)
+            assert_in_range(cursor.position - batch->point.at.unpacked, 0, 1024 * 1024);
+        cursor = batch->next;
+        batches++;
+    } while (!batch->is_end);
+    assert_int_equal(batch->trouble, ARCHIVE_FINE);
+    assert_int_equal(messages, 3000); /* so the checksum of the whole was right, too */
+    assert_true(batches > 5);
+    archive_batch_free(&batch);
+    buf_free(&mbox);
+    buf_free(&file);
+}
+
 static void test_a_message_that_is_too_large_is_left_out_and_the_next_one_is_not(void **state)
 {
     (void)state;
@@ -218,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_and_mailbox_files_of_an_archive_are_read),
         cmocka_unit_test(test_a_mailbox_file_is_read_in_batches_packed_or_not),
+        cmocka_unit_test(test_a_packed_mailbox_file_is_not_unpacked_from_its_beginning_each_time),
         cmocka_unit_test(test_a_message_that_is_too_large_is_left_out_and_the_next_one_is_not),
         cmocka_unit_test(test_what_is_no_mail_at_all_is_told),
         cmocka_unit_test(test_damage_anywhere_ends_and_stays_within),
