@@ -56,6 +56,7 @@ int serve_sync(struct serve_context *c)
     struct sync_context sync = {.keys = &c->keys,
                                 .owner = lease_owner(c),
                                 .workers = (int)config->sync_workers,
+                                .pop3_session_ms = config->pop3_session * 1000,
                                 .allow_plaintext = config->allow_plaintext};
     struct hosts_rules rules = {.connections = (int)config->host_connections,
                                 .account_connections = (int)config->account_connections,

@@ -63,6 +63,7 @@ struct config {
     int64_t host_connections;         /* to one mail server at once; 0: no limit */
     int64_t host_connects_per_second; /* new ones to one mail server; 0: no limit */
     int64_t account_connections;      /* of one account at once; 0: no limit */
+    int64_t pop3_session;             /* seconds of getting messages */
     int64_t parser_children;
     bool allow_plaintext;               /* accounts without TLS */
     const char *ca_file;                /* more certificate authorities; "": the system's only */

@@ -80,6 +80,9 @@ const struct option config_options[] = {
     NUMBER(account_connections, "3", 0, 1000,
            "Connections of one account at once to the servers that its mail is read at; 0: no\n"
            "limit. Sending takes one more, while there is something to send."),
+    NUMBER(pop3_session, "300", 1, 86400,
+           "Seconds of getting messages after which a POP3 session is brought to its end and\n"
+           "another one goes on: meanwhile other programs cannot have the maildrop."),
     NUMBER(parser_children, "2", 1, 64, "Sandboxed parser processes of each role."),
     SWITCH(allow_plaintext, "false",
            "Whether accounts may use servers without TLS: names, passwords and mail are then\n"

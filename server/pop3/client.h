@@ -86,6 +86,9 @@ struct pop3_sink {
     bool (*write)(void *context, struct str bytes);
     /* All of it has come. False: no further ones are wanted; what is under way is dropped. */
     bool (*end)(void *context, size_t index);
+    /* Asked before each command but the first; NULL: true. False: no more messages are asked for,
+     * which is not an error; those asked for already still come. */
+    bool (*wants_more)(void *context);
     /* The server refused this one; the others go on. */
     void (*failed)(void *context, size_t index, const struct error *why);
 };

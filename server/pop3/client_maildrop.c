@@ -169,8 +169,11 @@ bool pop3_retrieve(struct pop3_client *client, const struct pop3_wanted *wanted,
         struct error why = ERROR_INIT;
         /* Sent when half of the window is free, so that several share a packet. */
         if (goes_on && sent - i <= window / 2)
-            while (sent < count && sent < i + window)
+            while (sent < count && sent < i + window &&
+                   (sent == 0 || !sink->wants_more || sink->wants_more(sink->context)))
                 send_retrieve(client, &wanted[sent++]);
+        if (sent == i)
+            break;
         if (!pop3_client_flush(client, err))
             return false;
         stream_set_deadline(client->stream, DEADLINE_NEVER);

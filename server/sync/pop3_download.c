@@ -192,6 +192,13 @@ static void failed_message(void *context, size_t index, const struct error *why)
     download->session->remaining--;
 }
 
+/* Until the session has lasted long enough: others wait for the maildrop. */
+static bool wants_more(void *context)
+{
+    const struct download *download = context;
+    return clock_monotonic_ms() < download->session->end_ms;
+}
+
 static bool is_wanted(const struct pop3_step *step)
 {
     return step->fate == POP3_FETCH || step->fate == POP3_PREVIEW || step->fate == POP3_REST;
@@ -254,6 +261,7 @@ static bool retrieve(struct download *download, const struct pop3_wanted *wanted
                              .begin = begin_message,
                              .write = write_message,
                              .end = end_message,
+                             .wants_more = wants_more,
                              .failed = failed_message};
     bool is_good = pop3_retrieve(download->session->client, wanted, count, &sink, err);
     buf_free(&download->fingerprint.line); /* of one that did not come to its end */
@@ -322,7 +330,7 @@ bool pop3_download(struct slice *slice, bool *is_done, struct error *err)
     if (!open_download(&download, slice, err))
         return false;
     while (is_good && !*is_done && !slice_is_over(slice) &&
-           !atomic_load(&slice->account->has_operations) && clock_monotonic_ms() < session->end_ms)
+           !atomic_load(&slice->account->has_operations) && wants_more(&download))
         is_good = run(&download, is_done, err);
     return close_download(&download, is_good, err);
 }

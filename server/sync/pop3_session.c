@@ -9,8 +9,7 @@
 #include "server/sync/sign_in.h"
 
 enum {
-    SESSION_MS = 5 * 60 * 1000, /* others wait for the maildrop */
-    DELETE_MAX = 5000,          /* rows of one statement */
+    DELETE_MAX = 5000, /* rows of one statement */
 };
 
 struct pop3_uidl pop3_session_row(const struct pop3_session *session, const struct pop3_step *step)
@@ -270,7 +269,6 @@ bool pop3_session_open(struct slice *slice, struct error *err)
         abort();
     session->arena = arena_new();
     session->asked_at = slice->work.account.next_sync_at;
-    session->end_ms = clock_monotonic_ms() + SESSION_MS;
     if (!find_inbox(slice, session, err) || !connect_to(slice, session, err) ||
         !make_plan(slice, session, err) || !verify(slice, session, err) ||
         !write_down(slice, session, err)) {
@@ -281,6 +279,8 @@ bool pop3_session_open(struct slice *slice, struct error *err)
         enum pop3_fate fate = session->plan.at[i].fate;
         session->remaining += fate == POP3_FETCH || fate == POP3_PREVIEW || fate == POP3_REST;
     }
+    /* from here on, so that some come in each, however long the list took */
+    session->end_ms = clock_monotonic_ms() + slice->sync->pop3_session_ms;
     held->pop3 = session;
     return true;
 }

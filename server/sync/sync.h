@@ -31,6 +31,7 @@ struct sync_context {
     const char *ca_file;         /* more certificate authorities than the system's; NULL: none */
     struct str owner;            /* this process's name in leases: the same after a restart */
     int workers;                 /* accounts worked on at once */
+    int64_t pop3_session_ms;     /* then a session is brought to its end; others wait for it */
     int stop_fd; /* readable once the role is to end; what waits for people's trials ends */
     bool allow_plaintext; /* the administrator allows TLS mode "none" */
     const char

@@ -10,8 +10,9 @@ from datetime import datetime, timezone
 
 import pytest
 
+from tests import harness
 from tests.harness import eventually
-from tests.integration.test_pop3 import (HELLO, PASSWORD, QUIT, SIGNED_IN, Account, header, listing,
+from tests.integration.test_pop3 import (FIRST, HELLO, PASSWORD, QUIT, SIGNED_IN, Account, header, listing,
                                          message, scripted)  # noqa: F401
 from tests.mailserver import ports
 from tests.mailserver.scripted import ScriptedServer
@@ -227,6 +228,34 @@ def test_a_message_that_does_not_end_is_in_nobodys_way(scripted):
     endless = next(email for email in account.emails() if email["subject"] == "endless")
     raw = account.api.get(f"/accounts/{account.id}/emails/{endless['id']}/raw")
     assert raw.is_problem and "larger than is taken here" in raw.json["detail"]
+
+
+# --- more than a session should take --------------------------------------------------------------------
+
+@pytest.fixture
+def hurried(mailserver, state_folder):
+    """A service of its own whose POP3 sessions last a second."""
+    with harness.Restante(state_folder / "hurried", domains={}, ca_file=mailserver.ca_file,
+                          pop3_session=1) as service:
+        yield service
+
+
+def slow(number, subject):
+    return message(f"RETR {number}", subject).replace("S:\n", "wait 1.2\nS:\n", 1)
+
+
+def test_a_server_that_drips_messages_has_a_session_for_each_and_none_comes_twice(hurried, mailserver):
+    """The second one is not even asked for once the time is over."""
+    maildrop = [(1, "a", 40), (2, "b", 50), (3, "c", 60)]
+    sessions = [SIGNED_IN + sized(*maildrop[number - 1:]) + slow(number, subject) +
+                f"C: DELE {number}\nS: +OK\n" + QUIT
+                for number, subject in enumerate(("one", "two", "three"), 1)]
+    with ScriptedServer(FIRST + "\n---\n".join(sessions), mailserver.authority) as server:
+        account = Account(hurried, server.port, f"dripping{next(_serial)}@example.org")
+        account.ask()
+        assert eventually(lambda: account.subjects() == ["one", "three", "two"], patience=60, pause=0.3)
+        eventually(lambda: account.sync["state"] == "current", patience=60, pause=0.3)
+        assert server.problems == []
 
 
 def test_a_message_larger_than_listed_is_cut_and_the_session_goes_on(scripted):
