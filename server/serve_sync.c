@@ -41,6 +41,7 @@ static struct store *open_bulk(struct store *ordinary, const struct store_option
 {
     struct store_options options = *its_options;
     options.is_bulk = true;
+    options.beside = ordinary;
     return store_may_be_bulk(ordinary) ? store_open(&options, NULL) : NULL;
 }
 

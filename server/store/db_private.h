@@ -66,8 +66,9 @@ struct store {
     int connections_max;
     int statement_timeout_ms;
     bool is_hasty;
-    bool is_bulk;        /* store_options */
-    struct arena *arena; /* of the queries */
+    bool is_bulk;          /* store_options */
+    struct store *growing; /* whose `emails_added` counts for both that are used at a time */
+    struct arena *arena;   /* of the queries */
     struct queries queries;
     atomic_uint_fast64_t round_trips; /* for store_round_trips */
 

@@ -273,7 +273,7 @@ bool replica_post_changes(struct replica_batch *batch, struct error *err)
 static void follow_growth(struct db *db, size_t emails_added)
 {
     static const int64_t steps[] = {500, 5000};
-    struct store *store = db->store;
+    struct store *store = db->store->growing;
     bool is_due = false;
     pthread_mutex_lock(&store->lock);
     int64_t before = store->emails_added, after = before + (int64_t)emails_added;

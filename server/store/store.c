@@ -38,6 +38,7 @@ struct store *store_open(const struct store_options *options, struct error *err)
     store->statement_timeout_ms = options->statement_timeout_ms;
     store->is_hasty = options->is_hasty;
     store->is_bulk = options->is_bulk;
+    store->growing = options->beside ? options->beside : store;
     store->idle = calloc((size_t)options->connections_max, sizeof(struct db *));
     if (!store->conninfo || !store->idle)
         abort();

@@ -28,6 +28,7 @@ struct store_options {
      * session_replication_role, as the private cluster's may; others cannot connect so. Nothing may
      * be deleted there: cascades do not happen. */
     bool is_bulk;
+    struct store *beside; /* of the same database, used at the same time; NULL: none */
 };
 
 /* Connects lazily: a database that is away is an error of store_acquire, not of opening. */
