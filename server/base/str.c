@@ -49,20 +49,6 @@ bool str_ends_nocase(struct str s, struct str suffix)
            str_equal_nocase(str_skip(s, s.length - suffix.length), suffix);
 }
 
-struct str str_sub(struct str s, size_t from, size_t length)
-{
-    if (from > s.length)
-        from = s.length;
-    if (length > s.length - from)
-        length = s.length - from;
-    return (struct str){s.at ? s.at + from : s.at, length};
-}
-
-struct str str_skip(struct str s, size_t n)
-{
-    return str_sub(s, n, SIZE_MAX);
-}
-
 struct str str_trim(struct str s)
 {
     while (s.length > 0 && ascii_is_space(s.at[0]))

@@ -49,9 +49,19 @@ bool str_ends(struct str s, struct str suffix);
 bool str_ends_nocase(struct str s, struct str suffix);
 
 /* The slice from byte `from` (clamped to the end), at most `length` bytes long. */
-struct str str_sub(struct str s, size_t from, size_t length);
-/* The slice without its first `n` bytes. */
-struct str str_skip(struct str s, size_t n);
+static inline struct str str_sub(struct str s, size_t from, size_t length)
+{
+    if (from > s.length)
+        from = s.length;
+    if (length > s.length - from)
+        length = s.length - from;
+    return (struct str){s.at ? s.at + from : s.at, length};
+}
+/* The slice without its first `n` bytes. Every reader takes its steps with it. */
+static inline struct str str_skip(struct str s, size_t n)
+{
+    return str_sub(s, n, SIZE_MAX);
+}
 /* Without ASCII white space (space, tab, CR, LF, FF, VT) at either end. */
 struct str str_trim(struct str s);
 

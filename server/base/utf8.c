@@ -45,11 +45,25 @@ static bool starts_with_replacement(struct str s)
     return str_starts(s, STR("\xef\xbf\xbd"));
 }
 
+/* How many bytes of ASCII it begins with, rounded down to whole words. */
+static size_t ascii_words(struct str s)
+{
+    size_t at = 0;
+    uint64_t word;
+    for (; at + sizeof word <= s.length; at += sizeof word) {
+        memcpy(&word, s.at + at, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return at;
+}
+
 bool utf8_is_valid(struct str s)
 {
     while (s.length) {
         if ((unsigned char)s.at[0] < 0x80) {
-            s = str_skip(s, 1);
+            size_t words = ascii_words(s);
+            s = str_skip(s, words ? words : 1);
             continue;
         }
         struct str before = s;

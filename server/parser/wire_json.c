@@ -5,9 +5,11 @@ enum { DEPTH_MAX = 250 };
 
 static struct str skip_space(struct str text)
 {
-    while (text.length && text.at[0] && strchr(" \t\r\n", text.at[0])) /* RFC 8259, section 2 */
-        text = str_skip(text, 1);
-    return text;
+    size_t at = 0;
+    while (at < text.length && (text.at[at] == ' ' || text.at[at] == '\t' || text.at[at] == '\r' ||
+                                text.at[at] == '\n')) /* RFC 8259, section 2 */
+        at++;
+    return str_skip(text, at);
 }
 
 static bool read_hex4(struct str text, uint32_t *value)
