@@ -404,4 +404,4 @@ def test_scram_proves_both_sides(restante, scram, wrong):
     with pytest.raises(AssertionError) as refused:
         Account(restante, scram.server_address[1], f"scram{next(_serial)}@example.org")
     assert "STAT" not in scram.asked
-    assert '"status":422' in str(refused.value) and "incoming server, sign" in str(refused.value)
+    assert '"status":422' in str(refused.value) and "ncoming server, sign" in str(refused.value)
