@@ -29,4 +29,12 @@ static inline int roles_teardown(void **state)
     return fixture_teardown(state);
 }
 
+static inline struct db *acquire(struct store *store, int64_t user_id)
+{
+    struct error err = ERROR_INIT;
+    struct db *db = store_acquire(store, user_id, &err);
+    assert_good(db != NULL);
+    return db;
+}
+
 #endif

@@ -8,14 +8,6 @@
 enum { LEASE_S = 30, LIMIT = 1000 };
 static const int64_t hour_us = INT64_C(3600000000);
 
-static struct db *acquire(struct store *store, int64_t user_id)
-{
-    struct error err = ERROR_INIT;
-    struct db *db = store_acquire(store, user_id, &err);
-    assert_good(db != NULL);
-    return db;
-}
-
 /* How many accounts `owner` takes, and whether `id` is among them. */
 static size_t take_due(const char *owner, int64_t id, bool *has_id)
 {

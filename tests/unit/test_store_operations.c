@@ -8,14 +8,6 @@ struct person {
     int64_t user_id, account_id;
 };
 
-static struct db *acquire(struct store *store, int64_t user_id)
-{
-    struct error err = ERROR_INIT;
-    struct db *db = store_acquire(store, user_id, &err);
-    assert_good(db != NULL);
-    return db;
-}
-
 static struct person new_person(void)
 {
     int64_t user_id = person_new(web);
