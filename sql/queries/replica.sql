@@ -342,9 +342,11 @@ SELECT id FROM email WHERE account_id = $1 AND id = ANY ($2) ORDER BY id FOR KEY
 SELECT p.email_id, p.uid, e.size_bytes, e.structure
   FROM placement p
   JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
+  LEFT JOIN LATERAL (SELECT b.id FROM blob b
+                      WHERE b.account_id = $1 AND b.email_id = e.id
+                      ORDER BY b.part LIMIT 1) b ON true -- by the index of emails, however few there are
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden AND p.received_at > $3
-   AND p.uid IS NOT NULL AND NOT e.is_text_settled
-   AND NOT EXISTS (SELECT FROM blob b WHERE b.account_id = $1 AND b.email_id = e.id)
+   AND p.uid IS NOT NULL AND NOT e.is_text_settled AND b.id IS NULL
  ORDER BY p.received_at DESC, p.email_id DESC
  LIMIT $4;
 

@@ -50,7 +50,8 @@ UPDATE submission
  WHERE account_id = $1 AND phase = 'transmitting'
 RETURNING id, draft_id;
 
--- In the order in which people sent them. $3: also those that wait for the server, for it is there.
+-- In the order in which people sent them. $3: also those that wait for the server, for it is there; they
+-- were due before. The last condition is what the others imply, as the index has it.
 -- name: submission_next
 SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, mail_from,
        recipients, needs_smtputf8, needs_8bit, wants_report, bcc_field, subject, to_text, phase,
@@ -58,6 +59,7 @@ SELECT id, identity_id, draft_id, answers_id, answers_how, blob_id, message_id, 
   FROM submission
  WHERE account_id = $1 AND phase = $2
    AND (greatest(send_at, not_before) <= now() OR (waits_for_server AND $3))
+   AND CASE WHEN waits_for_server THEN send_at ELSE greatest(send_at, not_before) END <= now()
  ORDER BY CASE WHEN waits_for_server THEN send_at ELSE greatest(send_at, not_before) END, id
  LIMIT 1;
 
