@@ -61,7 +61,7 @@ def test_a_refused_password_is_told_and_the_new_one_sends_at_once(writer, restan
     assert "sent at once" in told["hint"]
     awaited(lambda: writer.submission(sent)["attempts"] == 1)
     assert writer.submission(sent)["phase"] == "queued" and received(mailserver, reader) == []
-    for page in ("outbox", writer.mailbox("inbox")["id"]):
+    for page in ("outbox", awaited(lambda: writer.mailbox("inbox"))["id"]):
         shown = visible(writer.api.get(f"//mail/{writer.account}/{page}"))
         assert "Nothing can be sent." in shown and "refuses the password" in shown, page
         assert "Change servers or password" in shown, page
