@@ -1,8 +1,10 @@
 /* Values to and from PostgreSQL's binary forms (src/backend/utils/adt/<type>send and <type>recv).
  */
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 
+#include "server/base/utf8.h"
 #include "server/store/db_private.h"
 
 /* Of pg_type; they never change. */
@@ -44,6 +46,17 @@ static int64_t take_number(const char *at, int width)
     return width == 4 ? (int32_t)number : (int64_t)number;
 }
 
+/* PostgreSQL takes no NUL in a text and nothing that is not UTF-8; of what mail servers tell one
+ * such name would keep a whole account from being written. */
+static bool put_text(struct buf *out, struct str text)
+{
+    bool is_clean = utf8_is_valid(text) && !(text.length && memchr(text.at, '\0', text.length));
+    if (is_clean)
+        return buf_str(out, text);
+    utf8_repair(out, text);
+    return !out->is_full;
+}
+
 /* One dimension, no NULLs, lower bound 1. */
 static bool encode_array(struct buf *out, const struct db_value *value)
 {
@@ -56,9 +69,12 @@ static bool encode_array(struct buf *out, const struct db_value *value)
     }
     for (size_t i = 0; i < value->count; i++) {
         if (value->type == DB_TEXT_ARRAY) {
-            struct str item = ((const struct str *)value->items)[i];
-            put_number(out, (int64_t)item.length, 4);
-            buf_str(out, item);
+            size_t at = out->length;
+            put_number(out, 0, 4);
+            put_text(out, ((const struct str *)value->items)[i]);
+            uint32_t length = htobe32((uint32_t)(out->length - at - 4));
+            if (!out->is_full)
+                memcpy(out->at + at, &length, sizeof length);
         } else {
             int width = types[value->type].width;
             int64_t item = width == 8 ? ((const int64_t *)value->items)[i]
@@ -74,6 +90,7 @@ bool db_encode(struct buf *out, const struct db_value *value)
 {
     switch (value->type) {
     case DB_TEXT:
+        return put_text(out, value->bytes);
     case DB_JSON:
     case DB_BYTES:
     case DB_TSVECTOR:

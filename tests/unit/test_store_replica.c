@@ -118,6 +118,37 @@ static void test_texts_beyond_the_caps_are_refused_and_the_batch_goes_on(void **
 
 /* --- adding ---------------------------------------------------------------------------------- */
 
+/* Servers' ids, keywords and delimiters are any bytes: none of them keeps a batch from being
+ * written. */
+static void test_what_is_no_utf8_is_written_repaired(void **state)
+{
+    (void)state;
+    struct replica_batch *batch = begin();
+    struct replica_mailbox folder = {.name = STR("odd"),
+                                     .path = STR("odd\xc3"),
+                                     .wire_path = STR("odd\xc3"),
+                                     .delimiter = STR("\xe4"),
+                                     .object_id = STR("F\0\xff"),
+                                     .is_selectable = true};
+    assert_good(replica_mailbox_put(batch, &folder, &err));
+    struct replica_email email = make_email(1, "odd@x", noon, 0);
+    email.upstream_id = STR("M\0\xff");
+    email.placed.keywords = STR("k\xff l");
+    assert_good(replica_emails_add(batch, folder.id, &email, 1, &err));
+    commit(batch);
+    struct replica_mailbox *all;
+    size_t count;
+    assert_good(replica_mailboxes(mail_db, mail_arena, ALICE, false, &all, &count, &err));
+    for (size_t i = 0; i < count; i++)
+        if (all[i].id == folder.id) {
+            assert_true(str_equal(all[i].object_id, STR("F\xef\xbf\xbd\xef\xbf\xbd")));
+            assert_true(str_equal(all[i].wire_path, STR("odd\xc3")));
+        }
+    assert_int_equal(mail_number("SELECT count(*) FROM placement WHERE keywords = "
+                                 "ARRAY[E'k\\uFFFD', 'l']"),
+                     1);
+}
+
 static void test_a_known_uid_only_has_its_flags_updated(void **state)
 {
     (void)state;
@@ -400,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_a_batch_without_anything_new_writes_no_change),
         cmocka_unit_test(test_a_batch_of_a_removed_account_fails),
         cmocka_unit_test(test_texts_beyond_the_caps_are_refused_and_the_batch_goes_on),
+        cmocka_unit_test(test_what_is_no_utf8_is_written_repaired),
         cmocka_unit_test(test_a_known_uid_only_has_its_flags_updated),
         cmocka_unit_test(test_a_known_upstream_id_adds_only_a_placement),
         cmocka_unit_test(test_a_copy_in_the_same_mailbox_is_an_email_of_its_own),
