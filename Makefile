@@ -292,4 +292,4 @@ help:
 ## make install    binary, example configuration, systemd units (DESTDIR=, PREFIX=/usr/local)
 ## make clean      remove build/
 
--include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC))
+-include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(wildcard tests/bench/*.c))
