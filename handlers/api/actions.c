@@ -41,8 +41,11 @@ static bool read_ids(struct arena *arena, const json_t *body, const char *name, 
     *count = 0;
     if (!list)
         return true;
-    if (!json_is_array(list) || length == 0 || length > ACTION_EMAILS_MAX)
+    if (!json_is_array(list) || length == 0)
         return error_set(err, ERROR_INVALID, "\"%s\" must be a list of ids.", name);
+    if (length > ACTION_EMAILS_MAX)
+        return error_set(err, ERROR_LIMIT, "\"%s\" holds at most %d ids.", name,
+                         (int)ACTION_EMAILS_MAX);
     int64_t *read = ARENA_ARRAY(arena, length, int64_t);
     for (size_t i = 0; i < length; i++)
         if (!read_id(json_array_get(list, i), &read[i]))
@@ -67,8 +70,10 @@ bool api_read_keywords(struct arena *arena, json_t *map, struct action *action, 
     struct str *remove = ARENA_ARRAY(arena, KEYWORDS_MAX, struct str);
     const char *name;
     json_t *value;
-    if (!json_is_object(map) || json_object_size(map) == 0 || json_object_size(map) > KEYWORDS_MAX)
+    if (!json_is_object(map) || json_object_size(map) == 0)
         return error_set(err, ERROR_INVALID, "\"keywords\" must be an object of true and false.");
+    if (json_object_size(map) > KEYWORDS_MAX)
+        return error_set(err, ERROR_LIMIT, "\"keywords\" holds at most %d keywords.", KEYWORDS_MAX);
     json_object_foreach(map, name, value)
     {
         struct str keyword = arena_str(arena, str_of(name));

@@ -101,6 +101,14 @@ def test_a_body_too_large_for_memory_is_read_like_any(reader, ids):
     assert change(reader, update={ids[1]: {"keywords": 5, "keywords/$seen": True}}).json["updated"] == {}
 
 
+def test_what_is_too_much_is_said_with_how_much_there_may_be(reader, ids):
+    words = {f"word{n}": True for n in range(65)}
+    one = change(reader, update={ids[0]: {"keywords": words}}).json["notUpdated"][ids[0]]
+    assert one["type"] == "tooManyKeywords" and "at most 64" in one["description"]
+    answer = reader.api.post(f"{reader.base}/actions", {"action": "trash", "emailIds": ["1"] * 100_001})
+    assert answer.status == 413 and "at most" in answer.json["detail"], answer.text
+
+
 def test_somebody_elses_account_is_not_there(restante, reader, ids, new_person):
     other = new_person()
     other.receive("Subject: x\r\n\r\ntext\r\n")
