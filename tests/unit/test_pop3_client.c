@@ -86,7 +86,8 @@ static void do_deeds(struct house *house, unsigned deeds)
     uint32_t numbers[8] = {1};
     bool is_marked[8] = {0};
     size_t count = 1;
-    struct pop3_sink sink = {house, begin, take, end, failed};
+    struct pop3_sink sink = {
+        .context = house, .begin = begin, .write = take, .end = end, .failed = failed};
     if (deeds & LIST) {
         if (!pop3_list(house->client, house->arena, &maildrop, &err)) {
             tell_error(house, &err);
