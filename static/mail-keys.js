@@ -23,10 +23,22 @@ function choose() {
   if (row) boxOf(row).click();
 }
 
+let before = null; // what had the focus when a key opened a menu
+
+// Whether any was open; the focus goes back to where it was.
+function closeMenus() {
+  const open = [...document.querySelectorAll("details.menu[open]")];
+  const isWithin = open.some((menu) => menu.contains(document.activeElement));
+  for (const menu of open) menu.open = false;
+  if (isWithin) (before?.isConnected ? before : open[0].querySelector("summary")).focus();
+  before = null;
+  return open.length > 0;
+}
+
 function clear() {
+  if (closeMenus()) return;
   clearNotice();
   for (const row of chosen()) boxOf(row).click();
-  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 }
 
 // A button of the page that does it, if it is there.
@@ -55,6 +67,7 @@ function openMenu(name) {
     const scope = root.dataset.open && !chosen().length ? ".actions" : ".bulk";
     const menu = document.querySelector(`${scope} details[data-menu="${name}"]`);
     if (!menu) return;
+    before = document.activeElement;
     for (let outer = menu; outer; outer = outer.parentElement.closest("details")) outer.open = true;
     menu.querySelector("select, a")?.focus();
   };
@@ -105,7 +118,8 @@ export function listenForKeys() {
   document.addEventListener("keydown", (event) => {
     const act = Object.hasOwn(keys, event.key) && keys[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (isTyping(event.target) || (!areOn() && event.key !== "Escape")) return;
+    const isOut = event.key === "Escape" && event.target.closest("details.menu");
+    if ((isTyping(event.target) && !isOut) || (!areOn() && event.key !== "Escape")) return;
     event.preventDefault();
     act();
   });

@@ -228,6 +228,15 @@ def test_keys_do_what_buttons_do(screen):
     screen.until(lambda: not screen.one("#keys").is_displayed(), "the page")
     top = screen.subjects()[0]
     screen.press("j")
+    # a menu that a key opened leads back to the row, and what is chosen stays so
+    screen.press("x")
+    screen.press("v")
+    assert screen.browser.switch_to.active_element.get_attribute("id") == "bulk-target"
+    screen.press(Keys.ESCAPE)
+    assert not screen.all(".bulk details[open]") and "1 chosen" in screen.one(".bulk").text
+    assert screen.browser.execute_script("return !!document.activeElement.closest('.row')")
+    screen.press(Keys.ESCAPE)
+    screen.until(lambda: not screen.one(".bulk").is_displayed(), "nothing chosen")
     screen.press("s")
     screen.until(lambda: "1 message starred." in screen.notice(), "the star")
     screen.press("#")
