@@ -464,6 +464,15 @@ static bool check_server(const struct sending *s, struct error *err)
     return error_hint(err, "Add one in the settings of the account.");
 }
 
+/* Completion leaves one behind the last address. */
+static struct str without_comma(struct str people)
+{
+    people = str_trim(people);
+    while (people.length && strchr(", ", people.at[people.length - 1]))
+        people.length--;
+    return people;
+}
+
 static bool prepare(struct sending *s, struct error *err)
 {
     struct arena *arena = s->req->arena;
@@ -491,7 +500,7 @@ static bool prepare(struct sending *s, struct error *err)
     submission->message_id = compose_message_id(arena, from);
     submission->mail_from = from;
     submission->subject = s->draft->subject;
-    submission->to = s->draft->to.length ? s->draft->to : s->draft->cc;
+    submission->to = without_comma(s->draft->to.length ? s->draft->to : s->draft->cc);
     write_recipients(s);
     return true;
 }

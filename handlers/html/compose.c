@@ -348,8 +348,8 @@ static bool attach_files(struct request *req, struct db *db, const struct compos
     return true;
 }
 
-/* What people forget. */
-static const char *warning_of(struct request *req, struct db *db, const struct composing *c)
+/* Before the quote. */
+static bool speaks_of_attachment(struct str text)
 {
     /* English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Swedish, Czech,
      * Russian, Japanese, Chinese */
@@ -359,29 +359,42 @@ static const char *warning_of(struct request *req, struct db *db, const struct c
         "adjunta",    "allegato",     "allegata",  "em anexo",     "bijlage",
         "bijgevoegd", "w załączeniu", "załącznik", "bifogad",      "bilaga",
         "v příloze",  "вложении",     "прилагаю",  "添付",         "附件"};
-    struct draft_attachment *list;
-    struct compose_addresses to, cc;
-    size_t count = 0;
-    const struct draft *d = &c->draft;
-    struct str own = d->text; /* before the quote */
-    ptrdiff_t quote = str_find(own, STR("\n>"));
-    own = quote >= 0 ? str_sub(own, 0, (size_t)quote) : own;
-    if (!d->subject.length)
-        return "The subject is empty.";
-    struct str all_to, all_cc;
-    if (writing_expand(req, db, d->to, &all_to, NULL) &&
-        writing_expand(req, db, d->cc, &all_cc, NULL) &&
-        compose_addresses_read(req->arena, all_to, &to, NULL) &&
-        compose_addresses_read(req->arena, all_cc, &cc, NULL) &&
-        to.count + cc.count > MANY_RECIPIENTS)
-        return "Everybody will see the addresses of many others. Bcc hides them.";
-    if (!draft_attachments(db, req->arena, c->account_id, d->email_id, &list, &count, NULL) ||
-        count)
-        return NULL;
+    ptrdiff_t quote = str_find(text, STR("\n>"));
+    struct str own = quote >= 0 ? str_sub(text, 0, (size_t)quote) : text;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_find_nocase(own, str_of(words[i])) >= 0)
-            return "The text speaks of an attachment, and there is none.";
-    return NULL;
+            return true;
+    return false;
+}
+
+static bool shows_many(struct request *req, struct db *db, const struct draft *d)
+{
+    struct compose_addresses to, cc;
+    struct str all_to, all_cc;
+    return writing_expand(req, db, d->to, &all_to, NULL) &&
+           writing_expand(req, db, d->cc, &all_cc, NULL) &&
+           compose_addresses_read(req->arena, all_to, &to, NULL) &&
+           compose_addresses_read(req->arena, all_cc, &cc, NULL) &&
+           to.count + cc.count > MANY_RECIPIENTS;
+}
+
+/* What people forget, all of it at once; NULL: nothing. */
+static const char *warning_of(struct request *req, struct db *db, const struct composing *c)
+{
+    const struct draft *d = &c->draft;
+    struct draft_attachment *list;
+    size_t count = 0;
+    bool has_none =
+        draft_attachments(db, req->arena, c->account_id, d->email_id, &list, &count, NULL) &&
+        count == 0;
+    struct str all = arena_printf(
+        req->arena, "%s%s%s", d->subject.length ? "" : "The subject is empty. ",
+        shows_many(req, db, d) ? "Everybody will see the addresses of many others; Bcc hides them. "
+                               : "",
+        has_none && speaks_of_attachment(d->text)
+            ? "The text speaks of an attachment, and there is none. "
+            : "");
+    return all.length ? arena_text(req->arena, str_trim(all)) : NULL;
 }
 
 /* "2026-11-26T08:00" of a datetime-local field, in the server's zone. */

@@ -97,12 +97,14 @@ def test_what_was_typed_stays_when_it_cannot_be_sent(writer):
 def test_an_empty_subject_and_a_forgotten_file_are_asked_about(writer, new_person, mailserver):
     reader = new_person()
     form = page(writer)
-    assert form.send("send", to=reader.address, text="x").status == 422
-    assert "subject is empty" in form.text
+    assert form.send("send", to=f"{reader.address}, ", text="see the attached file").status == 422
+    assert "subject is empty" in form.text and "there is none" in form.text  # both at once
     assert form.send("send", subject="s", text="see the attached file").status == 422
-    assert "attachment" in form.text
+    assert "subject is empty" not in form.text and "attachment" in form.text
     form.send("send", sure="1")
     assert len(awaited(lambda: received(mailserver, reader))) == 1
+    sent, = writer.api.get(f"{writer.base}/submissions").json["submissions"]
+    assert sent["to"] == reader.address  # without the comma that completion leaves
 
 
 @pytest.mark.parametrize("words", ["Siehe Anhang.", "voir la pièce jointe", "te lo mando ADJUNTO",
