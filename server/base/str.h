@@ -55,7 +55,7 @@ static inline struct str str_sub(struct str s, size_t from, size_t length)
         from = s.length;
     if (length > s.length - from)
         length = s.length - from;
-    return (struct str){s.at ? s.at + from : s.at, length};
+    return (struct str){from ? s.at + from : s.at, length}; /* `at` may be NULL */
 }
 /* The slice without its first `n` bytes. Every reader takes its steps with it. */
 static inline struct str str_skip(struct str s, size_t n)
