@@ -217,7 +217,7 @@ memory: $(BUILD)/restante
 
 # What threads share: a report of ThreadSanitizer fails it. The service's own processes change their
 # user, so reports go where each may write.
-TSAN_UNIT := net_stream sync_hosts http_doors parser_pool store_leases
+TSAN_UNIT := net_stream sync_hosts sync_lanes http_doors parser_pool store_leases
 TSAN_TESTS := test_events test_whole_messages test_hosts test_restored
 .PHONY: tsan tsan-run
 tsan:

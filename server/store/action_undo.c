@@ -50,6 +50,7 @@ static bool cancel(struct db *db, int64_t account_id, int64_t operation_id, bool
     *is_cancelled = rows.row_count > 0;
     db_rows_free(&rows);
     if (*is_cancelled && overlay_lock(batch, operation_id, err) &&
+        overlay_take_words_back(batch, operation_id, 0, NULL, 0, err) &&
         overlay_end(batch, operation_id, 0, err)) {
         id_list_add(batch->arena, &batch->changes[REPLICA_OPERATION].updated, operation_id);
         return replica_commit(&batch, err);

@@ -169,15 +169,26 @@ bool overlay_lock(struct replica_batch *batch, int64_t operation_id, struct erro
 bool overlay_take_passed(struct replica_batch *batch, struct db_rows *rows, struct error *err)
 {
     struct keys all = make_keys(batch, 2 * (size_t)rows->row_count);
-    struct keys shown = make_keys(batch, (size_t)rows->row_count);
     while (db_next(rows)) {
         int64_t email_id = db_get_i64(rows), from_id = db_get_i64(rows), to_id = db_get_i64(rows);
-        add_key(&all, email_id, from_id);
+        add_key(&all, email_id, from_id); /* shown by the way back alone, if it went upstream */
         add_key(&all, email_id, to_id);
-        add_key(&shown, email_id, to_id);
     }
     db_rows_free(rows);
-    return unshow(batch, &shown, err) && fold_anew(batch, &all, err);
+    return unshow(batch, &all, err) && fold_anew(batch, &all, err);
+}
+
+bool overlay_take_words_back(struct replica_batch *batch, int64_t operation_id, int64_t mailbox_id,
+                             const int64_t *done, size_t done_count, struct error *err)
+{
+    struct db_rows rows;
+    if (!db_select(batch->db, "overlay_words_back", &rows, err, db_i64(batch->account_id),
+                   db_i64(operation_id), db_i64_array(done, done_count), db_i64(mailbox_id)))
+        return false;
+    while (db_next(&rows))
+        id_list_add(batch->arena, &batch->changes[REPLICA_EMAIL].updated, db_get_i64(&rows));
+    db_rows_free(&rows);
+    return true;
 }
 
 bool overlay_end(struct replica_batch *batch, int64_t operation_id, int64_t source_id,

@@ -25,6 +25,13 @@ bool replay_pass_on(struct db *db, int64_t account_id, int64_t operation_id, str
     return is_good;
 }
 
+bool replay_leave_to_later(struct db *db, int64_t account_id, int64_t operation_id,
+                           struct error *err)
+{
+    return db_execute(db, "replay_leave_to_later", NULL, err, db_i64(account_id),
+                      db_i64(operation_id));
+}
+
 /* The mailbox whose items come next. */
 static bool choose_source(struct db *db, int64_t account_id, struct replay *replay,
                           struct error *err)
@@ -179,12 +186,11 @@ struct strays {
 };
 
 static bool find_strays(struct replica_batch *batch, const struct replay *replay,
-                        struct strays *strays, struct error *err)
+                        const struct done *done, struct strays *strays, struct error *err)
 {
     struct db_rows rows;
-    struct done done = take_done(batch, replay);
     if (!db_select(batch->db, "replay_strays", &rows, err, db_i64(batch->account_id),
-                   db_i64(replay->operation_id), db_i64_array(done.emails, done.count)))
+                   db_i64(replay->operation_id), db_i64_array(done->emails, done->count)))
         return false;
     strays->emails = ARENA_ARRAY(batch->arena, (size_t)rows.row_count + 1, int64_t);
     while (db_next(&rows)) {
@@ -209,7 +215,23 @@ static bool send_strays(struct replica_batch *batch, const struct strays *strays
                             .email_ids = strays->emails,
                             .email_count = strays->count};
     struct action_result result;
-    return strays->count == 0 || action_run_in(batch, batch->arena, &action, &result, err);
+    struct error why = ERROR_INIT;
+    if (strays->count == 0 || action_run_in(batch, batch->arena, &action, &result, &why) ||
+        why.kind == ERROR_NOT_FOUND || why.kind == ERROR_CONFLICT) /* gone upstream meanwhile */
+        return true;
+    *err = why;
+    return false;
+}
+
+/* What does not happen: the words it wrote go, and what it was to take on comes into `strays`. */
+static bool take_back(struct replica_batch *batch, const struct replay *replay, bool is_refused,
+                      struct strays *strays, struct error *err)
+{
+    struct done done = take_done(batch, replay);
+    int64_t mailbox_id = is_refused ? 0 : replay->mailbox_id;
+    return overlay_take_words_back(batch, replay->operation_id, mailbox_id, done.emails, done.count,
+                                   err) &&
+           (!is_refused || find_strays(batch, replay, &done, strays, err));
 }
 
 bool replay_end(struct replica_batch *batch, struct replay *replay, const struct error *why,
@@ -218,7 +240,8 @@ bool replay_end(struct replica_batch *batch, struct replay *replay, const struct
     struct strays strays = {0};
     replay->is_ended = why || !replay->has_more;
     if (!overlay_lock(batch, replay->operation_id, err) || !write_outcome(batch, replay, err) ||
-        (why && !find_strays(batch, replay, &strays, err)) ||
+        ((why || replay->kind == REPLAY_KEYWORDS) &&
+         !take_back(batch, replay, why != NULL, &strays, err)) ||
         !overlay_end(batch, replay->operation_id, replay->is_ended ? 0 : replay->mailbox_id, err) ||
         !send_strays(batch, &strays, err))
         return false;

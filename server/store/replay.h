@@ -37,6 +37,11 @@ struct replay {
  * that it goes over the wire once or not at all. */
 bool replay_pass_on(struct db *db, int64_t account_id, int64_t operation_id, struct error *err);
 
+/* Keywords that are about to be told: what later operations decide anyway is left to those, which
+ * can only be taken back by the opposite from now on. */
+bool replay_leave_to_later(struct db *db, int64_t account_id, int64_t operation_id,
+                           struct error *err);
+
 /* Loads the items of one mailbox by UID; those without one first. Several mailboxes has only what
  * moves passed on to. */
 bool replay_load(struct db *db, struct arena *arena, int64_t account_id, struct replay *replay,

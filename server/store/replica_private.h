@@ -109,6 +109,10 @@ bool replica_drop_orphans(struct replica_batch *batch, struct id_list *emails, s
 
 /* Locks what an operation concerns, before anything of it is written. */
 bool overlay_lock(struct replica_batch *batch, int64_t operation_id, struct error *err);
+/* Before the end of one that does not happen: the keywords that it wrote, and are no bits, are as
+ * before, but for the emails where it is done. With a mailbox (else 0) only there. */
+bool overlay_take_words_back(struct replica_batch *batch, int64_t operation_id, int64_t mailbox_id,
+                             const int64_t *done, size_t done_count, struct error *err);
 /* An operation ends, whatever became of it: its items go, rows that only it showed go too, and the
  * overlay of all others is folded anew from what else is pending. With a source (else 0) only of
  * what it takes from that mailbox. */

@@ -164,7 +164,9 @@ static bool replay(struct slice *slice, const struct operation *operation, const
                           .replay = {.kind = kind,
                                      .operation_id = operation->id,
                                      .mailbox_id = number_of(arguments, "mailboxId"),
-                                     .target_id = number_of(arguments, "toId")},
+                                     .target_id = kind == REPLAY_DESTROY
+                                                      ? number_of(arguments, "thereId")
+                                                      : number_of(arguments, "toId")},
                           .journal = operation->journal};
     while (!r.replay.is_ended) {
         struct error why = ERROR_INIT;
@@ -263,9 +265,23 @@ static bool store_alike(struct replaying *r, size_t first, struct error *err)
     return is_good;
 }
 
+/* Servers say OK to what PERMANENTFLAGS does not allow, and forget it (RFC 9051 section 6.4.6). */
+static bool check_words(const struct replaying *r, struct error *err)
+{
+    const json_t *words = json_object_get(r->arguments, "add");
+    for (size_t i = 0; i < json_array_size(words); i++)
+        if (!takes_keyword(imap_selected(r->client),
+                           str_of(json_string_value(json_array_get(words, i)))))
+            return error_set(err, ERROR_REFUSED,
+                             "The mail server keeps no new labels in this folder.");
+    return true;
+}
+
 static bool store_all(struct replaying *r, struct error *err)
 {
     const struct imap_selected *selected = imap_selected(r->client);
+    if (!check_words(r, err))
+        return false;
     struct replay_item *items = r->replay.items;
     bool is_good = true;
     for (size_t i = 0; i < r->replay.count; i++) {
@@ -284,7 +300,8 @@ bool imap_replay_keywords(struct slice *slice, const struct operation *operation
                           const json_t *arguments, struct str *result, struct error *err)
 {
     (void)result;
-    return replay(slice, operation, arguments, REPLAY_KEYWORDS, store_all, err);
+    return replay_leave_to_later(slice->db, slice->account->id, operation->id, err) &&
+           replay(slice, operation, arguments, REPLAY_KEYWORDS, store_all, err);
 }
 
 /* --- destroying ------------------------------------------------------------------------------ */
@@ -298,9 +315,58 @@ static bool remove_uids(struct replaying *r, struct imap_set *uids, struct error
            (r->replay.is_left || imap_expunge_uids(r->client, uids, err));
 }
 
+/* Which of the items do not lie in the target upstream, whatever is known here: another program may
+ * have taken them from there. With the source selected again. */
+static bool find_missing(struct replaying *r, struct imap_set *missing, struct error *err)
+{
+    struct imap_set there = {0};
+    struct imap_found found = {0};
+    struct imap_term term = {.key = "UID", .set = &there};
+    struct imap_search_params search = {.terms = &term, .term_count = 1};
+    bool is_reset = false;
+    if (!imap_session_select(r->slice, r->target, &is_reset, err))
+        return false;
+    if (is_reset) {
+        r->target->is_stale = true;
+        return error_set(err, ERROR_UNAVAILABLE, "The folder is being read anew.");
+    }
+    for (size_t i = 0; i < r->replay.count; i++)
+        if (r->replay.items[i].there_uid)
+            imap_set_add(&there, r->replay.items[i].there_uid);
+    bool is_good =
+        imap_set_is_empty(&there) || imap_search(r->client, r->slice->arena, &search, &found, err);
+    for (size_t i = 0; i < r->replay.count && is_good; i++) {
+        const struct replay_item *item = &r->replay.items[i];
+        if (item->uid && !(item->there_uid && imap_set_has(&found.all, item->there_uid)))
+            imap_set_add(missing, item->uid);
+    }
+    imap_set_free(&there);
+    imap_set_free(&found.all);
+    return is_good && select_source(r, err);
+}
+
+/* A move to where the messages lie already has only to take them from here; those that do not lie
+ * there any more are moved after all, or it were the end of them. */
+static bool move_missing(struct replaying *r, struct error *err)
+{
+    struct imap_set missing = {0};
+    struct imap_copied copied = {0};
+    bool is_good = find_missing(r, &missing, err);
+    if (is_good && !imap_set_is_empty(&missing))
+        is_good = imap_has(r->client, IMAP_CAP_MOVE)
+                      ? imap_move(r->client, r->slice->arena, &missing, r->target->known.wire_path,
+                                  &copied, NULL, err)
+                      : error_set(err, ERROR_CONFLICT,
+                                  "The messages are not in the other folder any more.");
+    imap_set_free(&missing);
+    return is_good;
+}
+
 static bool destroy(struct replaying *r, struct error *err)
 {
     struct imap_set uids = {0};
+    if (r->target && !move_missing(r, err))
+        return false;
     bool is_good = collect_uids(r, &uids) == 0 || remove_uids(r, &uids, err);
     imap_set_free(&uids);
     for (size_t i = 0; i < r->replay.count && is_good; i++)

@@ -179,6 +179,40 @@ SELECT FROM placement p
  ORDER BY p.email_id, p.mailbox_id
    FOR NO KEY UPDATE OF p;
 
+-- Keywords that are no bits have nothing below them to come up again: of an operation that does not
+-- happen, but for what is done ($3), they are taken back, as far as no later one decides them. With $4
+-- only in that mailbox.
+-- name: overlay_words_back
+WITH back AS (
+    SELECT i.email_id, i.mailbox_id,
+           ARRAY(SELECT lower(json_array_elements_text(o.arguments->'add'))
+                 EXCEPT SELECT unnest(later.words)) AS added,
+           ARRAY(SELECT word FROM json_array_elements_text(o.arguments->'remove') word
+                  WHERE lower(word) <> ALL (later.words)) AS removed
+      FROM operation o
+      JOIN operation_item i ON i.account_id = o.account_id AND i.operation_id = o.id AND i.effect = 0
+     CROSS JOIN LATERAL (
+           SELECT ARRAY(SELECT lower(json_array_elements_text(l.arguments->side))
+                          FROM operation_item j
+                          JOIN operation l ON l.account_id = j.account_id AND l.id = j.operation_id
+                         CROSS JOIN unnest('{add,remove}'::text[]) side
+                         WHERE j.account_id = $1 AND j.email_id = i.email_id
+                           AND j.mailbox_id = i.mailbox_id AND j.operation_id > $2) AS words) later
+     WHERE o.account_id = $1 AND o.id = $2 AND o.kind = 'keywords' AND i.email_id <> ALL ($3)
+       AND ($4 = 0 OR i.mailbox_id = $4)
+       AND coalesce(json_array_length(o.arguments->'add'), 0)
+           + coalesce(json_array_length(o.arguments->'remove'), 0) > 0)
+UPDATE placement p
+   SET keywords = nullif(ARRAY(SELECT DISTINCT ON (lower(word)) word
+                                 FROM (SELECT word, 1 AS place FROM unnest(p.keywords) word
+                                        WHERE lower(word) <> ALL (back.added)
+                                       UNION ALL
+                                       SELECT word, 2 FROM unnest(back.removed) word) w
+                                ORDER BY lower(word), place), '{}')
+  FROM back
+ WHERE p.account_id = $1 AND p.email_id = back.email_id AND p.mailbox_id = back.mailbox_id
+RETURNING p.email_id;
+
 -- With $3: only what concerns the emails that it takes from there.
 -- name: overlay_items_end
 DELETE FROM operation_item
@@ -282,6 +316,18 @@ SELECT i.mailbox_id, m.id, i.email_id
  WHERE o.account_id = $1 AND o.id = $2 AND o.kind IN ('move', 'destroy')
    AND i.mailbox_id <> m.id AND NOT m.is_doomed AND i.email_id <> ALL ($3)
  ORDER BY i.mailbox_id, i.email_id;
+
+-- Marks that a later operation decides are left to it (replay_items): that one has begun by this, and
+-- whoever takes it back has the opposite done.
+-- name: replay_leave_to_later
+UPDATE operation o SET journal = '{"passedOn": true}'
+ WHERE o.account_id = $1 AND o.id > $2 AND o.state = 'pending' AND o.kind = 'keywords'
+   AND o.journal IS NULL
+   AND EXISTS (SELECT FROM operation_item i
+                 JOIN operation_item later ON later.account_id = i.account_id
+                                          AND later.email_id = i.email_id
+                                          AND later.mailbox_id = i.mailbox_id
+                WHERE i.account_id = $1 AND i.operation_id = $2 AND later.operation_id = o.id);
 
 -- Where what it concerns lies: in one mailbox, but for what moves passed on to it.
 -- name: replay_sources

@@ -172,6 +172,47 @@ def test_a_message_moved_on_to_where_it_may_not_lies_where_it_was_on_the_way(hou
     assert house.places(subject) == [("INBOX", ())] and lies_here(house, subject) == ["INBOX"]
 
 
+def test_a_message_moved_to_where_it_lies_already_is_not_lost_when_it_lies_there_no_more(house):
+    """Such a move has only to take it from here; another program took it from there first."""
+    subject, email = house.letter()
+    come_back(house, house.here.act(action="copy", emailIds=[email], mailboxId=house.box("INBOX"),
+                                    toId=house.box("Plans")))
+    assert house.is_true() and lies_here(house, subject) == ["INBOX", "Plans"]
+    go_away(house)
+    house.other.imap.select("Plans")
+    uid, = house.other.must(house.other.imap.uid("SEARCH", "SUBJECT", subject))[0].split()
+    house.other.must(house.other.imap.uid("STORE", uid, "+FLAGS", "(\\Deleted)"))
+    house.other.must(house.other.imap.expunge())
+    come_back(house, move(house, email, "INBOX", "Plans"))
+    assert house.places(subject) == [("INBOX" if house.hide else "Plans", ())]
+    assert house.is_true()
+
+
+@pytest.mark.parametrize("when", ["before it was told", "afterwards"])
+def test_a_label_is_taken_back_with_its_action(house, when):
+    def labels():
+        return {word for each in house.here.emails(house.box("INBOX")) if each["subject"] == subject
+                for word in each["keywords"]}
+
+    subject, email = house.letter()
+    go_away(house)
+    done = house.here.act(action="keywords", emailIds=[email], mailboxId=house.box("INBOX"),
+                          keywords={"label": True})
+    assert labels() == {"label"}
+    if when == "afterwards":
+        come_back(house, done)
+        assert house.places(subject) == [("INBOX", ("label",))]
+        go_away(house)
+    back = undo(house, done)
+    assert labels() == set()
+    again = undo(house, house.here.act(action="keywords", emailIds=[email], mailboxId=house.box("INBOX"),
+                                       keywords={"label": True, "$flagged": True}))
+    assert labels() == set()
+    come_back(house, back + again)
+    assert house.places(subject) == [("INBOX", ())]
+    assert house.is_true()
+
+
 def test_what_went_on_can_still_be_taken_back(house):
     """The first move is over by then, as the second has its message."""
     subject, email = house.letter()

@@ -72,6 +72,21 @@ def test_10_vanished_of_everything_is_not_believed(fake, person):
     assert person.sees(FIVE)
 
 
+def test_a_label_that_the_server_does_not_keep_is_taken_off_and_told(fake, person):
+    """Without \\* in PERMANENTFLAGS it says OK and forgets it."""
+    fake.permanent_flags = "\\Seen \\Deleted"
+    inbox = person.here.mailboxes()["INBOX"]["id"]
+    person.restante.kill("sync")  # for another SELECT
+    email = person.here.emails(inbox)[0]["id"]
+    operation, = person.here.act(action="keywords", mailboxId=inbox, emailIds=[email],
+                                 keywords={"errand": True})
+    assert eventually(lambda: person.here.check_now() or person.here.is_over(operation), pause=0.2)
+    told = person.here.client.get(person.here.path(f"/operations/{operation}")).json
+    assert told["state"] == "failed" and "keeps no new labels" in str(told["error"])
+    assert all("errand" not in each["keywords"] for each in person.here.emails(inbox))
+    assert not any("errand" in each for each in fake.commands)
+
+
 def test_17_a_search_that_lists_less_than_exists_deletes_nothing(fake, person):
     fake.answers["UID SEARCH"] = lambda *_: ["* SEARCH", "{tag} OK done"]
     fake.folders["INBOX"].add(letter(6))

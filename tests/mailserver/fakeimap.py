@@ -116,6 +116,8 @@ class Session(socketserver.StreamRequestHandler):
         self.say("* FLAGS (\\Seen \\Deleted)", f"* {len(self.folder.messages)} EXISTS",
                  f"* OK [UIDVALIDITY {self.folder.uidvalidity}] v",
                  f"* OK [UIDNEXT {self.folder.uidnext}] n")
+        if self.server.fake.permanent_flags:
+            self.say(f"* OK [PERMANENTFLAGS ({self.server.fake.permanent_flags})] p")
         if "CONDSTORE" in self.server.fake.capabilities:
             self.say(f"* OK [HIGHESTMODSEQ {self.folder.modseq}] m")
         self.say(f"{tag} OK [READ-WRITE] selected")
@@ -224,6 +226,7 @@ class FakeImap:
         self.greeting = f"* OK [CAPABILITY {capabilities}] ready"
         self.folders = {"INBOX": Folder()}
         self.answers = {}  # by command: a function of session and words to lines, or to None
+        self.permanent_flags = ""  # of all folders; empty: not told
         self.commands, self.connections = [], 0
         self.lock = threading.Lock()
         self.moments = []  # of connections
