@@ -1,21 +1,25 @@
 // Keys. A table of what each does; "?" shows it. They can be switched off (WCAG 2.1.4).
-import { boxOf, chosen, clearNotice, root, rowOf, rows } from "./mail-page.js";
+import { boxOf, chosen, clearNotice, root, rowOf, stops } from "./mail-page.js";
 
 const dialog = document.getElementById("keys");
 const setting = document.getElementById("keys-on");
 const store = "restante.keys";
 
+const ofConversation = document.querySelector(".for-conversation");
+
 function focusedRow() {
-  return document.activeElement?.closest(".row") ?? rowOf(root.dataset.open);
+  return document.activeElement?.closest(".row, .conversation > li") ?? rowOf(root.dataset.open);
 }
 
 function step(by) {
   const link = document.querySelector(`.reader a[data-key="${by > 0 ? "j" : "k"}"]`);
-  if (root.dataset.open) return link?.click();
-  const all = rows();
+  if (root.dataset.open && !ofConversation) return link?.click();
+  const all = stops();
   const at = all.indexOf(focusedRow());
   const row = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + by))];
-  row?.querySelector("a").focus();
+  const fold = row?.closest("details");
+  if (fold) fold.open = true;
+  row?.querySelector("article, a").focus();
 }
 
 function choose() {
@@ -41,11 +45,16 @@ function clear() {
   for (const row of chosen()) boxOf(row).click();
 }
 
+// The buttons that are meant: for what is chosen, the open message, or the whole conversation.
+function bar() {
+  const isForOpen = root.dataset.open && !chosen().length;
+  return ofConversation ?? document.querySelector(isForOpen ? ".actions" : ".bulk");
+}
+
 // A button of the page that does it, if it is there.
 function press(...keys) {
-  const scope = root.dataset.open && !chosen().length ? ".actions" : ".bulk";
   for (const key of keys) {
-    const button = document.querySelector(`${scope} button[value="${key}"]`);
+    const button = bar()?.querySelector(`button[value="${key}"]`);
     if (button) return button.click();
   }
 }
@@ -64,8 +73,7 @@ function onMessages(...verbs) {
 
 function openMenu(name) {
   return () => {
-    const scope = root.dataset.open && !chosen().length ? ".actions" : ".bulk";
-    const menu = document.querySelector(`${scope} details[data-menu="${name}"]`);
+    const menu = bar()?.querySelector(`details[data-menu="${name}"]`);
     if (!menu) return;
     before = document.activeElement;
     for (let outer = menu; outer; outer = outer.parentElement.closest("details")) outer.open = true;
@@ -79,6 +87,12 @@ function star() {
   (root.dataset.open ? open : row?.querySelector(".row-star"))?.click();
 }
 
+function search() {
+  const field = document.getElementById("list-search");
+  if (field) field.focus();
+  else if (ofConversation) location.assign("/search");
+}
+
 function follow(key) {
   return () => document.querySelector(`[data-key="${key}"]`)?.click();
 }
@@ -86,7 +100,7 @@ function follow(key) {
 const keys = {
   j: () => step(1),
   k: () => step(-1),
-  o: () => focusedRow()?.querySelector("a").click(),
+  o: () => focusedRow()?.querySelector(".row > a, a.folded")?.click(),
   u: () => root.dataset.open && location.assign(root.dataset.list + `#m${root.dataset.open}`),
   x: choose,
   s: star,
@@ -101,7 +115,7 @@ const keys = {
   a: follow("a"),
   f: follow("f"),
   c: follow("c"),
-  "/": () => document.getElementById("list-search")?.focus(),
+  "/": search,
   "?": () => dialog?.showModal(),
   Escape: clear,
 };

@@ -12,6 +12,11 @@ export function rows() {
   return [...document.querySelectorAll(".rows > .row")];
 }
 
+// What the keys go through: the rows of a list, or the messages of a conversation.
+export function stops() {
+  return [...document.querySelectorAll(".rows > .row, .conversation > li")];
+}
+
 export function idOf(row) {
   return row.id.slice(1);
 }
@@ -154,8 +159,32 @@ function focusPath() {
   return [idOf(row), [...row.querySelectorAll("a, button, input")].indexOf(document.activeElement)];
 }
 
+// A conversation's messages come, change and go; the open one, which somebody reads, stays as it is.
+function drawConversation(fresh) {
+  const made = [...fresh.querySelectorAll(".conversation > li")];
+  let before = null;
+  for (const each of made) {
+    const old = document.getElementById(each.id);
+    const isKept = old && (old.querySelector("article") || old.isEqualNode(each));
+    const item = isKept ? old : document.importNode(each, true);
+    if (before && !old) before.after(item);
+    else if (!old) document.querySelector(".conversation").prepend(item);
+    else if (!isKept) putInPlace(old, item);
+    before = item;
+  }
+  for (const old of document.querySelectorAll(".conversation > li"))
+    if (!fresh.getElementById(old.id) && !old.querySelector("article")) old.remove();
+}
+
+function putInPlace(old, item) {
+  const hasFocus = old.contains(document.activeElement);
+  old.replaceWith(item);
+  if (hasFocus) item.querySelector("a").focus({ preventScroll: true });
+}
+
 export async function drawAnew() {
-  const fresh = await load(root.dataset.list);
+  const fresh = await load(root.dataset.fresh ?? root.dataset.list);
+  if (fresh?.querySelector(".conversation")) return drawConversation(fresh);
   if (!fresh?.querySelector(".list-body")) return;
   const checked = new Set(chosen().map(idOf));
   const focus = focusPath();

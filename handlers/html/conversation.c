@@ -5,6 +5,7 @@
 #include "handlers/html/letter_view.h"
 #include "handlers/html/list.h"
 #include "handlers/html/screens.h"
+#include "handlers/html/told.h"
 #include "handlers/html/words.h"
 #include "server/base/clock.h"
 
@@ -50,15 +51,22 @@ static size_t choose_open(const struct request *req, const struct email *emails,
     return open;
 }
 
+/* The page with that message open. */
+static struct str url_of(struct arena *arena, const struct email *email, const struct way *way)
+{
+    return arena_printf(arena, "/mail/%lld/thread/%lld%" STR_FMT "open=%lld",
+                        (long long)email->account_id, (long long)email->thread_id,
+                        STR_ARG(way->query), (long long)email->id);
+}
+
 static void add_folded(struct value *letter, const struct email *email, const struct way *way,
                        struct arena *arena)
 {
     letter_set_head(letter, email, arena);
     labels_set_tags(letter, way->labels, way->label_count, email);
     view_set_bool(letter, "isOpen", false);
-    view_set_path(letter, "openUrl", "/mail/%lld/thread/%lld%" STR_FMT "open=%lld#m%lld",
-                  (long long)email->account_id, (long long)email->thread_id, STR_ARG(way->query),
-                  (long long)email->id, (long long)email->id);
+    view_set_path(letter, "openUrl", "%" STR_FMT "#m%lld", STR_ARG(url_of(arena, email, way)),
+                  (long long)email->id);
 }
 
 static bool add_open(struct request *req, struct response *res, struct db **db,
@@ -69,9 +77,7 @@ static bool add_open(struct request *req, struct response *res, struct db **db,
     letter.labels = way->labels;
     letter.label_count = way->label_count;
     letter_read(req, &letter);
-    letter.here = arena_printf(req->arena, "/mail/%lld/thread/%lld%" STR_FMT "open=%lld",
-                               (long long)email->account_id, (long long)email->thread_id,
-                               STR_ARG(way->query), (long long)email->id);
+    letter.here = url_of(req->arena, email, way);
     view_set_bool(letter_value, "isOpen", true);
     return letter_set(req, res, db, letter_value, &letter, err);
 }
@@ -90,6 +96,35 @@ static bool set_actions(const struct request *req, struct db *db, struct value *
     list_set_folders(req, page, mailboxes, count, mailbox.id);
     view_set_i64(page, "thread", open->thread_id);
     *place = list_place_name(req->arena, account, &mailbox);
+    return true;
+}
+
+/* All of them, the earlier ones in a fold if they are many. */
+static bool set_letters(struct request *req, struct response *res, struct db **db,
+                        struct value *page, const struct email *emails, size_t count,
+                        struct email *open, struct str place, const struct way *way,
+                        struct error *err)
+{
+    size_t at = 0;
+    while (emails[at].id != open->id)
+        at++;
+    size_t fold = at > EARLIER_SHOWN_MAX ? at : 0;
+    view_set_text(page, "earlier", NULL);
+    struct value *letters = NULL;
+    if (fold) {
+        struct value *earlier = view_set_object(page, "earlier");
+        view_set_i64(earlier, "count", (int64_t)fold);
+        letters = view_set_list(earlier, "letters");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == fold)
+            letters = view_set_list(page, "letters");
+        struct value *letter = view_add_object(letters);
+        if (i != at)
+            add_folded(letter, &emails[i], way, req->arena);
+        else if (!add_open(req, res, db, letter, open, place, way, err))
+            return false;
+    }
     return true;
 }
 
@@ -121,37 +156,24 @@ static bool show(struct request *req, struct response *res, struct db **db, int6
         page_new(req, subject.length ? arena_text(req->arena, subject) : "(no subject)");
     struct value *view = view_set_object(page, "account");
     view_set_i64(view, "id", account.id);
+    view_set_i64(view, "state", account.modseq);
     page_set_sync(view, &account, req->arena);
     view_set_str(page, "subject", subject);
     view_set_bool(page, "isCut", is_cut);
     view_set_i64(page, "count", (int64_t)count);
     struct way way = way_of(req, emails[at].mailbox_id);
-    view_set_path(page, "backUrl", "/mail/%lld/%lld%" STR_FMT, (long long)account_id,
-                  (long long)way.mailbox_id, STR_ARG(list_query(req->arena, list_place_of(req))));
+    view_set_i64(page, "mailboxId", way.mailbox_id);
+    view_set_i64(page, "openedId", open.id);
+    view_set_url(page, "freshUrl", url_of(req->arena, &open, &way));
     struct str place;
     if (!label_list(*db, req->arena, account_id, &way.labels, &way.label_count, err))
         return false;
     labels_set_choice(page, account_id, way.labels, way.label_count, req->arena);
-    if (!set_actions(req, *db, page, &open, way.mailbox_id, &account, &place, err))
+    if (!set_actions(req, *db, page, &open, way.mailbox_id, &account, &place, err) ||
+        !told_set_notice(req, *db, page, &account, err))
         return false;
-    size_t fold = at > EARLIER_SHOWN_MAX ? at : 0;
-    view_set_text(page, "earlier", NULL);
-    struct value *letters = NULL;
-    if (fold) {
-        struct value *earlier = view_set_object(page, "earlier");
-        view_set_i64(earlier, "count", (int64_t)fold);
-        letters = view_set_list(earlier, "letters");
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (i == fold)
-            letters = view_set_list(page, "letters");
-        struct value *letter = view_add_object(letters);
-        if (i != at)
-            add_folded(letter, &emails[i], &way, req->arena);
-        else if (!add_open(req, res, db, letter, &open, place, &way, err))
-            return false;
-    }
-    return page_send(req, res, "conversation", page, err);
+    return set_letters(req, res, db, page, emails, count, &open, place, &way, err) &&
+           page_send(req, res, "conversation", page, err);
 }
 
 bool html_conversation(struct request *req, struct response *res, struct error *err)

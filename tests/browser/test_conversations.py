@@ -37,3 +37,32 @@ def test_a_row_is_put_away_and_comes_back_with_all_of_its_messages(restante, per
     browser.execute_script("document.querySelectorAll('.row > a')[1].click()")
     assert eventually(lambda: "/thread/" in browser.current_url)
     assert len(browser.find_elements("css selector", ".conversation article")) == 1
+
+    def folded():
+        return browser.execute_script(
+            "return [...document.querySelectorAll('.conversation > li')].map((li) => li.id + "
+            "(li.querySelector('article') ? ' open' : '') + (li.contains(document.activeElement) ? ' here' : ''))")
+
+    def press(key):
+        browser.switch_to.active_element.send_keys(key)
+
+    assert eventually(lambda: browser.execute_script("return document.readyState") == "complete")
+    first, second = [each.split()[0] for each in folded()]
+    press("k")
+    assert eventually(lambda: folded() == [f"{first} here", f"{second} open"])
+    letter(person, 4, "zoe", "Re: the plan", "m2")  # seen at once; the open one stays, and the focus
+    assert eventually(lambda: len(folded()) == 3)
+    assert folded()[:2] == [f"{first} here", f"{second} open"]
+    press("j")
+    press("j")
+    assert folded()[2].endswith("here")
+    press("o")
+    assert eventually(lambda: any(each.endswith("open") and second not in each for each in folded()))
+    press("?")
+    assert browser.find_element("id", "keys").is_displayed()
+    browser.execute_script("document.getElementById('keys').close()")
+    press("#")
+    assert eventually(lambda: "3 messages moved to Trash" in browser.find_element("css selector", ".notices").text)
+    assert rows() == ["the end"]
+    browser.find_element("css selector", ".notice button.is-quiet").click()
+    assert eventually(lambda: rows() == ["Re: the plan", "the end"] and total("inbox") == 4)
