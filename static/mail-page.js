@@ -141,7 +141,7 @@ function load(url) {
   });
 }
 
-const parts = [".pane-title", ".side-scroll", ".list-body", ".list-news"];
+const parts = [".pane-title > p", ".side-scroll", ".list-body", ".list-news"];
 
 function put(part, fresh) {
   const old = document.querySelector(part);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "handlers/html/page.h"
+#include "handlers/html/list.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
 #include "handlers/transfer.h"
@@ -54,7 +55,8 @@ static void set_transfers(struct value *page, struct arena *arena, const struct 
     }
 }
 
-static void set_mailboxes(struct value *page, const struct mailbox *mailboxes, size_t count)
+static void set_mailboxes(struct value *page, const struct mailbox *mailboxes, size_t count,
+                          struct arena *arena)
 {
     struct value *list = view_set_list(page, "folders");
     for (size_t i = 0; i < count; i++) {
@@ -62,7 +64,7 @@ static void set_mailboxes(struct value *page, const struct mailbox *mailboxes, s
             continue;
         struct value *row = view_add_object(list);
         view_set_i64(row, "id", mailboxes[i].id);
-        view_set_str(row, "path", mailboxes[i].path);
+        view_set_str(row, "path", list_folder_path(arena, &mailboxes[i]));
     }
 }
 
@@ -94,7 +96,7 @@ static bool show(struct request *req, struct response *res, struct db *db,
     view_set_i64(view, "missing", totals.missing);
     view_set_bool(view, "isMissing", totals.missing > 0);
     view_set_str(view, "size", words_size(req->arena, totals.size_bytes));
-    set_mailboxes(view, mailboxes, mailbox_count);
+    set_mailboxes(view, mailboxes, mailbox_count, req->arena);
     set_transfers(view, req->arena, list, count);
     if (problem)
         page_set_problem(page, problem);

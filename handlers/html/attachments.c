@@ -35,22 +35,66 @@ static enum view_kind view_kind_of(const struct mime_part *part)
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-/* Which picture of the sprite stands for a type. */
-static const char *icon_of(struct str type)
+/* What people call a type, and which picture of the sprite stands for it; the first row that fits.
+ * One that ends in a slash is told apart by its second half: "Picture (PNG)". */
+static const struct kind {
+    const char *begin, *icon, *words; /* no words: the type itself */
+} kinds_of_file[] = {
+    {"image/", "image", "Picture"},
+    {"audio/", "audio", "Sound"},
+    {"video/", "video", "Film"},
+    {"text/calendar", "calendar", "Invitation"},
+    {"text/vcard", "file", "Contact"},
+    {"text/x-vcard", "file", "Contact"},
+    {"text/html", "file", "Web page"},
+    {"text/plain", "file", "Text"},
+    {"text/csv", "file", "Table (CSV)"},
+    {"message/rfc822", "mail", "Message"},
+    {"message/global", "mail", "Message"},
+    {"message/", "mail", NULL},
+    {"application/pdf", "file", "PDF"},
+    {"application/zip", "archive-file", "Archive (ZIP)"},
+    {"application/x-zip-compressed", "archive-file", "Archive (ZIP)"},
+    {"application/gzip", "archive-file", "Archive (GZIP)"},
+    {"application/msword", "file", "Word document"},
+    {"application/rtf", "file", "Text document (RTF)"},
+    {"application/vnd.openxmlformats-officedocument.wordprocessingml.", "file", "Word document"},
+    {"application/vnd.ms-excel", "file", "Excel table"},
+    {"application/vnd.openxmlformats-officedocument.spreadsheetml.", "file", "Excel table"},
+    {"application/vnd.ms-powerpoint", "file", "PowerPoint slides"},
+    {"application/vnd.openxmlformats-officedocument.presentationml.", "file", "PowerPoint slides"},
+    {"application/vnd.oasis.opendocument.text", "file", "Text document (ODT)"},
+    {"application/vnd.oasis.opendocument.spreadsheet", "file", "Table (ODS)"},
+    {"application/vnd.oasis.opendocument.presentation", "file", "Slides (ODP)"},
+    {"application/octet-stream", "file", "File"},
+    {"", "file", NULL},
+};
+
+static const struct kind *kind_of_file(struct str type)
 {
-    static const struct {
-        const char *begin, *icon;
-    } icons[] = {{"image/", "image"},
-                 {"audio/", "audio"},
-                 {"video/", "video"},
-                 {"text/calendar", "calendar"},
-                 {"message/", "mail"},
-                 {"application/zip", "archive-file"},
-                 {"application/gzip", "archive-file"}};
-    for (size_t i = 0; i < sizeof icons / sizeof *icons; i++)
-        if (str_starts(type, str_of(icons[i].begin)))
-            return icons[i].icon;
-    return "file";
+    const struct kind *kind = kinds_of_file;
+    while (!str_starts(type, str_of(kind->begin)))
+        kind++;
+    return kind;
+}
+
+/* "PDF", "Picture (PNG)" */
+static struct str type_words(struct arena *arena, struct str type)
+{
+    char name[16] = "";
+    const struct kind *kind = kind_of_file(type);
+    struct str begin = str_of(kind->begin);
+    if (!kind->words)
+        return type;
+    if (!str_ends(begin, STR("/")))
+        return str_of(kind->words);
+    struct str second = str_skip(type, begin.length);
+    if (str_starts(second, STR("x-")))
+        second = str_skip(second, 2);
+    second = str_cut(&second, '+'); /* svg+xml */
+    for (size_t i = 0; i < second.length && i < sizeof name - 1; i++)
+        name[i] = ascii_upper(second.at[i]);
+    return arena_printf(arena, "%s (%s)", kind->words, name);
 }
 
 static struct str attachment_name(const struct mime_part *part)
@@ -101,8 +145,9 @@ void attachments_set(struct value *view, const struct email *email, const struct
         view_set_str(item, "part", part->id);
         view_set_str(item, "name", attachment_name(part));
         view_set_str(item, "type", part->type);
+        view_set_str(item, "typeWords", type_words(arena, part->type));
         view_set_str(item, "size", words_size(arena, (int64_t)part->size));
-        view_set_text(item, "icon", icon_of(part->type));
+        view_set_text(item, "icon", kind_of_file(part->type)->icon);
         view_set_text(item, "viewUrl", NULL);
         view_set_text(item, "thumbUrl", NULL);
         if (body->wrapped.length == 0)
@@ -188,6 +233,7 @@ static bool show_page(struct request *req, struct response *res, const struct em
     struct value *page = page_new(req, arena_text(req->arena, name));
     view_set_str(page, "name", name);
     view_set_str(page, "type", place->part->type);
+    view_set_str(page, "typeWords", type_words(req->arena, place->part->type));
     view_set_str(page, "size", words_size(req->arena, (int64_t)place->part->size));
     view_set_str(page, "subject", email->subject);
     view_set_text(page, "text", NULL);

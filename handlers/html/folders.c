@@ -49,7 +49,7 @@ static void add_folder(struct value *list, const struct place *place, const stru
     const char *role = mailbox_role_name(mailbox->role);
     view_set_i64(view, "id", mailbox->id);
     view_set_str(view, "name", list_folder_name(mailbox));
-    view_set_str(view, "path", mailbox->path);
+    view_set_str(view, "path", list_folder_path(arena, mailbox));
     view_set_text(view, "icon", role ? role : "folder");
     view_set_i64(view, "level", level_of(place, mailbox));
     view_set_str(view, "count", words_count(arena, mailbox->total));

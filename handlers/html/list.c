@@ -21,6 +21,17 @@ struct str list_folder_name(const struct mailbox *mailbox)
     return mailbox->role == ROLE_NONE ? mailbox->name : str_of(role_names[mailbox->role]);
 }
 
+struct str list_folder_path(struct arena *arena, const struct mailbox *mailbox)
+{
+    struct str below = str_skip(mailbox->path, strlen("INBOX"));
+    if (mailbox->role != ROLE_NONE)
+        return list_folder_name(mailbox);
+    if (!str_starts(mailbox->path, STR("INBOX")) || !mailbox->delimiter.length ||
+        !str_starts(below, mailbox->delimiter))
+        return mailbox->path;
+    return arena_printf(arena, "%s%" STR_FMT, role_names[ROLE_INBOX], STR_ARG(below));
+}
+
 struct str list_place_name(struct arena *arena, const struct account *account,
                            const struct mailbox *mailbox)
 {

@@ -34,6 +34,8 @@ bool list_set_rows(const struct request *req, struct db *db, struct value *page,
                    struct error *err);
 /* What people call a folder. */
 struct str list_folder_name(const struct mailbox *mailbox);
+/* The whole way to it where folders are chosen: "Sent", "Inbox/Clients/North". */
+struct str list_folder_path(struct arena *arena, const struct mailbox *mailbox);
 /* "Work account, Inbox". */
 struct str list_place_name(struct arena *arena, const struct account *account,
                            const struct mailbox *mailbox);

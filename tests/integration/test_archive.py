@@ -415,7 +415,7 @@ def test_another_persons_account_is_none(pop3, imap):
 def test_the_page_takes_a_file_and_tells_how_it_goes(pop3, restante):
     person = restante.sign_in(pop3.login, "a local password")
     page = f"//accounts/{pop3.id}/archive"
-    assert "Take your mail out" in person.get(page).text
+    assert "Take your mail out" in person.get(page).text and ">Inbox</option>" in person.get(page).text
     boundary = "frontier"
     fields = {"csrf": person.form_token(page), "mailbox": pop3.inbox()["id"], "seen": "1"}
 

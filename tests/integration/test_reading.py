@@ -57,7 +57,7 @@ def visible(page):
 
 
 def subject_of(page):
-    return html.unescape(re.search(r'<h2 class="subject">(.*?)</h2>', page.text, re.S).group(1))
+    return html.unescape(re.search(r'<h1 class="subject">(.*?)</h1>', page.text, re.S).group(1))
 
 
 def letter_of(page):

@@ -176,7 +176,7 @@ def test_a_list_is_left_by_one_click(restante, person, list_site):
         account, _, email = link.split("/")[2:5]
         page = open_email(client, link)
         answer = client.submit("/" + link, f"//mail/{account}/message/{email}/unsubscribe")
-        is_refused = re.search(r'<h2 class="subject">the gazette refuse', page.text)
+        is_refused = re.search(r'<h1 class="subject">the gazette refuse', page.text)
         assert ("This did not work" if is_refused else "Unsubscribed") in answer.text
     assert sorted(posted) == [
         ("/leave?id=7", "application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click", None),
