@@ -420,7 +420,7 @@ def test_dark_pages_look_as_carefully(screen):
 
 def test_messages_are_dragged_to_a_folder_and_come_back(screen):
     def drag(subject, folder, *keys):
-        there = next(each for each in screen.all(".folders a") if folder in each.text)
+        there = screen.until(lambda: next(each for each in screen.all(".folders a") if folder in each.text), folder)
         hand = ActionChains(screen.browser)
         hand.click_and_hold(screen.row(subject).find_element(By.CSS_SELECTOR, ".row-subject"))
         for key in keys:
