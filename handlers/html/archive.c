@@ -1,8 +1,8 @@
 /* Mail as files: taking it out, bringing it in, and how that is doing. */
 #include <stdio.h>
 
-#include "handlers/html/page.h"
 #include "handlers/html/list.h"
+#include "handlers/html/page.h"
 #include "handlers/html/screens.h"
 #include "handlers/html/words.h"
 #include "handlers/transfer.h"
