@@ -192,11 +192,10 @@ static void failed_message(void *context, size_t index, const struct error *why)
     download->session->remaining--;
 }
 
-/* Until the session has lasted long enough: others wait for the maildrop. */
 static bool wants_more(void *context)
 {
     const struct download *download = context;
-    return clock_monotonic_ms() < download->session->end_ms;
+    return !pop3_session_is_over(download->session);
 }
 
 static bool is_wanted(const struct pop3_step *step)
@@ -308,6 +307,8 @@ static bool run(struct download *download, bool *is_done, struct error *err)
     size_t count = gather(session, steps, wanted);
     *is_done = count == 0;
     download->steps = steps;
+    if (session->end_ms == 0)
+        session->end_ms = begin_ms + download->slice->sync->pop3_session_ms;
     bool is_good = count == 0 || retrieve(download, wanted, count, err);
     download->steps = NULL;
     if (is_good)

@@ -279,10 +279,13 @@ bool pop3_session_open(struct slice *slice, struct error *err)
         enum pop3_fate fate = session->plan.at[i].fate;
         session->remaining += fate == POP3_FETCH || fate == POP3_PREVIEW || fate == POP3_REST;
     }
-    /* from here on, so that some come in each, however long the list took */
-    session->end_ms = clock_monotonic_ms() + slice->sync->pop3_session_ms;
     held->pop3 = session;
     return true;
+}
+
+bool pop3_session_is_over(const struct pop3_session *session)
+{
+    return session->end_ms != 0 && clock_monotonic_ms() >= session->end_ms;
 }
 
 void pop3_session_free(struct pop3_session **owner)

@@ -19,12 +19,15 @@ struct pop3_session {
     int64_t run_bytes;       /* asked for at once; 0: nothing was yet */
     int64_t inbox_id;
     int64_t asked_at; /* next_sync_at when it began: another value is another wish */
-    int64_t end_ms;   /* monotonic: then it is brought to its end, and another one follows */
+    int64_t end_ms;   /* monotonic: then it is brought to its end, and another one follows; 0: no
+                         message was asked for yet, so that some come in each */
 };
 
 /* Connects, signs in, lists and plans, unless that was done. What the listing tells of known
  * messages is written down. */
 bool pop3_session_open(struct slice *slice, struct error *err);
+/* Messages were got for long enough: other programs wait for the maildrop. */
+bool pop3_session_is_over(const struct pop3_session *session);
 /* Marks what the policy removes, says goodbye, and once that is answered writes down what is gone.
  * Frees the session. */
 bool pop3_session_finish(struct slice *slice, struct error *err);

@@ -73,8 +73,7 @@ static bool find_words(struct slice *slice, struct error *err)
 static bool download(struct slice *slice, bool *is_done, struct error *err)
 {
     *is_done = false;
-    while (!*is_done && !slice_is_over(slice) &&
-           clock_monotonic_ms() < slice->account->pop3->end_ms) {
+    while (!*is_done && !slice_is_over(slice) && !pop3_session_is_over(slice->account->pop3)) {
         arena_reset(slice->arena);
         if (!pop3_download(slice, is_done, err))
             return false;
@@ -97,8 +96,7 @@ bool pop3_slice(struct slice *slice, struct error *err)
     }
     if (!open_session(slice, err) || !download(slice, &is_done, err))
         return false;
-    bool is_over = clock_monotonic_ms() >= slice->account->pop3->end_ms;
-    if (is_done || is_over)
+    if (is_done || pop3_session_is_over(slice->account->pop3))
         return settle(slice, is_done, err) && find_words(slice, err);
     slice->wait_ms = 0; /* more to do: at the end of the queue */
     return note_progress(slice, err);
