@@ -29,8 +29,7 @@ SELECT e.id, e.thread_id, e.message_id, e.in_reply_to, e."references", e.subject
 -- is true of the conversation (its newest hundred): how many messages wherever they lie; unread, flags
 -- and attachments of those that lie here; their ids; who wrote, oldest first. Most have a single
 -- message and cost one look into an index more than in the plain list: the rest is asked of others
--- only (OFFSET 0 keeps that question before the work). Newer ones are looked through from the oldest
--- of them: where a long conversation lies in two folders, that meets one in this folder soonest.
+-- only (OFFSET 0 keeps that question before the work).
 -- name: threads_page
 SELECT r.id, r.thread_id, r.message_id, r.in_reply_to, r."references", r.subject, r.from_json,
        r.sender_json, r.reply_to_json, r.to_json, r.cc_json, r.bcc_json, r.sent_at, r.received_at,
@@ -45,21 +44,21 @@ SELECT r.id, r.thread_id, r.message_id, r.in_reply_to, r."references", r.subject
          FROM placement p
          JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
         CROSS JOIN LATERAL (
-              SELECT count(*) = 1 AS is_alone,
-                     bool_or((s.received_at, s.id) > (e.received_at, e.id)) AS has_newer
-                FROM (SELECT s.received_at, s.id FROM email s
+              SELECT count(*) = 1 AS is_alone
+                FROM (SELECT FROM email s
                        WHERE s.account_id = $1 AND s.thread_id = e.thread_id
-                       ORDER BY s.received_at DESC, s.id DESC
                        LIMIT 2) s) c
         WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden
           AND (p.received_at, p.email_id) < ($3, $4)
-          AND NOT (c.has_newer AND
-                   EXISTS (SELECT
-                             FROM email n
-                             JOIN placement q ON q.account_id = $1 AND q.email_id = n.id
-                                             AND q.mailbox_id = $2 AND NOT q.is_hidden
-                            WHERE n.account_id = $1 AND n.thread_id = e.thread_id
-                              AND (n.received_at, n.id) > (e.received_at, e.id)))
+          AND (c.is_alone OR
+               e.id = (SELECT n.id
+                         FROM email n
+                        WHERE n.account_id = $1 AND n.thread_id = e.thread_id
+                          AND EXISTS (SELECT FROM placement q
+                                       WHERE q.account_id = $1 AND q.email_id = n.id
+                                         AND q.mailbox_id = $2 AND NOT q.is_hidden)
+                        ORDER BY n.received_at DESC, n.id DESC
+                        LIMIT 1))
         ORDER BY p.received_at DESC, p.email_id DESC
         LIMIT $5) r
   LEFT JOIN LATERAL (
@@ -99,21 +98,21 @@ SELECT r.id, r.thread_id, r.message_id, r.in_reply_to, r."references", r.subject
          FROM placement p
          JOIN email e ON e.account_id = p.account_id AND e.id = p.email_id
         CROSS JOIN LATERAL (
-              SELECT count(*) = 1 AS is_alone,
-                     bool_or((s.received_at, s.id) > (e.received_at, e.id)) AS has_newer
-                FROM (SELECT s.received_at, s.id FROM email s
+              SELECT count(*) = 1 AS is_alone
+                FROM (SELECT FROM email s
                        WHERE s.account_id = $1 AND s.thread_id = e.thread_id
-                       ORDER BY s.received_at DESC, s.id DESC
                        LIMIT 2) s) c
         WHERE p.account_id = $1 AND p.mailbox_id = $2 AND NOT p.is_hidden
           AND (p.received_at, p.email_id) > ($3, $4)
-          AND NOT (c.has_newer AND
-                   EXISTS (SELECT
-                             FROM email n
-                             JOIN placement q ON q.account_id = $1 AND q.email_id = n.id
-                                             AND q.mailbox_id = $2 AND NOT q.is_hidden
-                            WHERE n.account_id = $1 AND n.thread_id = e.thread_id
-                              AND (n.received_at, n.id) > (e.received_at, e.id)))
+          AND (c.is_alone OR
+               e.id = (SELECT n.id
+                         FROM email n
+                        WHERE n.account_id = $1 AND n.thread_id = e.thread_id
+                          AND EXISTS (SELECT FROM placement q
+                                       WHERE q.account_id = $1 AND q.email_id = n.id
+                                         AND q.mailbox_id = $2 AND NOT q.is_hidden)
+                        ORDER BY n.received_at DESC, n.id DESC
+                        LIMIT 1))
         ORDER BY p.received_at, p.email_id
         LIMIT $5) r
   LEFT JOIN LATERAL (
