@@ -79,9 +79,12 @@ static bool find_uids(struct replaying *r, bool has_unknown, struct error *err)
     bool is_reset = false;
     if (!imap_session_select(r->slice, r->source, &is_reset, err))
         return false;
-    if (!is_reset && !(has_unknown && r->source->known.backfill_uid > 0))
+    if (!is_reset && !has_unknown)
         return true;
     r->source->is_stale = true;
+    /* Nothing was read of a folder that was made a moment ago, whose COPYUID could tell nothing. */
+    if (!is_reset && r->source->known.backfill_uid == 0)
+        return error_set(err, ERROR_UNAVAILABLE, "The folder is being read.");
     /* a try whose answer was lost may have brought them there */
     bool may_be_there = has_unknown && r->target && r->operation->attempts > 1;
     if ((may_be_there && !imap_pull_news(r->slice, r->target, err)) ||
