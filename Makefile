@@ -218,7 +218,7 @@ memory: $(BUILD)/restante
 # What threads share: a report of ThreadSanitizer fails it. The service's own processes change their
 # user, so reports go where each may write.
 TSAN_UNIT := net_stream sync_hosts sync_lanes http_doors parser_pool store_leases
-TSAN_TESTS := test_events test_whole_messages test_hosts test_restored
+TSAN_TESTS := test_events test_whole_messages test_hosts test_restored test_round_trips
 .PHONY: tsan tsan-run
 tsan:
 	@$(MAKE) --no-print-directory -j$(CORES) TSAN=1 tsan-run

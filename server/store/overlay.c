@@ -130,6 +130,15 @@ static bool fold_anew(struct replica_batch *batch, const struct keys *keys, stru
                    db_i32_array(hidden, count));
 }
 
+bool overlay_fold(struct replica_batch *batch, int64_t mailbox_id, const int64_t *emails,
+                  size_t count, struct error *err)
+{
+    struct keys keys = make_keys(batch, count);
+    for (size_t i = 0; i < count; i++)
+        add_key(&keys, emails[i], mailbox_id);
+    return fold_anew(batch, &keys, err);
+}
+
 /* Placements that were deleted: email_id, mailbox_id, flags, is_hidden. */
 bool overlay_take_removed(struct replica_batch *batch, struct db_rows *rows, struct error *err)
 {

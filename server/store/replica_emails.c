@@ -308,16 +308,21 @@ static bool place_known(struct adding *adding, struct error *err)
     struct db_rows rows;
     if (!write_told(adding, FATE_PLACE, "replica_place", &rows, err))
         return false;
+    int64_t *met = ARENA_ARRAY(adding->batch->arena, (size_t)rows.row_count + 1, int64_t);
+    size_t met_count = 0;
     while (db_next(&rows)) {
-        note_change(adding, db_get_i64(&rows));
+        int64_t email_id = db_get_i64(&rows);
+        note_change(adding, email_id);
         int flags = db_get_i32(&rows);
         if (db_get_bool(&rows)) {
             touch->total++;
             touch->unread += flags_are_unread(flags);
         }
+        if (db_get_bool(&rows))
+            met[met_count++] = email_id;
     }
     db_rows_free(&rows);
-    return true;
+    return overlay_fold(adding->batch, adding->mailbox_id, met, met_count, err);
 }
 
 static bool set_uids(struct adding *adding, struct error *err)

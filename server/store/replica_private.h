@@ -107,6 +107,9 @@ bool replica_drop_orphans(struct replica_batch *batch, struct id_list *emails, s
 
 /* --- the overlay (overlay.c) ------------------------------------------------------------------ */
 
+/* What people see of these placements anew, after the server's flags changed below. */
+bool overlay_fold(struct replica_batch *batch, int64_t mailbox_id, const int64_t *emails,
+                  size_t count, struct error *err);
 /* Locks what an operation concerns, before anything of it is written. */
 bool overlay_lock(struct replica_batch *batch, int64_t operation_id, struct error *err);
 /* Before the end of one that does not happen: the keywords that it wrote, and are no bits, are as

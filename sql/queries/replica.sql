@@ -151,7 +151,7 @@ COPY placement (account_id, email_id, mailbox_id, uid, received_at, flags, serve
 FROM STDIN (FORMAT binary);
 
 -- Further placements of emails that are here. A person's move may put a row there at this very
--- moment: then it gets the uid.
+-- moment: then it gets the uid, and what people see of it is folded anew (the last column).
 -- name: replica_place
 INSERT INTO placement (account_id, email_id, mailbox_id, uid, received_at, flags, server_flags,
                        keywords, modseq, is_hidden)
@@ -163,9 +163,8 @@ SELECT $1, e.id, $2, nullif(t.uid, 0), e.received_at, t.flags, t.flags,
  ORDER BY e.id
     ON CONFLICT (account_id, email_id, mailbox_id) DO UPDATE
    SET uid = coalesce(excluded.uid, placement.uid), server_flags = excluded.server_flags,
-       flags = (excluded.server_flags | placement.pending_set) & ~placement.pending_clear,
        keywords = excluded.keywords, modseq = excluded.modseq, is_forgotten = false
-RETURNING email_id, flags, xmax = 0 AND NOT is_hidden;
+RETURNING email_id, flags, xmax = 0 AND NOT is_hidden, xmax <> 0;
 
 -- A uid for rows that have none: met again, or a move arrived. Rows are locked first, so that the
 -- flags before are those that the update finds. What was hidden because it had \Deleted is seen again
