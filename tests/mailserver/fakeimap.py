@@ -113,6 +113,7 @@ class Session(socketserver.StreamRequestHandler):
     def do_select(self, tag, words):
         self.name = words.split('"')[1] if '"' in words else words.split()[0]
         self.folder = self.server.fake.folders[self.name]
+        self.told = {uid: set(flags) for uid, (_, flags) in self.folder.messages.items()}
         self.say("* FLAGS (\\Seen \\Deleted)", f"* {len(self.folder.messages)} EXISTS",
                  f"* OK [UIDVALIDITY {self.folder.uidvalidity}] v",
                  f"* OK [UIDNEXT {self.folder.uidnext}] n")
@@ -123,8 +124,12 @@ class Session(socketserver.StreamRequestHandler):
         self.say(f"{tag} OK [READ-WRITE] selected")
 
     def do_noop(self, tag, words):
+        """Tells what came, and flags that others changed."""
         if self.folder:
             self.say(f"* {len(self.folder.messages)} EXISTS")
+            for uid, (_, flags) in list(self.folder.messages.items()):
+                if self.told.get(uid, flags) != flags:
+                    self.say(self.fetch(uid, "FLAGS"))
         self.say(f"{tag} OK done")
 
     def uids(self, text):
@@ -146,6 +151,7 @@ class Session(socketserver.StreamRequestHandler):
         number = list(self.folder.messages).index(uid) + 1
         out = f"* {number} FETCH (UID {uid}".encode()
         if "FLAGS" in words:
+            self.told[uid] = set(flags)
             out += f" FLAGS ({' '.join(sorted(flags))})".encode()
         if "MODSEQ" in words:
             out += f" MODSEQ ({self.folder.modseq})".encode()
