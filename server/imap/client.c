@@ -130,10 +130,10 @@ const struct imap_selected *imap_selected(const struct imap_client *client)
 /* --- state ------------------------------------------------------------------------------------ */
 
 static const enum imap_capability rev2_has[] = {
-    IMAP_CAP_ENABLE,      IMAP_CAP_IDLE,    IMAP_CAP_SASL_IR,       IMAP_CAP_LIST_EXTENDED,
-    IMAP_CAP_LIST_STATUS, IMAP_CAP_MOVE,    IMAP_CAP_LITERAL_MINUS, IMAP_CAP_UIDPLUS,
-    IMAP_CAP_UNSELECT,    IMAP_CAP_ESEARCH, IMAP_CAP_SEARCHRES,     IMAP_CAP_SPECIAL_USE,
-    IMAP_CAP_STATUS_SIZE,
+    IMAP_CAP_ENABLE,      IMAP_CAP_IDLE,        IMAP_CAP_SASL_IR,       IMAP_CAP_LIST_EXTENDED,
+    IMAP_CAP_LIST_STATUS, IMAP_CAP_MOVE,        IMAP_CAP_LITERAL_MINUS, IMAP_CAP_UIDPLUS,
+    IMAP_CAP_UNSELECT,    IMAP_CAP_NAMESPACE,   IMAP_CAP_ESEARCH,       IMAP_CAP_SEARCHRES,
+    IMAP_CAP_SPECIAL_USE, IMAP_CAP_STATUS_SIZE,
 };
 
 static void offer(struct imap_client *client, struct str word)

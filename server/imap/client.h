@@ -109,6 +109,10 @@ bool imap_look(struct imap_client *client, struct arena *arena, struct imap_mail
 bool imap_status(struct imap_client *client, struct arena *arena, const struct str *wire_paths,
                  size_t count, struct imap_status *statuses, struct error *err);
 
+/* The personal, other users' and shared namespaces; empty without NAMESPACE. */
+bool imap_namespaces(struct imap_client *client, struct arena *arena,
+                     struct imap_namespace **namespaces, size_t *count, struct error *err);
+
 /* With a SPECIAL-USE attribute (one IMAP_USE_ bit, 0: none) where the server takes it. An existing
  * one is a success: the end state matches (ref: exactly once). */
 bool imap_create(struct imap_client *client, struct str wire_path, unsigned use, struct error *err);

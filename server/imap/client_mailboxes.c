@@ -1,4 +1,4 @@
-/* LIST, STATUS, QUOTA, and what changes mailboxes. */
+/* LIST, STATUS, NAMESPACE, QUOTA, and what changes mailboxes. */
 #include <stdlib.h>
 
 #include "server/imap/client_private.h"
@@ -311,7 +311,40 @@ bool imap_status(struct imap_client *client, struct arena *arena, const struct s
     return !client->is_dead || client_check(client, err);
 }
 
-/* --- QUOTA ------------------------------------------------------------------------------------ */
+/* --- NAMESPACE, QUOTA ------------------------------------------------------------------------- */
+
+struct namespaces {
+    struct arena *arena;
+    struct imap_namespace *at;
+    size_t count;
+};
+
+static bool take_namespaces(void *context, const struct imap_response *response)
+{
+    struct namespaces *namespaces = context;
+    if (response->type != IMAP_RESPONSE_NAMESPACE)
+        return false;
+    namespaces->count = response->namespace_count;
+    namespaces->at =
+        ARENA_ARRAY(namespaces->arena, response->namespace_count + 1, struct imap_namespace);
+    for (size_t i = 0; i < response->namespace_count; i++)
+        namespaces->at[i] = (struct imap_namespace){
+            .prefix = arena_str(namespaces->arena, response->namespaces[i].prefix),
+            .delimiter = arena_str(namespaces->arena, response->namespaces[i].delimiter),
+            .kind = response->namespaces[i].kind};
+    return true;
+}
+
+bool imap_namespaces(struct imap_client *client, struct arena *arena,
+                     struct imap_namespace **namespaces, size_t *count, struct error *err)
+{
+    struct namespaces context = {.arena = arena};
+    bool is_good = !imap_has(client, IMAP_CAP_NAMESPACE) ||
+                   client_run(client, "NAMESPACE", take_namespaces, &context, err);
+    *namespaces = context.at;
+    *count = context.count;
+    return is_good;
+}
 
 struct quotas {
     struct arena *arena;

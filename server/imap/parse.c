@@ -93,6 +93,7 @@ static const struct {
     {{"SEARCH", 6}, IMAP_RESPONSE_SEARCH, parse_search},
     {{"ESEARCH", 7}, IMAP_RESPONSE_SEARCH, parse_esearch},
     {{"VANISHED", 8}, IMAP_RESPONSE_VANISHED, parse_vanished},
+    {{"NAMESPACE", 9}, IMAP_RESPONSE_NAMESPACE, parse_namespace},
     {{"QUOTA", 5}, IMAP_RESPONSE_QUOTA, parse_quota},
     {{"QUOTAROOT", 9}, IMAP_RESPONSE_QUOTAROOT, parse_quotaroot},
     {{"ID", 2}, IMAP_RESPONSE_ID, parse_id},

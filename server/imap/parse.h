@@ -195,6 +195,11 @@ struct imap_mailbox {
     struct imap_status status; /* filled by the client from LIST-STATUS */
 };
 
+struct imap_namespace {
+    struct str prefix, delimiter;
+    enum { IMAP_NAMESPACE_PERSONAL, IMAP_NAMESPACE_OTHERS, IMAP_NAMESPACE_SHARED } kind;
+};
+
 /* --- searching, quota ------------------------------------------------------------------------- */
 struct imap_found {
     struct str tag; /* of ESEARCH; empty: not told */
@@ -282,6 +287,7 @@ enum imap_response_type {
     IMAP_RESPONSE_LIST,       /* mailbox; also LSUB and XLIST */
     IMAP_RESPONSE_STATUS,     /* status */
     IMAP_RESPONSE_SEARCH,     /* found */
+    IMAP_RESPONSE_NAMESPACE,  /* namespaces */
     IMAP_RESPONSE_QUOTA,      /* quota */
     IMAP_RESPONSE_QUOTAROOT,  /* mailbox.wire_path, words */
     IMAP_RESPONSE_ID,         /* pairs */
@@ -309,6 +315,8 @@ struct imap_response {
     size_t word_count;
     struct imap_pair *pairs;
     size_t pair_count;
+    struct imap_namespace *namespaces;
+    size_t namespace_count;
     struct imap_flags flags; /* FLAGS; argument of PERMANENTFLAGS */
     struct imap_fetch fetch;
     struct imap_mailbox mailbox;

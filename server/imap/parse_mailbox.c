@@ -1,4 +1,4 @@
-/* Everything about mailboxes: LIST, STATUS, FLAGS, SEARCH, VANISHED, QUOTA, and ID. */
+/* Everything about mailboxes: LIST, STATUS, FLAGS, NAMESPACE, SEARCH, VANISHED, QUOTA, and ID. */
 #include "server/imap/parse_private.h"
 
 bool parse_flags(struct lexer *lex, struct imap_flags *flags)
@@ -230,6 +230,45 @@ bool parse_status(struct lexer *lex, struct imap_response *response)
         if (!lex_word(lex, &name) || !parse_status_item(lex, name, status))
             return false;
     }
+}
+
+/* --- NAMESPACE -------------------------------------------------------------------------------- */
+
+static bool parse_namespace_kind(struct lexer *lex, int kind, struct imap_response *response)
+{
+    lex_spaces(lex);
+    if (!lex_take(lex, '(')) {
+        struct lex_string nil;
+        return lex_string(lex, &nil) && nil.is_nil;
+    }
+    for (;;) {
+        struct imap_namespace entry = {.prefix = STR_EMPTY, .delimiter = STR_EMPTY};
+        lex_spaces(lex);
+        if (lex_take(lex, ')'))
+            return true;
+        if (!lex_take(lex, '(') || !lex_text(lex, &entry.prefix))
+            return false;
+        lex_spaces(lex);
+        if (!lex_text(lex, &entry.delimiter))
+            return false;
+        while (lex_spaces(lex), !lex_take(lex, ')')) /* extensions */
+            if (!lex_skip(lex))
+                return false;
+        entry.kind = kind;
+        struct imap_namespace *all =
+            lex_grow(lex, response->namespaces, &response->namespace_count, sizeof *all);
+        if (!all)
+            continue;
+        response->namespaces = all;
+        all[response->namespace_count - 1] = entry;
+    }
+}
+
+bool parse_namespace(struct lexer *lex, struct imap_response *response)
+{
+    return parse_namespace_kind(lex, IMAP_NAMESPACE_PERSONAL, response) &&
+           parse_namespace_kind(lex, IMAP_NAMESPACE_OTHERS, response) &&
+           parse_namespace_kind(lex, IMAP_NAMESPACE_SHARED, response);
 }
 
 /* --- SEARCH, ESEARCH, VANISHED ---------------------------------------------------------------- */

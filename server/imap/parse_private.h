@@ -15,6 +15,7 @@ bool parse_flags(struct lexer *lex, struct imap_flags *flags);
 bool parse_list(struct lexer *lex, struct imap_response *response);
 bool parse_lsub(struct lexer *lex, struct imap_response *response);
 bool parse_status(struct lexer *lex, struct imap_response *response);
+bool parse_namespace(struct lexer *lex, struct imap_response *response);
 bool parse_search(struct lexer *lex, struct imap_response *response);
 bool parse_esearch(struct lexer *lex, struct imap_response *response);
 bool parse_vanished(struct lexer *lex, struct imap_response *response);

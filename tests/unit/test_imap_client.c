@@ -320,17 +320,21 @@ static void test_only_keywords_that_the_mailbox_takes_are_stored(void **state)
     end(&house);
 }
 
-static void test_notify_and_quota(void **state)
+static void test_notify_quota_and_namespaces(void **state)
 {
     (void)state;
     struct house house = {0};
     struct imap_quotas quotas;
+    struct imap_namespace *namespaces;
+    size_t count;
     sign_in(&house, "notify");
     must(&house, imap_notify_start(house.client, &house.err));
     assert_events(&house, "status Lists 5;");
     must(&house, imap_quota(house.client, house.arena, STR("INBOX"), &quotas, &house.err));
     assert_int_equal(quotas.count, 1);
     assert_int_equal(quotas.at[0].storage_limit, 512);
+    must(&house, imap_namespaces(house.client, house.arena, &namespaces, &count, &house.err));
+    assert_int_equal(count, 1);
     end(&house);
 }
 
@@ -355,7 +359,7 @@ int main(void)
         cmocka_unit_test(test_what_was_found_can_stay_at_the_server),
         cmocka_unit_test(test_the_newest_page_is_asked_for_with_partial),
         cmocka_unit_test(test_only_keywords_that_the_mailbox_takes_are_stored),
-        cmocka_unit_test(test_notify_and_quota),
+        cmocka_unit_test(test_notify_quota_and_namespaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -334,7 +334,7 @@ static void test_what_was_found(void **state)
     assert_true(parse("* ESEARCH UID PARTIAL (-1:-100 NIL)").found.has_all);
 }
 
-static void test_vanished_quota_and_id(void **state)
+static void test_vanished_namespace_quota_and_id(void **state)
 {
     (void)state;
     struct imap_response r = parse("* VANISHED (EARLIER) 41,43:116,118");
@@ -343,6 +343,11 @@ static void test_vanished_quota_and_id(void **state)
     assert_false(parse("* VANISHED 405").is_earlier);
     assert_int_equal(parse("* VANISHED (EARLIER)").type, IMAP_RESPONSE_OTHER);
     assert_int_equal(parse("* VANISHED 1:x").type, IMAP_RESPONSE_OTHER);
+    r = parse(
+        "* NAMESPACE ((\"\" \"/\")(\"#mh/\" \"/\" \"X-P\" (\"F1\"))) NIL ((\"Public/\" NIL))");
+    assert_int_equal(r.namespace_count, 3);
+    assert_str(r.namespaces[1].prefix, "#mh/");
+    assert_int_equal(r.namespaces[2].kind, IMAP_NAMESPACE_SHARED);
     r = parse("* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 20)");
     assert_int_equal(r.quota.storage_limit, 512);
     assert_int_equal(r.quota.messages_used, 3);
@@ -443,11 +448,14 @@ static size_t check_line(struct str line)
     static const struct {
         struct str word;
         enum imap_response_type type;
-    } words[] = {
-        {{"* LIST (", 8}, IMAP_RESPONSE_LIST},    {{"* STATUS ", 9}, IMAP_RESPONSE_STATUS},
-        {{"* ESEARCH", 9}, IMAP_RESPONSE_SEARCH}, {{"* VANISHED", 10}, IMAP_RESPONSE_VANISHED},
-        {{"* QUOTA ", 8}, IMAP_RESPONSE_QUOTA},   {{"* CAPABILITY", 12}, IMAP_RESPONSE_CAPABILITY},
-        {{"* ENABLED", 9}, IMAP_RESPONSE_ENABLED}};
+    } words[] = {{{"* LIST (", 8}, IMAP_RESPONSE_LIST},
+                 {{"* STATUS ", 9}, IMAP_RESPONSE_STATUS},
+                 {{"* ESEARCH", 9}, IMAP_RESPONSE_SEARCH},
+                 {{"* VANISHED", 10}, IMAP_RESPONSE_VANISHED},
+                 {{"* NAMESPACE", 11}, IMAP_RESPONSE_NAMESPACE},
+                 {{"* QUOTA ", 8}, IMAP_RESPONSE_QUOTA},
+                 {{"* CAPABILITY", 12}, IMAP_RESPONSE_CAPABILITY},
+                 {{"* ENABLED", 9}, IMAP_RESPONSE_ENABLED}};
     for (size_t i = 0; i < COUNT(words); i++)
         if (str_starts(line, words[i].word) && response.type != words[i].type)
             fail_msg("not understood: %" STR_FMT, STR_ARG(line));
@@ -579,7 +587,7 @@ int main(void)
         cmocka_unit_test(test_mailboxes_are_listed_with_roles),
         cmocka_unit_test(test_counts_are_told_by_status),
         cmocka_unit_test(test_what_was_found),
-        cmocka_unit_test(test_vanished_quota_and_id),
+        cmocka_unit_test(test_vanished_namespace_quota_and_id),
         cmocka_unit_test(test_dates_and_waiting_times_are_read),
         cmocka_unit_test(test_the_start_of_a_fetch_tells_whose_literal_comes),
         cmocka_unit_test(test_a_million_of_anything_is_bounded),
