@@ -36,27 +36,40 @@ static bool load(struct db *db, struct arena *arena, int64_t account_id, int64_t
     return true;
 }
 
-/* What has not begun does not happen. */
-static bool cancel(struct db *db, int64_t account_id, int64_t operation_id, bool *is_cancelled,
-                   struct error *err)
+/* What has not begun does not happen. Messages are locked before the operation, as its end does. */
+static bool cancel_once(struct db *db, int64_t account_id, int64_t operation_id, bool *is_cancelled,
+                        struct error *err)
 {
     struct db_rows rows;
     struct replica_batch *batch = replica_begin(db, account_id, err);
-    if (!batch ||
+    if (!batch || !overlay_lock(batch, operation_id, err) ||
         !db_select(db, "action_cancel", &rows, err, db_i64(account_id), db_i64(operation_id))) {
         replica_abandon(&batch);
         return false;
     }
     *is_cancelled = rows.row_count > 0;
     db_rows_free(&rows);
-    if (*is_cancelled && overlay_lock(batch, operation_id, err) &&
-        overlay_take_words_back(batch, operation_id, 0, NULL, 0, err) &&
+    if (*is_cancelled && overlay_take_words_back(batch, operation_id, 0, NULL, 0, err) &&
         overlay_end(batch, operation_id, 0, err)) {
         id_list_add(batch->arena, &batch->changes[REPLICA_OPERATION].updated, operation_id);
         return replica_commit(&batch, err);
     }
     replica_abandon(&batch);
     return !*is_cancelled;
+}
+
+static bool cancel(struct db *db, int64_t account_id, int64_t operation_id, bool *is_cancelled,
+                   struct error *err)
+{
+    for (int tries = 1;; tries++) {
+        struct error why = ERROR_INIT;
+        if (cancel_once(db, account_id, operation_id, is_cancelled, &why))
+            return true;
+        if (action_comes_again(&why, tries))
+            continue;
+        *err = why;
+        return false;
+    }
 }
 
 static size_t split(struct arena *arena, struct str text, struct str **words)

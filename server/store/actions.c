@@ -218,18 +218,19 @@ static bool run_once(struct db *db, struct arena *arena, int64_t account_id,
     return acting_take_operations(&acting, is_good ? err : NULL) && is_good;
 }
 
-/* Of two transactions that wait for each other PostgreSQL ends one. What the sync role writes comes
- * again by itself; a person who clicked shall not have to. */
+bool action_comes_again(const struct error *why, int tries)
+{
+    return why->kind == ERROR_UNAVAILABLE && why->retry == ERROR_RETRY_NOW && tries < TRIES_MAX;
+}
+
 bool action_run(struct db *db, struct arena *arena, int64_t account_id, const struct action *action,
                 struct action_result *result, struct error *err)
 {
-    bool may_repeat = !db_in_transaction(db);
     for (int tries = 1;; tries++) {
         struct error why = ERROR_INIT;
         if (run_once(db, arena, account_id, action, result, &why))
             return true;
-        bool is_passing = why.kind == ERROR_UNAVAILABLE && why.retry == ERROR_RETRY_NOW;
-        if (may_repeat && is_passing && tries < TRIES_MAX)
+        if (action_comes_again(&why, tries))
             continue;
         if (err)
             *err = why;
