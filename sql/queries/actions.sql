@@ -94,7 +94,8 @@ UPDATE placement SET is_hidden = true
  WHERE account_id = $1 AND mailbox_id = $2 AND email_id = ANY ($3);
 
 -- Where they come to: a row without uid, or one that was hidden. Its flags are those it had where it
--- comes from.
+-- comes from. Told are only those that begin to be seen: what came there meanwhile is counted by who
+-- brought it.
 -- name: action_show
 INSERT INTO placement (account_id, email_id, mailbox_id, received_at, flags, server_flags, keywords)
 SELECT $1, p.email_id, $3, p.received_at, p.flags, p.flags, p.keywords
@@ -102,6 +103,7 @@ SELECT $1, p.email_id, $3, p.received_at, p.flags, p.flags, p.keywords
  WHERE p.account_id = $1 AND p.mailbox_id = $2 AND p.email_id = ANY ($4)
  ORDER BY p.email_id
     ON CONFLICT (account_id, email_id, mailbox_id) DO UPDATE SET is_hidden = false
+ WHERE placement.is_hidden
 RETURNING flags;
 
 -- name: action_remove

@@ -338,6 +338,41 @@ static void test_local_folders_change_at_once(void **state)
     assert_false(operation_take(mail_db, mail_arena, ALICE, &operation, &err));
 }
 
+static void await_waiting(void)
+{
+    mail_script("DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP"
+                " PERFORM pg_sleep(0.01); END LOOP; END $$");
+}
+
+static void *move_one(void *id)
+{
+    run((struct action){
+        .kind = ACTION_MOVE, .target_id = letters, .email_ids = id, .email_count = 1});
+    return NULL;
+}
+
+static void test_what_comes_there_at_the_same_moment_is_counted_once(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    char script[500];
+    pthread_t thread;
+    snprintf(script, sizeof script,
+             "BEGIN; INSERT INTO placement (account_id, email_id, mailbox_id, received_at)"
+             " VALUES (1, %lld, %lld, now());"
+             " UPDATE mailbox SET total = total + 1, unread = unread + 1"
+             " WHERE account_id = 1 AND id = %lld",
+             (long long)id, (long long)letters, (long long)letters);
+    mail_script(script);
+    assert_int_equal(pthread_create(&thread, NULL, move_one, &id), 0);
+    await_waiting();
+    mail_script("COMMIT");
+    pthread_join(thread, NULL);
+    assert_int_equal(counted(ALICE, letters).total, 1);
+    assert_int_equal(counted(ALICE, letters).unread, 1);
+    assert_int_equal(counted(ALICE, inbox).total, 0);
+}
+
 static void *star_both(void *context)
 {
     const int64_t *ids = context;
@@ -369,8 +404,7 @@ static void test_a_click_that_met_a_deadlock_is_carried_out(void **state)
     mail_script("BEGIN");
     mail_script(lock[1]);
     assert_int_equal(pthread_create(&thread, NULL, star_both, ids), 0);
-    mail_script("DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP"
-                " PERFORM pg_sleep(0.01); END LOOP; END $$");
+    await_waiting();
     mail_script(lock[0]);
     mail_script("COMMIT");
     mail_script("RESET deadlock_timeout");
@@ -458,6 +492,7 @@ int main(void)
         TEST(test_a_key_counts_once),
         TEST(test_nobody_acts_on_the_mail_of_others),
         TEST(test_local_folders_change_at_once),
+        TEST(test_what_comes_there_at_the_same_moment_is_counted_once),
         TEST(test_a_click_that_met_a_deadlock_is_carried_out),
         TEST(test_all_lock_messages_in_the_same_order),
     };
