@@ -369,14 +369,14 @@ static bool check_count(struct slice *slice, struct session_mailbox *mailbox, st
 
 /* --- a pass ---------------------------------------------------------------------------------- */
 
-/* The cursor's modseq moves only once all it stands for is in the database. What was to be met
- * again and was not, is not there. */
+/* The cursor's modseq and total are those of the pass's beginning: what came while it ran is for
+ * the next one. What was to be met again and was not, is not there. */
 static bool finish_pass(struct slice *slice, struct session_mailbox *mailbox, uint64_t modseq,
-                        struct error *err)
+                        uint32_t exists, struct error *err)
 {
     struct replica_mailbox cursor = mailbox->known;
     cursor.highestmodseq = modseq;
-    cursor.upstream_total = (int)selected(slice)->exists;
+    cursor.upstream_total = (int)exists;
     if (selected(slice)->uidnext > cursor.uidnext)
         cursor.uidnext = selected(slice)->uidnext;
     struct replica_batch *batch = begin(slice, err);
@@ -389,6 +389,7 @@ static bool run_pass(struct slice *slice, struct session_mailbox *mailbox, struc
 {
     bool is_more = false;
     uint64_t modseq = selected(slice)->highestmodseq;
+    uint32_t exists = selected(slice)->exists;
     mailbox->is_stale = false;
     if (may_have_new(slice, mailbox) && !pull_new(slice, mailbox, &is_more, err))
         return false;
@@ -400,7 +401,7 @@ static bool run_pass(struct slice *slice, struct session_mailbox *mailbox, struc
         return false;
     slice->account->imap->is_followed = true;
     return apply_news(slice, mailbox, err) && check_count(slice, mailbox, err) &&
-           finish_pass(slice, mailbox, modseq, err);
+           finish_pass(slice, mailbox, modseq, exists, err);
 }
 
 bool imap_pull_news(struct slice *slice, struct session_mailbox *mailbox, struct error *err)

@@ -200,6 +200,23 @@ def test_22_a_refused_move_may_have_moved_some(fake, person):
     assert len(fake.folders["INBOX"].messages) == 4 and len(fake.folders["Away"].messages) == 1
 
 
+def test_what_comes_while_a_pass_runs_is_read_by_the_next(fake, person):
+    """Told within the answer to another command, and never again."""
+    def bring(session, words):
+        if "HEADER" not in words:
+            fake.answers.clear()
+            session.folder.add(letter(7))
+            session.say(f"* {len(session.folder.messages)} EXISTS")
+
+    assert person.sees(FIVE)
+    fake.answers["UID FETCH"] = bring
+    fake.folders["INBOX"].add(letter(6))
+    person.here.check_now()
+    assert eventually(lambda: not fake.answers)
+    # without a look of ours: it would be found by that
+    assert eventually(lambda: "m7" in person.restante.sql("SELECT subject FROM email").split(), patience=20)
+
+
 def test_5_uidvalidity_0_is_lived_with(fake, person):
     fake.folders["Odd"] = Folder(0)
     fake.folders["Odd"].add(letter(8))
