@@ -250,6 +250,7 @@ def test_a_server_that_drips_messages_has_a_session_for_each_and_none_comes_twic
     sessions = [SIGNED_IN + sized(*maildrop[number - 1:]) + slow(number, subject) +
                 f"C: DELE {number}\nS: +OK\n" + QUIT
                 for number, subject in enumerate(("one", "two", "three"), 1)]
+    sessions.append(SIGNED_IN + sized() + QUIT)  # a look whose time has come meanwhile
     with ScriptedServer(FIRST + "\n---\n".join(sessions), mailserver.authority) as server:
         account = Account(hurried, server.port, f"dripping{next(_serial)}@example.org")
         account.ask()
