@@ -10,9 +10,8 @@
 #include "server/store/store.h"
 #include "server/template/template.h"
 
-struct looks;
 struct static_files;
-struct owners;
+struct lately;
 struct render_cache;
 struct request_counts;
 struct waiters;
@@ -22,8 +21,8 @@ struct app {
     struct parser_pool *parsers;
     struct templates *templates;
     struct render_cache *renderings; /* see handlers/html/render_cache.h */
-    struct looks *looks;             /* see handlers/look.h */
-    struct owners *owners;           /* see handlers/owners.h */
+    struct lately *looked;           /* accounts and their folders: see handlers/look.h */
+    struct lately *owned;            /* people and their accounts: see session_owns */
     struct static_files *statics;
     const struct config *config;
     struct seal_public_key seal_key; /* credentials are sealed to it, and cannot be opened here */

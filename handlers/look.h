@@ -6,10 +6,6 @@
 
 #include "handlers/app.h"
 
-/* Which folders were opened lately; thread-safe. */
-struct looks *looks_new(void);
-void looks_free(struct looks **looks);
-
 /* Tells it with the next statement of `db`, unless it was told within MAILBOX_LOOK_REST_MS. Of a
  * folder that is not the person's nothing is told. */
 bool look_at_mailbox(const struct request *req, struct db *db, int64_t account_id,

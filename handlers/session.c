@@ -1,6 +1,6 @@
 #include "handlers/session.h"
 
-#include "handlers/owners.h"
+#include "handlers/lately.h"
 #include "server/base/encode.h"
 #include "server/base/json.h"
 #include "server/store/accounts.h"
@@ -12,6 +12,7 @@ enum {
     COOKIE_BYTES_MAX = 512,
     REMOTE_BYTES_MAX = 64,
     AGENT_BYTES_MAX = 200,
+    OWNED_MS = 60 * 1000, /* an old copy of the database may give an account's id anew */
 };
 
 /* --- cookies --------------------------------------------------------------------------------- */
@@ -304,7 +305,7 @@ bool session_account(struct request *req, struct db *db, int64_t account_id,
 {
     int64_t user_id = signed_in(req)->user_id;
     if (account_by_id(db, req->arena, account_id, account, err) && account->user_id == user_id) {
-        owners_learn(app_of(req)->owners, user_id, account_id);
+        lately_note(app_of(req)->owned, user_id, account_id, OWNED_MS);
         return true;
     }
     if (err->kind == ERROR_NONE)
@@ -315,7 +316,7 @@ bool session_account(struct request *req, struct db *db, int64_t account_id,
 bool session_owns(struct request *req, struct db *db, int64_t account_id, struct error *err)
 {
     struct account account;
-    return owners_know(app_of(req)->owners, signed_in(req)->user_id, account_id) ||
+    return lately_knows(app_of(req)->owned, signed_in(req)->user_id, account_id) ||
            session_account(req, db, account_id, &account, err);
 }
 

@@ -62,7 +62,8 @@ struct account;
 bool session_account(struct request *req, struct db *db, int64_t account_id,
                      struct account *account, struct error *err);
 /* Whether it is the person's, where its row is not needed: the same error, and hardly ever a
- * question to the database. */
+ * question to the database, so that hot lists ask it too. An account never changes hands; one that
+ * is gone meanwhile shows nothing by itself. */
 bool session_owns(struct request *req, struct db *db, int64_t account_id, struct error *err);
 /* The email of the path's {account} and {email}, in the same way. */
 struct email;

@@ -7,8 +7,7 @@
 
 #include "handlers/html/html.h"
 #include "handlers/html/render_cache.h"
-#include "handlers/look.h"
-#include "handlers/owners.h"
+#include "handlers/lately.h"
 #include "handlers/routes.h"
 #include "handlers/system.h"
 #include "handlers/wait.h"
@@ -78,9 +77,9 @@ static bool open_app(struct web *web, struct serve_context *c, int connections, 
     app->config = c->config;
     app->seal_key = c->public_key;
     app->request_counts = request_counts_new(routes, route_count);
-    app->looks = looks_new();
+    app->looked = lately_new();
     app->renderings = render_cache_new();
-    app->owners = owners_new();
+    app->owned = lately_new();
     app->statics = static_new();
     web->functions[0] =
         (struct template_function){.name = "asset", .call = html_asset, .context = app->statics};
@@ -102,8 +101,8 @@ static void close_app(struct web *web)
     router_free(&web->router);
     templates_free(&web->app.templates);
     render_cache_free(&web->app.renderings);
-    looks_free(&web->app.looks);
-    owners_free(&web->app.owners);
+    lately_free(&web->app.looked);
+    lately_free(&web->app.owned);
     static_free(&web->app.statics);
     request_counts_free(&web->app.request_counts);
 }

@@ -4,8 +4,7 @@
 #define RESTANTE_TESTS_SCREENS_FIXTURE_H
 
 #include "handlers/html/html.h"
-#include "handlers/look.h"
-#include "handlers/owners.h"
+#include "handlers/lately.h"
 #include "handlers/session.h"
 #include "handlers/wait.h"
 #include "server/http/static.h"
@@ -207,14 +206,14 @@ static inline int set_up(void **state)
     app.seal_key = keys.public;
     app.config = &config;
     app.store = mail_web;
-    app.owners = owners_new();
+    app.owned = lately_new();
     app.statics = static_new();
     functions[0] = (struct template_function){"asset", html_asset, app.statics};
     app.templates = templates_load(functions, 1, &why);
     if (!app.templates)
         fail_msg("%s", why.message);
     app.parsers = parser_pool_new(&parser_options, &why);
-    app.looks = looks_new();
+    app.looked = lately_new();
     app.waiters = waiters_new(mail_web, 2, &why);
     assert_non_null(app.waiters);
     router = router_new(html_routes, html_route_count, &hooks, &app);
@@ -227,10 +226,10 @@ static inline int tear_down(void **state)
     forget_page();
     router_free(&router);
     waiters_free(&app.waiters);
-    looks_free(&app.looks);
+    lately_free(&app.looked);
     parser_pool_free(&app.parsers);
     templates_free(&app.templates);
-    owners_free(&app.owners);
+    lately_free(&app.owned);
     static_free(&app.statics);
     return mail_teardown(state);
 }
