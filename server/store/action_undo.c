@@ -65,7 +65,7 @@ static bool cancel(struct db *db, int64_t account_id, int64_t operation_id, bool
         struct error why = ERROR_INIT;
         if (cancel_once(db, account_id, operation_id, is_cancelled, &why))
             return true;
-        if (action_comes_again(&why, tries))
+        if (db_comes_again(&why, tries))
             continue;
         *err = why;
         return false;

@@ -6,7 +6,6 @@ enum {
     KEY_BYTES_MAX = 200,
     WORD_BYTES_MAX = 100,
     WORDS_MAX = 64,
-    TRIES_MAX = 3,
 };
 
 /* --- what may be asked for ------------------------------------------------------------------- */
@@ -218,11 +217,6 @@ static bool run_once(struct db *db, struct arena *arena, int64_t account_id,
     return acting_take_operations(&acting, is_good ? err : NULL) && is_good;
 }
 
-bool action_comes_again(const struct error *why, int tries)
-{
-    return why->kind == ERROR_UNAVAILABLE && why->retry == ERROR_RETRY_NOW && tries < TRIES_MAX;
-}
-
 bool action_run(struct db *db, struct arena *arena, int64_t account_id, const struct action *action,
                 struct action_result *result, struct error *err)
 {
@@ -230,7 +224,7 @@ bool action_run(struct db *db, struct arena *arena, int64_t account_id, const st
         struct error why = ERROR_INIT;
         if (run_once(db, arena, account_id, action, result, &why))
             return true;
-        if (action_comes_again(&why, tries))
+        if (db_comes_again(&why, tries))
             continue;
         if (err)
             *err = why;

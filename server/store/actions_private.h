@@ -17,11 +17,6 @@ bool action_find_known(struct db *db, struct arena *arena, int64_t account_id, s
 bool action_run_in(struct replica_batch *batch, struct arena *arena, const struct action *action,
                    struct action_result *result, struct error *err);
 
-/* Of two transactions that wait for each other PostgreSQL ends one, with nothing done. What the
- * sync role writes comes again by itself; a person who clicked shall not have to: whether what
- * failed for that is to be tried once more. */
-bool action_comes_again(const struct error *why, int tries);
-
 /* action_undo of one operation. With a key (empty: none) the opposite action is done once. */
 bool action_undo_one(struct db *db, struct arena *arena, int64_t account_id, int64_t operation_id,
                      struct str key, struct action_result *result, struct error *err);

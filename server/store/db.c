@@ -9,8 +9,6 @@
 
 #include "server/store/db_private.h"
 
-enum { TRIES_MAX = 5 }; /* of a statement that others got in the way of */
-
 /* --- errors ---------------------------------------------------------------------------------- */
 
 /* What a SQLSTATE means here; the first prefix that fits. `drop`: the connection is of no more use.
@@ -67,6 +65,12 @@ bool db_fail(struct db *db, const PGresult *result, struct error *err)
     if (err)
         err->retry = sqlstates[i].retry;
     return false;
+}
+
+bool db_comes_again(const struct error *why, int tries)
+{
+    enum { TRIES_MAX = 5 };
+    return why->kind == ERROR_UNAVAILABLE && why->retry == ERROR_RETRY_NOW && tries < TRIES_MAX;
 }
 
 /* --- the pipeline ---------------------------------------------------------------------------- */
@@ -319,8 +323,7 @@ static bool run_once(struct db *db, const char *name, const struct db_value *val
     return false;
 }
 
-/* Of two that wait for each other PostgreSQL ends one, with nothing done. A statement that stands
- * alone goes again; who has opened a transaction knows best what must. */
+/* A statement that stands alone goes again; who has opened a transaction knows best what must. */
 static bool run(struct db *db, const char *name, const struct db_value *values, PGresult **last,
                 struct error *err)
 {
@@ -331,8 +334,7 @@ static bool run(struct db *db, const char *name, const struct db_value *values, 
         struct error why = ERROR_INIT;
         if (run_once(db, name, values, last, &why))
             return true;
-        bool is_passing = why.kind == ERROR_UNAVAILABLE && why.retry == ERROR_RETRY_NOW;
-        if (!may_repeat || !is_passing || tries == TRIES_MAX) {
+        if (!may_repeat || !db_comes_again(&why, tries)) {
             if (err)
                 *err = why;
             return false;

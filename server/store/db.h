@@ -153,6 +153,12 @@ bool db_post_select_values(struct db *db, const char *name, struct db_rows *rows
 /* Sends what was posted, when nothing else is to be sent now. */
 bool db_catch_up(struct db *db, struct error *err);
 
+/* Of two transactions that wait for each other PostgreSQL ends one, with nothing done. What the
+ * sync role writes comes again by itself; a person who clicked shall not have to: whether what
+ * failed for that, this many times by now, is to be tried once more. A statement alone is by
+ * itself. */
+bool db_comes_again(const struct error *why, int tries);
+
 bool db_in_transaction(const struct db *db);
 /* Whose rows a statement that names its viewer may touch: the person given to store_acquire, -1 for
  * nobody, 0 (all) for SYNC and OWNER. */
