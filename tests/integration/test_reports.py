@@ -29,7 +29,6 @@ def report(writer, kind, *, about="", envelope_id="", **recipients):
         f"--b\nContent-Type: message/{kind}\n\n{fields}\n"
         + (f"--b\nContent-Type: text/rfc822-headers\n\nSubject: x\nMessage-ID: <{about}>\n\n"
            if about and not envelope_id and kind == "delivery-status" else "") + "--b--\n")
-    writer.api.post(f"{writer.base}/sync")  # how soon the server tells of it is another test's question
 
 
 def fates(writer, sent):

@@ -104,7 +104,9 @@ class MailServer:
 
     def deliver(self, address, message, mailbox="INBOX", flags=(), arrived=None):
         """Puts one message (CRLF lines) into a mailbox as if it had always been there."""
-        self.writer(address, mailbox).add(message, flags, arrived)
+        writer = self.writer(address, mailbox)
+        writer.add(message, flags, arrived)
+        writer.show()
 
     def description(self):
         return {"host": self.host, "ports": self.ports, "ca_file": str(self.ca_file),
