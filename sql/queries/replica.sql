@@ -163,7 +163,9 @@ SELECT $1, e.id, $2, nullif(t.uid, 0), e.received_at, t.flags, t.flags,
  ORDER BY e.id
     ON CONFLICT (account_id, email_id, mailbox_id) DO UPDATE
    SET uid = coalesce(excluded.uid, placement.uid), server_flags = excluded.server_flags,
-       keywords = excluded.keywords, modseq = excluded.modseq, is_forgotten = false
+       keywords = shown_words(placement.account_id, placement.email_id, placement.mailbox_id,
+                              excluded.keywords),
+       modseq = excluded.modseq, is_forgotten = false
 RETURNING email_id, flags, xmax = 0 AND NOT is_hidden, xmax <> 0;
 
 -- A uid for rows that have none: met again, or a move arrived. Rows are locked first, so that the
@@ -183,7 +185,9 @@ WITH told AS MATERIALIZED (
 UPDATE placement p
    SET uid = told.uid, is_forgotten = false, server_flags = told.flags,
        flags = (told.flags | p.pending_set) & ~p.pending_clear,
-       keywords = string_to_array(nullif(told.keywords, ''), ' '), modseq = told.modseq,
+       keywords = shown_words(p.account_id, p.email_id, p.mailbox_id,
+                              string_to_array(nullif(told.keywords, ''), ' ')),
+       modseq = told.modseq,
        is_hidden = told.flags & 8 <> 0 OR (p.is_hidden AND p.server_flags & 8 = 0)
   FROM told
   JOIN old USING (email_id)
@@ -222,7 +226,9 @@ WITH told AS MATERIALIZED (
 )
 UPDATE placement p
    SET server_flags = told.flags, flags = (told.flags | p.pending_set) & ~p.pending_clear,
-       keywords = told.keywords,
+       keywords = CASE WHEN p.keywords IS DISTINCT FROM told.keywords
+                       THEN shown_words(p.account_id, p.email_id, p.mailbox_id, told.keywords)
+                       ELSE told.keywords END,
        modseq = CASE told.modseq WHEN 0 THEN p.modseq ELSE told.modseq END,
        is_hidden = told.flags & 8 <> 0 OR (p.is_hidden AND p.server_flags & 8 = 0)
   FROM old

@@ -159,6 +159,43 @@ static void test_opposite_marks_meet_before_they_go_upstream(void **state)
     assert_int_equal(rows("flags = 0 AND server_flags = 0 AND pending_clear = 0", id), 1);
 }
 
+/* As a server tells its flags, words separated by spaces. */
+static void tell_words(uint32_t uid, const char *words)
+{
+    struct replica_flags told = {.uid = uid, .keywords = str_of(words)};
+    struct replica_batch *batch = replica_begin(mail_db, ALICE, &err);
+    assert_good(batch && replica_flags_set(batch, inbox, &told, 1, &err));
+    assert_good(replica_commit(&batch, &err));
+}
+
+static void test_what_a_server_tells_of_keywords_lies_below_what_is_under_way(void **state)
+{
+    (void)state;
+    int64_t id = one(inbox, 1, "a", 0);
+    const struct str garden = STR("garden");
+    struct action label = {.kind = ACTION_KEYWORDS, .email_ids = &id, .email_count = 1};
+    label.add_words = &garden;
+    label.add_count = 1;
+    run(label);
+    tell_words(1, "work");
+    assert_int_equal(rows("keywords @> '{work,garden}' AND cardinality(keywords) = 2", id), 1);
+    label.add_count = 0;
+    label.remove_words = &garden;
+    label.remove_count = 1;
+    run(label);
+    tell_words(1, "Garden work"); /* the answer to the first command */
+    assert_int_equal(rows("keywords = '{work}'", id), 1);
+    for (int i = 0; i < 2; i++) {
+        struct operation operation = take();
+        struct replay replay = load(REPLAY_KEYWORDS, operation.id, inbox, 0);
+        end(&replay, NULL);
+    }
+    tell_words(1, "garden"); /* somebody else's */
+    assert_int_equal(rows("keywords = '{garden}'", id), 1);
+    tell_words(1, "");
+    assert_int_equal(rows("keywords IS NULL", id), 1);
+}
+
 static void test_a_move_keeps_the_email_and_its_new_uid(void **state)
 {
     (void)state;
@@ -483,6 +520,7 @@ int main(void)
         TEST(test_what_was_taken_out_of_snoozed_comes_back_to_where_it_is_snoozed_next),
         TEST(test_what_is_refused_is_as_it_was),
         TEST(test_opposite_marks_meet_before_they_go_upstream),
+        TEST(test_what_a_server_tells_of_keywords_lies_below_what_is_under_way),
         TEST(test_a_move_keeps_the_email_and_its_new_uid),
         TEST(test_there_and_back_again_arrives_where_it_began),
         TEST(test_undo_cancels_what_has_not_begun),
